@@ -1,0 +1,21 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt bench
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Build kalla and reconcile the example files
+	@scripts/demo.sh
+
+test: ## Everything that has to hold; installs or starts what it needs
+	@scripts/test.sh
+
+lint: ## The part of it that needs no service: formatting, contract, clippy
+	@scripts/test.sh lint
+
+fmt: ## Format the Rust code
+	@cargo fmt --all
+
+bench: ## Measure against DuckDB and Polars (about an hour, 20 GB of disk)
+	@cargo build --release --locked -p kalla
+	@python3 bench/run.py

@@ -1,0 +1,182 @@
+//! One try at a job: its files live apart until they are all there, then become the result in one step.
+//!
+//! In a local output directory the files of an attempt stand in a hidden directory of their own; committing moves them
+//! to their names and writes the manifest last, under a lock. In a bucket, where nothing can be renamed, they stay under
+//! a prefix of their own, and the manifest, created only if there is none, says which attempt's files are the result.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use futures::TryStreamExt as _;
+use object_store::{ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use tempfile::TempDir;
+
+use crate::error::{Error, Result};
+use crate::location::Location;
+use crate::manifest::{MANIFEST, Manifest};
+
+const HIDDEN: &str = ".attempt-";
+
+/// The directory of one attempt; what is in it disappears unless it is committed.
+pub struct Attempt {
+    output: Location,
+    place: Place,
+}
+
+enum Place {
+    /// `created` is the output directory when it was not there before.
+    Local {
+        dir: TempDir,
+        created: Option<PathBuf>,
+    },
+    Bucket {
+        prefix: Location,
+        staging: TempDir,
+    },
+}
+
+impl Attempt {
+    /// Makes sure that the output can be written before any work is done.
+    pub fn begin(output: &Location, spill_dir: Option<&Path>) -> Result<Self> {
+        let place = match output {
+            Location::Local(path) => {
+                let created = (!path.exists()).then(|| path.clone());
+                fs::create_dir_all(path).map_err(|e| failed(output, &e))?;
+                let dir = tempfile::Builder::new().prefix(HIDDEN).tempdir_in(path).map_err(|e| failed(output, &e))?;
+                Place::Local { dir, created }
+            }
+            Location::Object { .. } => {
+                let mut builder = tempfile::Builder::new();
+                let builder = builder.prefix("kalla-");
+                let staging = spill_dir.map_or_else(|| builder.tempdir(), |dir| builder.tempdir_in(dir));
+                let staging = staging.map_err(|e| failed(output, &e))?;
+                let unique = staging.path().file_name().and_then(|n| n.to_str()).unwrap_or("attempt").to_owned();
+                Place::Bucket { prefix: output.join(&unique), staging }
+            }
+        };
+        Ok(Self { output: output.clone(), place })
+    }
+
+    /// Where this attempt writes its result files.
+    pub fn results(&self) -> Location {
+        match &self.place {
+            Place::Local { dir, .. } => Location::Local(dir.path().to_path_buf()),
+            Place::Bucket { prefix, .. } => prefix.clone(),
+        }
+    }
+
+    /// Where staged files go: on the disk of this machine.
+    pub fn staging(&self) -> Location {
+        let dir = match &self.place {
+            Place::Local { dir, .. } | Place::Bucket { staging: dir, .. } => dir,
+        };
+        Location::Local(dir.path().join("stage"))
+    }
+
+    /// Where a result file of this name will be found once it is committed.
+    pub fn committed_path(&self, name: &str) -> Location {
+        match &self.place {
+            Place::Local { .. } => self.output.join(name),
+            Place::Bucket { prefix, .. } => prefix.join(name),
+        }
+    }
+
+    /// Makes `names` and the manifest the result of the output. When another attempt of the same run was first, its
+    /// manifest is given back and this attempt's files are dropped.
+    pub async fn commit(self, names: &[String], manifest: Manifest) -> Result<Manifest> {
+        let json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::Internal(format!("manifest: {e}")))?;
+        match &self.place {
+            Place::Local { dir, .. } => {
+                let Some(output) = self.output.as_local() else { return Ok(manifest) };
+                let committed = commit_local(output, dir.path(), names, &manifest, &json);
+                committed.map_err(|e| failed(&self.output, &e))
+            }
+            Place::Bucket { .. } => commit_bucket(&self.output, manifest, json).await,
+        }
+    }
+
+    /// Leaves nothing behind but `kept`, which become visible in the output: the rejected rows of a failed job.
+    pub async fn abandon(self, kept: &[String]) -> Result<()> {
+        match self.place {
+            Place::Local { dir, created } => {
+                let Some(output) = self.output.as_local() else { return Ok(()) };
+                for name in kept {
+                    fs::rename(dir.path().join(name), output.join(name)).map_err(|e| failed(&self.output, &e))?;
+                }
+                drop(dir);
+                if let Some(created) = created.filter(|_| kept.is_empty()) {
+                    // Somebody else's file in it is a good reason for it to stay.
+                    let _ = fs::remove_dir(created);
+                }
+                Ok(())
+            }
+            Place::Bucket { prefix, .. } => remove_prefix(&prefix, kept).await,
+        }
+    }
+}
+
+fn commit_local(
+    output: &Path,
+    attempt: &Path,
+    names: &[String],
+    manifest: &Manifest,
+    json: &[u8],
+) -> std::io::Result<Manifest> {
+    let lock = File::open(output)?;
+    lock.lock()?;
+    let path = output.join(MANIFEST);
+    if let Some(before) = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok()) {
+        if before.run_id == manifest.run_id {
+            return Ok(before);
+        }
+        fs::remove_file(&path)?;
+        for file in before.files.values() {
+            if let Some(name) = Path::new(&file.path).file_name() {
+                // Gone already is as good.
+                let _ = fs::remove_file(output.join(name));
+            }
+        }
+    }
+    for name in names {
+        fs::rename(attempt.join(name), output.join(name))?;
+    }
+    let hidden = attempt.join(MANIFEST);
+    fs::write(&hidden, json)?;
+    fs::rename(hidden, path)?;
+    Ok(manifest.clone())
+}
+
+async fn commit_bucket(output: &Location, manifest: Manifest, json: Vec<u8>) -> Result<Manifest> {
+    let location = output.join(MANIFEST);
+    let failed = |e: object_store::Error| failed(&location, &e);
+    let (store, path) = location.open().map_err(failed)?;
+    let payload = PutPayload::from(json);
+    let create = PutOptions::from(PutMode::Create);
+    match store.put_opts(&path, payload.clone(), create).await {
+        Ok(_) => Ok(manifest),
+        Err(object_store::Error::AlreadyExists { .. }) => {
+            let bytes = store.get(&path).await.map_err(failed)?.bytes().await.map_err(failed)?;
+            match serde_json::from_slice::<Manifest>(&bytes) {
+                Ok(before) if before.run_id == manifest.run_id => Ok(before),
+                _ => store.put(&path, payload).await.map(|_| manifest).map_err(failed),
+            }
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+async fn remove_prefix(prefix: &Location, kept: &[String]) -> Result<()> {
+    let failed = |e: object_store::Error| failed(prefix, &e);
+    let (store, path) = prefix.open().map_err(failed)?;
+    let objects: Vec<_> = store.list(Some(&path)).try_collect().await.map_err(failed)?;
+    for object in objects {
+        if !kept.iter().any(|name| object.location.filename() == Some(name)) {
+            store.delete(&object.location).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn failed(location: &Location, cause: &dyn std::fmt::Display) -> Error {
+    Error::Output { path: location.to_string(), reason: cause.to_string() }
+}

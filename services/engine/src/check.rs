@@ -1,0 +1,139 @@
+//! Is a job right? Planned against the real schemas, without running it.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::empty::EmptyTable;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+use crate::job::{Job, Limits, Source};
+use crate::lineage::{ROW_NUMBER, Side};
+use crate::location::Location;
+use crate::manifest::{Column, Lineage, columns};
+use crate::matching::{self, PlanTable};
+use crate::progress::Meter;
+use crate::query::{self, Joins};
+use crate::stage::{self, ColumnNote, Sample, StageContext, Staged};
+
+/// What a job that is right would read and give.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckReport {
+    /// Left, right, then the extras.
+    pub sources: Vec<CheckedSource>,
+    /// The columns of the matched result set.
+    pub output: Vec<Column>,
+    pub lineage: Lineage,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckedSource {
+    pub alias: String,
+    /// Without credentials.
+    pub uri: String,
+    pub columns: Vec<Column>,
+}
+
+/// Plans `match_sql` against the schemas of the sources; [`Error::Invalid`] lists what is wrong.
+///
+/// The types of a text file are taken from its head. Only when the job would be refused with those is the whole file
+/// read, because a later row can still make a column text.
+pub async fn check(job: &Job) -> Result<CheckReport> {
+    job.validate()?;
+    query::check_statement(&job.match_sql, job.sources().map(|s| s.alias.as_str()))?;
+    let samples = futures::future::try_join_all(job.sources().map(|source| stage::sample(source, SAMPLE_ROWS))).await?;
+    let found: Vec<Found> = samples.iter().map(Found::from).collect();
+    match plan(job, &found).await {
+        Err(Error::Invalid(_)) if samples.iter().any(is_partial) => plan(job, &read_all(job).await?).await,
+        result => result,
+    }
+}
+
+const SAMPLE_ROWS: usize = 1000;
+
+/// The columns of a source, their types as far as its head tells.
+pub async fn head_columns(source: &Source) -> Result<Vec<Column>> {
+    let sample = stage::sample(source, SAMPLE_ROWS).await?;
+    Ok(columns(&sample.schema, &sample.facts.notes))
+}
+
+/// Whether the types may still change in the part of the source that the sample has not seen.
+fn is_partial(sample: &Sample) -> bool {
+    matches!(sample.facts.format.as_str(), "csv" | "ndjson") && sample.facts.bytes.is_none_or(|bytes| bytes > 1 << 20)
+}
+
+/// The columns of a source, and what is odd about them.
+struct Found {
+    schema: SchemaRef,
+    notes: Vec<ColumnNote>,
+}
+
+impl From<&Sample> for Found {
+    fn from(sample: &Sample) -> Self {
+        Self { schema: Arc::clone(&sample.schema), notes: sample.facts.notes.clone() }
+    }
+}
+
+async fn read_all(job: &Job) -> Result<Vec<Found>> {
+    let scratch = Scratch::new(&job.limits)?;
+    let staged = futures::future::try_join_all(job.sources().enumerate().map(|(index, source)| {
+        let cx = scratch.context(source, index, job.limits.threads);
+        async move { stage::stage(source, &cx).await }
+    }));
+    let found = |s: Staged| Found { schema: s.schema, notes: s.facts.notes };
+    Ok(staged.await?.into_iter().map(found).collect())
+}
+
+async fn plan(job: &Job, found: &[Found]) -> Result<CheckReport> {
+    let ctx = query::session(&job.limits, Joins::Hashed)?;
+    let tables: Vec<PlanTable> = found.iter().map(empty_table).collect();
+    let plan = matching::plan(&ctx, job, &tables).await?;
+    let sources = job.sources().zip(found).map(|(source, found)| CheckedSource {
+        alias: source.alias.clone(),
+        uri: source.uri.to_string(),
+        columns: columns(&found.schema, &found.notes),
+    });
+    Ok(CheckReport {
+        sources: sources.collect(),
+        output: columns(&plan.schema(), &[]),
+        lineage: Lineage { left: plan.mode(Side::Left), right: plan.mode(Side::Right) },
+    })
+}
+
+fn empty_table(found: &Found) -> PlanTable {
+    let row = Arc::new(Field::new(ROW_NUMBER, DataType::Int64, false));
+    let numbered: Vec<_> = found.schema.fields().iter().cloned().chain([row]).collect();
+    let empty = |schema: SchemaRef| Arc::new(EmptyTable::new(schema)) as Arc<dyn TableProvider>;
+    PlanTable {
+        schema: Arc::clone(&found.schema),
+        notes: found.notes.clone(),
+        plain: empty(Arc::clone(&found.schema)),
+        numbered: empty(Arc::new(Schema::new(numbered))),
+    }
+}
+
+/// A place for staged files that nobody will need.
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    pub fn new(limits: &Limits) -> Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix("kalla-");
+        let dir = limits.spill_dir.as_ref().map_or_else(|| builder.tempdir(), |dir| builder.tempdir_in(dir));
+        let failed =
+            |e: std::io::Error| Error::Output { path: "temporary directory".to_owned(), reason: e.to_string() };
+        Ok(Self(dir.map_err(failed)?))
+    }
+
+    pub fn context(&self, source: &Source, index: usize, threads: usize) -> StageContext {
+        StageContext {
+            alias: source.alias.clone(),
+            threads,
+            target: Location::Local(self.0.path().join(format!("{index}.parquet"))),
+            meter: Meter::default(),
+            cancel: CancellationToken::new(),
+        }
+    }
+}

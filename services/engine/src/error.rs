@@ -1,0 +1,80 @@
+//! Everything that can go wrong, told so that the reader knows what to change.
+
+use std::fmt;
+use std::time::Duration;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failed job. The `Display` text is one sentence for the person who runs it and never holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The job cannot be run as it is written; all that is wrong with it, at once.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Violation>),
+    /// The data of a source is not what it should be.
+    #[error("source `{alias}`: {place}{reason}")]
+    Data { alias: String, place: Place, reason: String },
+    /// No such file, object, database or table.
+    #[error("source `{alias}`: {what}")]
+    NotFound { alias: String, what: String },
+    /// The source refuses us: credentials or permissions.
+    #[error("source `{alias}`: {what}")]
+    Denied { alias: String, what: String },
+    /// The source cannot be reached now; the same job may succeed later.
+    #[error("source `{alias}`: {what}")]
+    Unavailable { alias: String, what: String },
+    /// `match_sql` failed while it ran (a cast, a division by zero).
+    #[error("match_sql: {0}")]
+    Sql(String),
+    #[error("match_sql gives more than {limit} rows: join on a key, or raise the cap on matched rows")]
+    TooManyMatches { limit: u64 },
+    #[error("the job needs more than its memory limit of {limit} bytes even with spilling: {what}")]
+    OutOfMemory { limit: u64, what: String },
+    #[error("the job did not end within its time limit of {} s", .0.as_secs_f64())]
+    TimedOut(Duration),
+    #[error("cancelled")]
+    Cancelled,
+    /// The results cannot be written.
+    #[error("output {path}: {reason}")]
+    Output { path: String, reason: String },
+    /// A promise of the engine did not hold: a bug of ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// One thing that is wrong with a job, and where: `sources[1].uri`, `match_sql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    pub field: String,
+    pub message: String,
+}
+
+impl Violation {
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+fn list(violations: &[Violation]) -> String {
+    violations.iter().map(|v| format!("{}: {}", v.field, v.message)).collect::<Vec<_>>().join("\n")
+}
+
+/// Where in a source: each part only when it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// 1-based line of the file.
+    pub line: Option<u64>,
+    pub column: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if let Some(column) = &self.column {
+            write!(f, "column `{column}`: ")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! `date_within`.
+//!
+//! A date is its midnight, a timestamp is taken to the nanosecond, one without a zone as if it were in UTC.
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Date64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
+use datafusion::common::{Result, exec_err};
+use datafusion::logical_expr::ColumnarValue;
+
+const NANOSECONDS_PER_DAY: i128 = 86_400_000_000_000;
+
+/// `abs(a - b) <= days * 24 h`.
+pub(super) fn within(a: &ColumnarValue, b: &ColumnarValue, days: &ColumnarValue, rows: usize) -> Result<BooleanArray> {
+    let (left, right, days) = (a.to_array(rows)?, b.to_array(rows)?, days.to_array(rows)?);
+    let days = days.as_primitive::<Int64Type>();
+    let nulls = NullBuffer::union_many([left.nulls(), right.nulls(), days.nulls()]);
+    let valid = |row: usize| nulls.as_ref().is_none_or(|n| n.is_valid(row));
+    if let Some(row) = (0..rows).find(|&row| valid(row) && days.value(row) < 0) {
+        return exec_err!("date_within: the number of days is {}; it has to be 0 or more", days.value(row));
+    }
+    let values = if let (DataType::Date32, DataType::Date32) = (left.data_type(), right.data_type()) {
+        let (a, b) = (left.as_primitive::<Date32Type>().values(), right.as_primitive::<Date32Type>().values());
+        BooleanBuffer::collect_bool(rows, |i| i64::from(a[i].abs_diff(b[i])) <= days.value(i))
+    } else {
+        let (a, b) = (nanoseconds(&left)?, nanoseconds(&right)?);
+        BooleanBuffer::collect_bool(rows, |i| (a[i] - b[i]).abs() <= i128::from(days.value(i)) * NANOSECONDS_PER_DAY)
+    };
+    Ok(BooleanArray::new(values, nulls))
+}
+
+/// Nanoseconds since 1970; 64 bits times the greatest factor stay far below 128 bits.
+fn nanoseconds(array: &ArrayRef) -> Result<Vec<i128>> {
+    Ok(match array.data_type() {
+        DataType::Date32 => times(array.as_primitive::<Date32Type>(), NANOSECONDS_PER_DAY),
+        DataType::Date64 => times(array.as_primitive::<Date64Type>(), 1_000_000),
+        DataType::Timestamp(unit, _) => match unit {
+            TimeUnit::Second => times(array.as_primitive::<TimestampSecondType>(), 1_000_000_000),
+            TimeUnit::Millisecond => times(array.as_primitive::<TimestampMillisecondType>(), 1_000_000),
+            TimeUnit::Microsecond => times(array.as_primitive::<TimestampMicrosecondType>(), 1_000),
+            TimeUnit::Nanosecond => times(array.as_primitive::<TimestampNanosecondType>(), 1),
+        },
+        other => return exec_err!("date_within: {other} is neither a date nor a timestamp"),
+    })
+}
+
+fn times<T: ArrowPrimitiveType<Native: Into<i128>>>(array: &PrimitiveArray<T>, factor: i128) -> Vec<i128> {
+    array.values().iter().map(|&v| v.into() * factor).collect()
+}

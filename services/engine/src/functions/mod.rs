@@ -1,0 +1,167 @@
+//! The functions of `match_sql` beyond those of DataFusion.
+//!
+//! | function | gives |
+//! |---|---|
+//! | `tolerance_match(a, b, threshold)` | `abs(a - b) <= threshold`, exact for decimals and integers |
+//! | `tolerance_pct(a, b, percent)` | `abs(a - b) <= percent/100 * greatest(abs(a), abs(b))`, exact likewise; 2 means 2% |
+//! | `date_within(a, b, days)` | `a` and `b` are at most `days` times 24 hours apart |
+//! | `normalize_text(s)` | `s` without case, accents, punctuation and surplus blanks |
+//! | `similarity(a, b)` | Jaro-Winkler similarity of two texts, 0 to 1 |
+//!
+//! All of them give NULL when an argument is NULL, and swapping `a` and `b` never changes an answer.
+
+mod arguments;
+mod dates;
+mod exact;
+mod text;
+mod tolerance;
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::prelude::SessionContext;
+
+pub(crate) use arguments::{Argument, TypeKind, ordinal};
+
+/// Makes the functions of this module known to `ctx`.
+pub fn register(ctx: &SessionContext) {
+    for function in Function::ALL {
+        ctx.register_udf(ScalarUDF::new_from_impl(MatchFunction {
+            function,
+            signature: Signature::user_defined(Volatility::Immutable),
+        }));
+    }
+}
+
+/// One of our functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Function {
+    ToleranceMatch,
+    TolerancePct,
+    DateWithin,
+    NormalizeText,
+    Similarity,
+}
+
+impl Function {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::ToleranceMatch, Self::TolerancePct, Self::DateWithin, Self::NormalizeText, Self::Similarity];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|f| f.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ToleranceMatch => "tolerance_match",
+            Self::TolerancePct => "tolerance_pct",
+            Self::DateWithin => "date_within",
+            Self::NormalizeText => "normalize_text",
+            Self::Similarity => "similarity",
+        }
+    }
+
+    /// What each argument has to be.
+    pub(crate) fn arguments(self) -> &'static [Argument] {
+        use Argument::{Days, Moment, Number, Text, Threshold};
+        match self {
+            Self::ToleranceMatch | Self::TolerancePct => &[Number, Number, Threshold],
+            Self::DateWithin => &[Moment, Moment, Days],
+            Self::NormalizeText => &[Text],
+            Self::Similarity => &[Text, Text],
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct MatchFunction {
+    function: Function,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for MatchFunction {
+    fn name(&self) -> &str {
+        self.function.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Counts the arguments and takes dictionaries apart. Types that do not suit are let through here, where nothing is
+    /// known about the columns: the checks of `query` refuse them with the column's name and the evidence, and
+    /// evaluation refuses them for everybody else.
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let expected = self.function.arguments();
+        if types.len() != expected.len() {
+            let names = expected.iter().map(|a| a.what()).collect::<Vec<_>>().join(", ");
+            return plan_err!(
+                "{} takes {} ({names}), not {}",
+                self.name(),
+                arguments::count(expected.len()),
+                types.len()
+            );
+        }
+        Ok(types
+            .iter()
+            .zip(expected)
+            .map(|(given, argument)| match given {
+                DataType::Dictionary(_, value) => value.as_ref().clone(),
+                integer if *argument == Argument::Days && integer.is_integer() => DataType::Int64,
+                other => other.clone(),
+            })
+            .collect())
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(match self.function {
+            Function::ToleranceMatch | Function::TolerancePct | Function::DateWithin => DataType::Boolean,
+            Function::Similarity => DataType::Float64,
+            Function::NormalizeText => match types.first() {
+                Some(DataType::LargeUtf8) => DataType::LargeUtf8,
+                Some(DataType::Utf8View) => DataType::Utf8View,
+                _ => DataType::Utf8,
+            },
+        })
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let expected = self.function.arguments();
+        for (index, (value, argument)) in args.args.iter().zip(expected).enumerate() {
+            if let Some(reason) = argument.refuses(&value.data_type()) {
+                let place = ordinal(index, expected.len());
+                return Err(exec_datafusion_err!("{}: the {place} {reason}", self.name()));
+            }
+        }
+        if args.args.iter().any(|v| v.data_type().is_null()) {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_type())?));
+        }
+        let constant = args.args.iter().all(|v| matches!(v, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        let array: ArrayRef = match (self.function, args.args.as_slice()) {
+            (Function::ToleranceMatch, [a, b, t]) => Arc::new(tolerance::absolute(a, b, t, rows)?),
+            (Function::TolerancePct, [a, b, p]) => Arc::new(tolerance::relative(a, b, p, rows)?),
+            (Function::DateWithin, [a, b, days]) => Arc::new(dates::within(a, b, days, rows)?),
+            (Function::NormalizeText, [s]) => text::normalize(&s.to_array(rows)?)?,
+            (Function::Similarity, [a, b]) => Arc::new(text::similarity(&a.to_array(rows)?, &b.to_array(rows)?)?),
+            (function, given) => {
+                return Err(exec_datafusion_err!("{} cannot take {} arguments", function.name(), given.len()));
+            }
+        };
+        Ok(if constant {
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)
+        } else {
+            ColumnarValue::Array(array)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! What is in a source: its dialect, its columns with their types and contents, and what could serve as its key.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray as _, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::context::SessionContext;
+use datafusion::functions_aggregate::expr_fn::{approx_distinct, count, count_distinct, max, min};
+use datafusion::logical_expr::{Expr, ident, lit};
+use serde::Serialize;
+
+use crate::check::Scratch;
+use crate::error::Result;
+use crate::job::{Limits, Source};
+use crate::manifest::type_name;
+use crate::matching::StagedTable;
+use crate::query::{self, Joins};
+use crate::stage::{self, ColumnNote, InputFacts, Reject};
+
+/// A source, looked at from its first to its last row.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspection {
+    pub alias: String,
+    /// Without credentials.
+    pub uri: String,
+    pub rows: u64,
+    pub rejected: u64,
+    pub facts: InputFacts,
+    pub columns: Vec<ColumnProfile>,
+    /// Sets of columns without NULLs whose values name every row, the shortest first.
+    pub candidate_keys: Vec<Vec<String>>,
+    /// The first rejected rows.
+    pub rejects: Vec<Reject>,
+    #[serde(skip)]
+    pub sample: Vec<RecordBatch>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ColumnProfile {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub data_type: String,
+    pub nulls: u64,
+    pub distinct: u64,
+    /// Whether `distinct` was counted, or estimated to a few percent.
+    pub distinct_exact: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// Why a column that looks like something else is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Distinct values are counted up to this many rows and estimated above, save where a key is in sight.
+const EXACT_ROWS: u64 = 1_000_000;
+/// Pairs of columns that are tried as a key when no column is one alone.
+const PAIRS_TRIED: usize = 10;
+const REJECTS_SHOWN: usize = 10;
+
+/// Reads all of `source` and profiles it; `sample_rows` rows come along.
+pub async fn inspect(source: &Source, limits: &Limits, sample_rows: usize) -> Result<Inspection> {
+    let scratch = Scratch::new(limits)?;
+    let staged = stage::stage(source, &scratch.context(source, 0, limits.threads)).await?;
+    let failed = |e| query::execution_error(e, limits);
+    let ctx = query::session(limits, Joins::Hashed)?;
+    let table = Arc::new(StagedTable::new(&ctx, &staged.file, false).map_err(failed)?);
+    let rows = staged.file.rows();
+    let profiler = Profiler { ctx: &ctx, table, rows, notes: &staged.facts.notes };
+    let columns = profiler.columns().await.map_err(failed)?;
+    let candidate_keys = profiler.keys(&columns).await.map_err(failed)?;
+    let sample = profiler.all().and_then(|t| t.limit(0, Some(sample_rows))).map_err(failed)?.collect().await;
+    Ok(Inspection {
+        alias: source.alias.clone(),
+        uri: source.uri.to_string(),
+        rows,
+        rejected: staged.rejected,
+        facts: staged.facts,
+        columns,
+        candidate_keys,
+        rejects: staged.rejects.into_iter().take(REJECTS_SHOWN).collect(),
+        sample: sample.map_err(failed)?,
+    })
+}
+
+struct Profiler<'a> {
+    ctx: &'a SessionContext,
+    table: Arc<StagedTable>,
+    rows: u64,
+    notes: &'a [ColumnNote],
+}
+
+type Query<T> = Result<T, datafusion::error::DataFusionError>;
+
+impl Profiler<'_> {
+    fn all(&self) -> Query<DataFrame> {
+        self.ctx.read_table(Arc::<StagedTable>::clone(&self.table))
+    }
+
+    async fn one_row(&self, aggregates: Vec<Expr>) -> Query<RecordBatch> {
+        let aliased = aggregates.into_iter().enumerate().map(|(i, e)| e.alias(format!("v{i}"))).collect();
+        let batches = self.all()?.aggregate(vec![], aliased)?.collect().await?;
+        Ok(batches
+            .into_iter()
+            .find(|b| b.num_rows() > 0)
+            .unwrap_or_else(|| RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()))))
+    }
+
+    async fn columns(&self) -> Query<Vec<ColumnProfile>> {
+        let schema = self.table.source_schema();
+        let mut profiles = Vec::with_capacity(schema.fields().len());
+        for field in schema.fields() {
+            let column = || ident(field.name());
+            let countable = !field.data_type().is_nested();
+            let exact = self.rows <= EXACT_ROWS;
+            let mut wanted = vec![count(column())];
+            if countable {
+                wanted.push(if exact || !has_sketch(field.data_type()) {
+                    count_distinct(column())
+                } else {
+                    approx_distinct(column())
+                });
+                wanted.extend([min(column()), max(column())]);
+            }
+            let row = self.one_row(wanted).await?;
+            let filled = number(&row, 0);
+            let mut profile = ColumnProfile {
+                name: field.name().clone(),
+                data_type: type_name(field.data_type()),
+                nulls: self.rows - filled,
+                distinct: if countable { number(&row, 1) } else { filled },
+                distinct_exact: countable && (exact || !has_sketch(field.data_type())),
+                min: countable.then(|| text(&row, 2)).flatten(),
+                max: countable.then(|| text(&row, 3)).flatten(),
+                note: self.notes.iter().find(|n| n.column == *field.name()).map(|n| n.note.clone()),
+            };
+            if !profile.distinct_exact && countable && profile.nulls == 0 && profile.distinct >= self.rows / 10 * 9 {
+                profile.distinct = number(&self.one_row(vec![count_distinct(column())]).await?, 0);
+                profile.distinct_exact = true;
+            }
+            profiles.push(profile);
+        }
+        Ok(profiles)
+    }
+
+    async fn keys(&self, columns: &[ColumnProfile]) -> Query<Vec<Vec<String>>> {
+        if self.rows == 0 {
+            return Ok(Vec::new());
+        }
+        let is_key = |c: &&ColumnProfile| c.nulls == 0 && c.distinct_exact && c.distinct == self.rows;
+        let single: Vec<_> = columns.iter().filter(is_key).map(|c| vec![c.name.clone()]).collect();
+        if !single.is_empty() {
+            return Ok(single);
+        }
+        let mut full: Vec<&ColumnProfile> = columns.iter().filter(|c| c.nulls == 0 && c.distinct > 1).collect();
+        full.sort_by_key(|c| std::cmp::Reverse(c.distinct));
+        let pairs = full.iter().enumerate().flat_map(|(i, a)| full[i + 1..].iter().map(move |b| (a, b)));
+        let likely = pairs.filter(|(a, b)| a.distinct.saturating_mul(b.distinct) >= self.rows).take(PAIRS_TRIED);
+        let mut keys = Vec::new();
+        for (a, b) in likely {
+            let groups = self.all()?.aggregate(vec![ident(&a.name), ident(&b.name)], vec![])?;
+            let counted = groups.aggregate(vec![], vec![count(lit(1)).alias("v0")])?.collect().await?;
+            if counted.first().is_some_and(|batch| number(batch, 0) == self.rows) {
+                keys.push(vec![a.name.clone(), b.name.clone()]);
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// Whether DataFusion can estimate the distinct values of a type.
+fn has_sketch(data_type: &DataType) -> bool {
+    data_type.is_integer()
+        || matches!(
+            data_type,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Date32 | DataType::Timestamp(_, _)
+        )
+}
+
+fn number(row: &RecordBatch, column: usize) -> u64 {
+    let Some(array) = row.columns().get(column) else { return 0 };
+    match array.data_type() {
+        DataType::UInt64 => array.as_primitive::<arrow::datatypes::UInt64Type>().values().first().copied().unwrap_or(0),
+        DataType::Int64 => {
+            array.as_primitive::<Int64Type>().values().first().and_then(|n| u64::try_from(*n).ok()).unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
+fn text(row: &RecordBatch, column: usize) -> Option<String> {
+    let array = row.columns().get(column).filter(|a| !a.is_empty() && a.is_valid(0))?;
+    let options = FormatOptions::default();
+    Some(ArrayFormatter::try_new(array, &options).ok()?.value(0).to_string())
+}

@@ -1,0 +1,255 @@
+//! What the engine is asked to do. Values here are plain; [`Job::validate`] says everything that is wrong with one at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Result, Violation};
+use crate::location::Location;
+use crate::stage::text::{ColumnType, Encoding};
+
+/// One reconciliation: two sides, optional extra tables, the SQL that pairs rows and the place for the results.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub run_id: String,
+    pub left: Source,
+    pub right: Source,
+    /// Tables that `match_sql` may join and that take no part in the counts (rates, mappings).
+    pub extras: Vec<Source>,
+    pub match_sql: String,
+    /// Directory that receives the result sets; the manifest appears in it last.
+    pub output: Location,
+    pub format: ResultFormat,
+    pub limits: Limits,
+}
+
+/// Where rows come from and how to read them.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The table's name in `match_sql`.
+    pub alias: String,
+    pub uri: SourceUri,
+    /// Rows that fail any of these are not part of the reconciliation.
+    pub filters: Vec<Filter>,
+    /// Names a row where lineage cannot; empty when there is none.
+    pub primary_key: Vec<String>,
+    pub options: ReadOptions,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceUri {
+    File(Location),
+    Postgres(PostgresTable),
+}
+
+/// `postgres://user:password@host:port/database?table=schema.table&sslmode=…`
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresTable {
+    /// The connection string without `table`, `sslmode` and `sslrootcert`. Holds the password: never shown.
+    pub connection: String,
+    pub tls: TlsMode,
+    /// PEM file of the authorities that may sign the server's certificate; the system's own when `None`.
+    pub root_certificate: Option<PathBuf>,
+    pub schema: Option<String>,
+    pub table: String,
+}
+
+/// libpq's `sslmode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsMode {
+    Disable,
+    /// Encrypted when the server offers it.
+    #[default]
+    Prefer,
+    /// Encrypted, whatever certificate the server shows (unless a root certificate is given, as libpq does).
+    Require,
+    /// The certificate is signed by a known authority.
+    VerifyCa,
+    /// And it is made out to the host we connect to.
+    VerifyFull,
+}
+
+/// How to read a text file; whatever is `None` is found out from the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    pub format: Option<FileFormat>,
+    pub delimiter: Option<u8>,
+    /// `Some(None)` says that nothing is quoted.
+    pub quote: Option<Option<u8>>,
+    pub header: Option<bool>,
+    pub encoding: Option<Encoding>,
+    /// Further spellings of NULL, besides the empty field.
+    pub nulls: Vec<String>,
+    /// Types set by hand; a value that does not fit is a rejected row.
+    pub types: BTreeMap<String, ColumnType>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    Csv,
+    Parquet,
+    Ndjson,
+}
+
+/// `column op value…`, pushed to the source and never pasted into its SQL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    pub column: String,
+    pub op: FilterOp,
+    /// One value; two for `between`; any number for `in`.
+    pub values: Vec<FilterValue>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilterOp {
+    Eq,
+    Neq,
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+    Between,
+    In,
+    Like,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum FilterValue {
+    Text(String),
+    /// The digits as they were written, so that no decimal is rounded on the way.
+    Number(String),
+    Bool(bool),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResultFormat {
+    #[default]
+    Parquet,
+    Csv,
+}
+
+/// What a job may use. The defaults suit a laptop.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Memory for operators and buffers, in bytes; past it they spill to disk.
+    pub memory: u64,
+    /// Threads that parse, match and write.
+    pub threads: usize,
+    /// Rows that may be rejected while reading, over all sources, before the job fails.
+    pub max_rejected: u64,
+    /// Rows that `match_sql` may give.
+    pub max_matched: u64,
+    pub timeout: Option<Duration>,
+    /// Where spilled data goes; the system's temporary directory when `None`.
+    pub spill_dir: Option<PathBuf>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 4 << 30,
+            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            max_rejected: 0,
+            max_matched: 100_000_000,
+            timeout: None,
+            spill_dir: None,
+        }
+    }
+}
+
+impl Job {
+    /// Left, right, then the extras.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        [&self.left, &self.right].into_iter().chain(&self.extras)
+    }
+
+    /// All that is wrong with the job and can be seen without reading anything.
+    pub fn validate(&self) -> Result<()> {
+        let mut wrong = Vec::new();
+        if self.run_id.is_empty() {
+            wrong.push(Violation::new("run_id", "must not be empty"));
+        }
+        if self.limits.threads == 0 {
+            wrong.push(Violation::new("limits.threads", "must be at least 1"));
+        }
+        let mut seen: Vec<(String, usize)> = vec![("left_src".to_owned(), 0), ("right_src".to_owned(), 1)];
+        for (position, source) in self.sources().enumerate() {
+            let field = format!("sources[{position}]");
+            source.validate(&field, &mut wrong);
+            let name = source.alias.to_lowercase();
+            if seen.iter().any(|(taken, by)| *taken == name && *by != position) {
+                let message = format!("the name `{}` is taken: every source needs its own", source.alias);
+                wrong.push(Violation::new(format!("{field}.alias"), message));
+            }
+            seen.push((name, position));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    }
+}
+
+impl Source {
+    fn validate(&self, field: &str, wrong: &mut Vec<Violation>) {
+        if self.alias.trim().is_empty() {
+            wrong.push(Violation::new(format!("{field}.alias"), "must not be empty"));
+        }
+        for (position, filter) in self.filters.iter().enumerate() {
+            let (count, wanted) = (filter.values.len(), filter.op.values());
+            if !wanted.contains(&count) {
+                let message = format!("`{}` takes {}, not {count}", filter.op, filter.op.values_in_words());
+                wrong.push(Violation::new(format!("{field}.filters[{position}].value"), message));
+            }
+        }
+        if let (Some(delimiter), Some(Some(quote))) = (self.options.delimiter, self.options.quote)
+            && delimiter == quote
+        {
+            wrong
+                .push(Violation::new(format!("{field}.options"), "the delimiter and the quote are the same character"));
+        }
+    }
+}
+
+impl FilterOp {
+    fn values(self) -> std::ops::RangeInclusive<usize> {
+        match self {
+            Self::Between => 2..=2,
+            Self::In => 1..=usize::MAX,
+            _ => 1..=1,
+        }
+    }
+
+    fn values_in_words(self) -> &'static str {
+        match self {
+            Self::Between => "two values",
+            Self::In => "at least one value",
+            _ => "one value",
+        }
+    }
+}
+
+/// The word that stands for the operator on every wire.
+impl fmt::Display for FilterOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Eq => "eq",
+            Self::Neq => "neq",
+            Self::Gt => "gt",
+            Self::Gte => "gte",
+            Self::Lt => "lt",
+            Self::Lte => "lte",
+            Self::Between => "between",
+            Self::In => "in",
+            Self::Like => "like",
+        })
+    }
+}
+
+/// Without credentials.
+impl fmt::Display for SourceUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(location) => location.fmt(f),
+            Self::Postgres(table) => f.write_str(&table.display()),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Row lineage: which rows of the two sides does an output row of `match_sql` come from?
+//!
+//! [`trace`] rewrites the unoptimised logical plan of `match_sql`. Every scan of a side gives one more column, the row's
+//! number in its source, and every node above passes that column on beside the columns that the query asked for:
+//!
+//! * Projections, filters, sorts, limits, windows, aliases, unnests and joins carry it as a plain `Int64`. The side that
+//!   an outer join fills with NULLs has a NULL row number there.
+//! * GROUP BY and DISTINCT collect it with `array_agg`: one output row comes from a list of rows, and from a list of lists
+//!   when it is grouped again. DISTINCT ON keeps the number of the row that it picks.
+//! * UNION lines up the columns of its branches, with NULL where a branch does not read a side.
+//!
+//! The output columns are first and unchanged, the lineage columns follow ([`Traced`]). [`Marks`] reads them from the
+//! result batches and remembers the rows that were matched: an output row counts when it has at least one row of *each*
+//! side, so the NULL rows of an outer join match nothing.
+//!
+//! # When lineage is lost
+//!
+//! A subquery in an expression (`EXISTS`, `IN`, a scalar subquery) and the inner side of a semi join decide about rows but
+//! give none, so they leave no number behind. What that means for a side is decided per SELECT:
+//!
+//! 1. A SELECT whose FROM reads the side is counted by what its FROM pairs. Its subqueries are mere conditions.
+//! 2. A SELECT that consults the side in a subquery, and not in its FROM, has output rows that rest on rows of the side
+//!    without saying which ones: the side is [`Trace::Lost`]. One such branch of a UNION is enough, whatever the other
+//!    branches carry, because its rows would silently count as unmatched.
+//! 3. A *refusal* (`NOT EXISTS`, `NOT IN`, `<> ALL`, an anti join, EXCEPT) rests on the absence of rows and loses nothing.
+//!    So priority passes, `pass1 UNION ALL … WHERE NOT EXISTS (SELECT 1 FROM pass1 …)`, keep their lineage. A refusal
+//!    inside a refusal is a positive condition again and follows rule 2.
+//! 4. A condition that is neither clearly positive nor a refusal (inside CASE, as an output column) follows rule 2.
+//! 5. A total (an aggregate without GROUP BY) that is cross joined to many rows is a scalar subquery by another name: its
+//!    rows are not repeated in each of them. Totals joined with totals, or by a condition in ON, are matches like others.
+//!
+//! Recursive CTEs and nodes that this module does not know stay as they are; the sides they read are lost by rule 2.
+//!
+//! # Ties
+//!
+//! Where SQL leaves the order of rows open, the answer would depend on how the work was divided. Row numbers close the gap:
+//! they are the last sort keys of ORDER BY, DISTINCT ON, LIMIT and of the window functions that number rows. Grouped rows
+//! have lists of numbers, which are not compared: ties between groups stay open.
+
+mod marks;
+mod reach;
+mod rewrite;
+mod ties;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, TableReference};
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+
+pub use marks::Marks;
+
+use crate::error::{Error, Result, Violation};
+use reach::{Mention, Reach};
+
+/// The last column of the sources in [`SideTables`]: the row's number, `Int64`, never NULL, counted from 0.
+pub const ROW_NUMBER: &str = "__kalla_row";
+
+/// Names that begin with this are ours.
+const RESERVED: &str = "__kalla_";
+
+/// The catalog and schema that a bare table name stands for.
+const DEFAULT_CATALOG: &str = "datafusion";
+const DEFAULT_SCHEMA: &str = "public";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Left,
+    Right,
+}
+
+impl Side {
+    pub const BOTH: [Self; 2] = [Self::Left, Self::Right];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+        }
+    }
+}
+
+/// Which tables of `match_sql` are the two sides, and the numbered sources that replace them.
+pub struct SideTables {
+    left: SideTable,
+    right: SideTable,
+}
+
+/// One side: the names it has in `match_sql` (the first is the one that messages use) and its source with [`ROW_NUMBER`]
+/// as the last column. The other columns are those of the table that `match_sql` was planned with, in the same order.
+pub struct SideTable {
+    pub names: Vec<String>,
+    pub numbered: Arc<dyn TableSource>,
+}
+
+impl SideTables {
+    pub fn new(left: SideTable, right: SideTable) -> Self {
+        Self { left, right }
+    }
+
+    fn get(&self, side: Side) -> &SideTable {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// The side that a table is. Names are compared as DataFusion has resolved them: exactly.
+    fn side(&self, table: &TableReference) -> Option<Side> {
+        let table = table.clone().resolve(DEFAULT_CATALOG, DEFAULT_SCHEMA);
+        if *table.catalog != *DEFAULT_CATALOG || *table.schema != *DEFAULT_SCHEMA {
+            return None;
+        }
+        Side::BOTH.into_iter().find(|&side| self.get(side).names.iter().any(|name| **name == *table.table))
+    }
+}
+
+/// A plan that also says where its rows come from.
+#[derive(Debug, Clone)]
+pub struct Traced {
+    /// The columns of `match_sql` with their names and types, then the lineage columns.
+    pub plan: LogicalPlan,
+    /// How many columns `match_sql` has.
+    pub width: usize,
+    pub left: Trace,
+    pub right: Trace,
+}
+
+/// How the rows of one side are found in the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trace {
+    /// Indexes of the output columns that hold row numbers: `Int64`, `List<Int64>` or lists of lists; nullable.
+    Rows(Vec<usize>),
+    /// They are not; the sentence says why and what to change.
+    Lost(String),
+}
+
+impl Traced {
+    fn trace(&self, side: Side) -> &Trace {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// The one plain row number column of a side, when that is all it has.
+    fn plain(&self, side: Side) -> Option<usize> {
+        match self.trace(side) {
+            Trace::Rows(columns) => match columns[..] {
+                [column] if *self.plan.schema().field(column).data_type() == DataType::Int64 => Some(column),
+                _ => None,
+            },
+            Trace::Lost(_) => None,
+        }
+    }
+
+    /// The public columns that [`Marks::mark`] gives, `_left_row` and `_right_row`: `Int64` when an output row comes from
+    /// at most one row of the side, otherwise `List<Int64>`. NULL when it comes from none; always NULL for a lost side.
+    pub fn row_columns(&self) -> (Field, Field) {
+        let field = |side: Side, name: &str| match (self.trace(side), self.plain(side)) {
+            (Trace::Rows(_), None) => Field::new(name, DataType::new_list(DataType::Int64, true), true),
+            _ => Field::new(name, DataType::Int64, true),
+        };
+        (field(Side::Left, "_left_row"), field(Side::Right, "_right_row"))
+    }
+}
+
+/// Rewrites the unoptimised plan of `match_sql` so that its rows carry the row numbers of the two sides.
+///
+/// Errors: [`Error::Invalid`] when the SQL uses a name that is ours, [`Error::Internal`] when the rewritten plan is not
+/// a valid one.
+pub fn trace(plan: &LogicalPlan, tables: &SideTables) -> Result<Traced> {
+    refuse_reserved_names(plan)?;
+    let (plan, width, left, right) = rewrite::output(plan, tables).map_err(broken)?;
+    let columns = left.columns.len();
+    let trace = |reach: &Reach, side: Side, first: usize| match lost(reach, &tables.get(side).names) {
+        Some(reason) => Trace::Lost(reason),
+        None => Trace::Rows((first..first + reach.columns.len()).collect()),
+    };
+    let left = trace(&left, Side::Left, width);
+    let right = trace(&right, Side::Right, width + columns);
+    Ok(Traced { plan, width, left, right })
+}
+
+/// Why the rows of a side cannot be told from the output, if they cannot.
+fn lost(reach: &Reach, names: &[String]) -> Option<String> {
+    let name = names.first().map_or("", String::as_str);
+    let carried = !reach.columns.is_empty();
+    match reach.mention {
+        Mention::Hidden(how) if carried => Some(format!(
+            "a branch of match_sql reaches rows of `{name}` only through {how}: use a JOIN in every branch, or select the primary key of `{name}`"
+        )),
+        Mention::Hidden(how) => Some(format!(
+            "rows of `{name}` are reached only through {how}: use a JOIN, or select the primary key of `{name}`"
+        )),
+        _ if carried => None,
+        Mention::Refused(how) => Some(format!(
+            "match_sql reads `{name}` only to refuse rows with {how}: JOIN `{name}`, so that its rows can be paired"
+        )),
+        Mention::None => Some(format!("match_sql never reads `{name}`: JOIN `{name}`, so that its rows can be paired")),
+    }
+}
+
+fn refuse_reserved_names(plan: &LogicalPlan) -> Result<()> {
+    let mut taken = None;
+    plan.apply_with_subqueries(|node| {
+        taken = node.schema().fields().iter().map(|f| f.name()).find(|name| name.starts_with(RESERVED)).cloned();
+        Ok(if taken.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })
+    .map_err(broken)?;
+    match taken {
+        Some(name) => Err(Error::Invalid(vec![Violation::new(
+            "match_sql",
+            format!("the column name `{name}` is reserved: use a name that does not begin with `{RESERVED}`"),
+        )])),
+        None => Ok(()),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn broken(e: DataFusionError) -> Error {
+    Error::Internal(format!("row lineage: {}", e.strip_backtrace()))
+}

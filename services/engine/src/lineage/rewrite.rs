@@ -1,0 +1,416 @@
+//! The rewrite, one function per plan node. Its invariants:
+//!
+//! * A rewritten node has all columns of the original under the same qualified names, types and nullability; lineage
+//!   columns stand among them, wherever the node puts them. So expressions of the query stay as they are, and nothing here
+//!   relies on positions.
+//! * Every lineage column has a name of its own in the whole plan; only its qualifier changes on the way up.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{
+    Column, DFSchema, DFSchemaRef, ExprSchema as _, JoinType, Result, ScalarValue, TableReference, internal_err,
+};
+use datafusion::functions_aggregate::array_agg::array_agg;
+use datafusion::logical_expr::logical_plan::{DistinctOn, TableScanBuilder};
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, Filter, Join, Limit, LogicalPlan, Projection, Repartition, Sort, SubqueryAlias,
+    TableScan, Union, Unnest, Window,
+};
+
+use super::reach::{Mention, Polarity, Reach, for_each_subquery};
+use super::{RESERVED, ROW_NUMBER, Side, SideTables, ties};
+
+/// The whole plan: the visible columns in their order, then the lineage columns of the left and of the right side.
+pub(super) fn output(plan: &LogicalPlan, tables: &SideTables) -> Result<(LogicalPlan, usize, Reach, Reach)> {
+    let node = Rewriter { tables, named: 0 }.rewrite(plan)?;
+    let visible = plan.schema().columns();
+    let width = visible.len();
+    let columns = visible.into_iter().chain(node.columns()?).map(Expr::Column).collect();
+    let plan = LogicalPlan::Projection(Projection::try_new(columns, node.plan)?);
+    Ok((plan, width, node.left, node.right))
+}
+
+struct Rewriter<'a> {
+    tables: &'a SideTables,
+    /// Lineage columns named so far.
+    named: usize,
+}
+
+/// A rewritten node and how each side reaches it.
+struct Node {
+    plan: Arc<LogicalPlan>,
+    left: Reach,
+    right: Reach,
+}
+
+impl Node {
+    /// A node without rows of the sides.
+    fn bare(plan: &LogicalPlan) -> Self {
+        Self { plan: Arc::new(plan.clone()), left: Reach::default(), right: Reach::default() }
+    }
+
+    fn reach(&self, side: Side) -> &Reach {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// All lineage columns, those of the left side first.
+    fn columns(&self) -> Result<Vec<Column>> {
+        self.left.columns.iter().chain(&self.right.columns).map(|name| column(self.plan.schema(), name)).collect()
+    }
+
+    fn beside_every_row(self) -> Self {
+        Self { left: self.left.beside_every_row(), right: self.right.beside_every_row(), ..self }
+    }
+
+    /// The same rows under another plan that kept all lineage columns.
+    fn with(self, plan: LogicalPlan) -> Self {
+        Self { plan: Arc::new(plan), ..self }
+    }
+}
+
+fn column(schema: &DFSchema, name: &str) -> Result<Column> {
+    match schema.iter().find(|(_, field)| field.name() == name) {
+        Some((qualifier, _)) => Ok(Column::new(qualifier.cloned(), name)),
+        None => internal_err!("lineage column {name} is missing"),
+    }
+}
+
+impl Rewriter<'_> {
+    fn rewrite(&mut self, plan: &LogicalPlan) -> Result<Node> {
+        let mut node = match plan {
+            LogicalPlan::TableScan(scan) => self.scan(plan, scan)?,
+            LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => Node::bare(plan),
+            LogicalPlan::Projection(projection) => self.projection(projection)?,
+            LogicalPlan::Filter(filter) => self.above(&filter.input, |input| {
+                Filter::try_new(filter.predicate.clone(), input).map(LogicalPlan::Filter)
+            })?,
+            LogicalPlan::SubqueryAlias(alias) => self.above(&alias.input, |input| {
+                SubqueryAlias::try_new(input, alias.alias.clone()).map(LogicalPlan::SubqueryAlias)
+            })?,
+            LogicalPlan::Subquery(lateral) => {
+                self.above(&lateral.subquery, |input| Ok(LogicalPlan::Subquery(lateral.with_plan(input))))?
+            }
+            LogicalPlan::Repartition(repartition) => self.above(&repartition.input, |input| {
+                let partitioning_scheme = repartition.partitioning_scheme.clone();
+                Ok(LogicalPlan::Repartition(Repartition { input, partitioning_scheme }))
+            })?,
+            LogicalPlan::Unnest(unnest) => self.above(&unnest.input, |input| {
+                Unnest::try_new(input, unnest.exec_columns.clone(), unnest.options.clone()).map(LogicalPlan::Unnest)
+            })?,
+            LogicalPlan::Sort(sort) => self.sort(sort)?,
+            LogicalPlan::Limit(limit) => self.limit(limit)?,
+            LogicalPlan::Window(window) => self.window(window)?,
+            LogicalPlan::Join(join) => self.join(join)?,
+            LogicalPlan::Aggregate(aggregate) => {
+                self.aggregate(&aggregate.input, aggregate.group_expr.clone(), aggregate.aggr_expr.clone())?
+            }
+            LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(plan, input)?,
+            LogicalPlan::Distinct(Distinct::On(on)) => self.distinct_on(on)?,
+            LogicalPlan::Union(union) => self.union(plan, union)?,
+            LogicalPlan::RecursiveQuery(_) => self.untouched(plan, "a recursive CTE")?,
+            _ => self.untouched(plan, "a construct that cannot be followed")?,
+        };
+        for_each_subquery(plan, &mut |subquery, polarity, construct| {
+            self.consult(&mut node, subquery, polarity, construct)
+        })?;
+        Ok(node)
+    }
+
+    /// Takes note of a subquery that decides about the node's rows. The subquery itself stays as it is in the plan: its
+    /// rewritten form only serves to learn how the sides reach its rows.
+    fn consult(
+        &mut self,
+        node: &mut Node,
+        subquery: &LogicalPlan,
+        polarity: Polarity,
+        construct: &'static str,
+    ) -> Result<()> {
+        let inner = self.rewrite(subquery)?;
+        node.left.consult(&inner.left, polarity, construct);
+        node.right.consult(&inner.right, polarity, construct);
+        Ok(())
+    }
+
+    /// A node that passes all columns of its one input on.
+    fn above(
+        &mut self,
+        input: &LogicalPlan,
+        build: impl FnOnce(Arc<LogicalPlan>) -> Result<LogicalPlan>,
+    ) -> Result<Node> {
+        let input = self.rewrite(input)?;
+        let plan = build(Arc::clone(&input.plan))?;
+        Ok(input.with(plan))
+    }
+
+    /// The scan of a side reads the numbered source; a projection above it gives the row number a name of its own.
+    fn scan(&mut self, plan: &LogicalPlan, scan: &TableScan) -> Result<Node> {
+        let Some(side) = self.tables.side(&scan.table_name) else { return Ok(Node::bare(plan)) };
+        let source = &self.tables.get(side).numbered;
+        let schema = source.schema();
+        let Some((last, columns)) = schema.fields().split_last() else {
+            return internal_err!("the numbered source of {} has no columns", scan.table_name);
+        };
+        let same = columns.iter().map(|f| f.name()).eq(scan.source.schema().fields().iter().map(|f| f.name()));
+        if last.name() != ROW_NUMBER || *last.data_type() != DataType::Int64 || !same {
+            return internal_err!("the numbered source of {} does not fit its table", scan.table_name);
+        }
+        let projection = scan.projection.as_ref().map(|p| p.iter().copied().chain([columns.len()]).collect());
+        let numbered = TableScanBuilder::new(scan.table_name.clone(), Arc::clone(source))
+            .with_projection(projection)
+            .with_filters(scan.filters.clone())
+            .with_fetch(scan.fetch)
+            .build()?;
+        let name = self.name(side);
+        let row = Expr::Column(Column::new(Some(scan.table_name.clone()), ROW_NUMBER)).alias(&name);
+        let exprs = plan.schema().columns().into_iter().map(Expr::Column).chain([row]).collect();
+        let plan = Projection::try_new(exprs, Arc::new(LogicalPlan::TableScan(numbered)))?;
+        let mut node = Node::bare(&LogicalPlan::Projection(plan));
+        match side {
+            Side::Left => node.left.columns.push(name),
+            Side::Right => node.right.columns.push(name),
+        }
+        Ok(node)
+    }
+
+    fn projection(&mut self, projection: &Projection) -> Result<Node> {
+        let input = self.rewrite(&projection.input)?;
+        let columns = input.columns()?;
+        let schema = extend(&projection.schema, fields(&input.plan, &columns)?)?;
+        let exprs = projection.expr.iter().cloned().chain(columns.into_iter().map(Expr::Column)).collect();
+        let plan = Projection::try_new_with_schema(exprs, Arc::clone(&input.plan), schema)?;
+        Ok(input.with(LogicalPlan::Projection(plan)))
+    }
+
+    fn sort(&mut self, sort: &Sort) -> Result<Node> {
+        let node = self.rewrite(&sort.input)?;
+        let ties = ties::tie_breakers(node.plan.schema(), &node.columns()?);
+        let expr = sort.expr.iter().cloned().chain(ties).collect();
+        let plan = Sort { expr, input: Arc::clone(&node.plan), fetch: sort.fetch };
+        Ok(node.with(LogicalPlan::Sort(plan)))
+    }
+
+    fn limit(&mut self, limit: &Limit) -> Result<Node> {
+        let node = self.rewrite(&limit.input)?;
+        let ties = ties::tie_breakers(node.plan.schema(), &node.columns()?);
+        let input = ties::ordered(Arc::clone(&node.plan), ties);
+        let plan = Limit { skip: limit.skip.clone(), fetch: limit.fetch.clone(), input };
+        Ok(node.with(LogicalPlan::Limit(plan)))
+    }
+
+    fn window(&mut self, window: &Window) -> Result<Node> {
+        let node = self.rewrite(&window.input)?;
+        let ties = ties::tie_breakers(node.plan.schema(), &node.columns()?);
+        let plan = ties::window(window, Arc::clone(&node.plan), &ties)?;
+        Ok(node.with(plan))
+    }
+
+    /// Inner and outer joins pass both inputs on. Semi, anti and mark joins pass one on; the other one is a subquery.
+    fn join(&mut self, join: &Join) -> Result<Node> {
+        use JoinType::{Full, Inner, Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
+        let (left, right, mut reach) = match join.join_type {
+            Inner | Left | Right | Full => {
+                let (mut left, mut right) = (self.rewrite(&join.left)?, self.rewrite(&join.right)?);
+                if pairs_all_rows(join) {
+                    match (is_total(&join.left), is_total(&join.right)) {
+                        (true, false) => left = left.beside_every_row(),
+                        (false, true) => right = right.beside_every_row(),
+                        _ => {}
+                    }
+                }
+                let reach = (left.left.join(right.left), left.right.join(right.right));
+                (left.plan, right.plan, reach)
+            }
+            LeftSemi | LeftAnti | LeftMark => {
+                let left = self.rewrite(&join.left)?;
+                (left.plan, Arc::clone(&join.right), (left.left, left.right))
+            }
+            RightSemi | RightAnti | RightMark => {
+                let right = self.rewrite(&join.right)?;
+                (Arc::clone(&join.left), right.plan, (right.left, right.right))
+            }
+        };
+        let condition = match join.join_type {
+            Inner | Left | Right | Full => None,
+            LeftSemi => Some((&join.right, Polarity::Required, "INTERSECT or a semi join")),
+            RightSemi => Some((&join.left, Polarity::Required, "a semi join")),
+            LeftAnti => Some((&join.right, Polarity::Refused, "EXCEPT or an anti join")),
+            RightAnti => Some((&join.left, Polarity::Refused, "an anti join")),
+            LeftMark => Some((&join.right, Polarity::Either, "a mark join")),
+            RightMark => Some((&join.left, Polarity::Either, "a mark join")),
+        };
+        if let Some((subquery, polarity, construct)) = condition {
+            let inner = self.rewrite(subquery)?;
+            reach.0.consult(&inner.left, polarity, construct);
+            reach.1.consult(&inner.right, polarity, construct);
+        }
+        let plan = Join::try_new(
+            left,
+            right,
+            join.on.clone(),
+            join.filter.clone(),
+            join.join_type,
+            join.join_constraint,
+            join.null_equality,
+            join.null_aware,
+        )?;
+        Ok(Node { plan: Arc::new(LogicalPlan::Join(plan)), left: reach.0, right: reach.1 })
+    }
+
+    /// A group comes from all its rows.
+    fn aggregate(&mut self, input: &LogicalPlan, group: Vec<Expr>, mut aggregates: Vec<Expr>) -> Result<Node> {
+        let mut node = self.rewrite(input)?;
+        for (side, reach) in [(Side::Left, &mut node.left), (Side::Right, &mut node.right)] {
+            for name in &mut reach.columns {
+                let rows = Expr::Column(column(node.plan.schema(), name)?);
+                *name = self.name(side);
+                aggregates.push(array_agg(rows).alias(&*name));
+            }
+        }
+        let plan = Aggregate::try_new(Arc::clone(&node.plan), group, aggregates)?;
+        Ok(node.with(LogicalPlan::Aggregate(plan)))
+    }
+
+    /// DISTINCT is GROUP BY all columns.
+    fn distinct(&mut self, plan: &LogicalPlan, input: &LogicalPlan) -> Result<Node> {
+        let node =
+            self.aggregate(input, plan.schema().columns().into_iter().map(Expr::Column).collect(), Vec::new())?;
+        if node.columns()?.is_empty() {
+            return Ok(node.with(plan.clone()));
+        }
+        Ok(node)
+    }
+
+    /// DISTINCT ON picks one row of a group, and the output row comes from that one.
+    fn distinct_on(&mut self, on: &DistinctOn) -> Result<Node> {
+        let node = self.rewrite(&on.input)?;
+        let columns = node.columns()?;
+        let order =
+            on.sort_expr.clone().unwrap_or_else(|| on.on_expr.iter().map(|e| e.clone().sort(true, false)).collect());
+        let order = order.into_iter().chain(ties::tie_breakers(node.plan.schema(), &columns)).collect();
+        let select = on.select_expr.iter().cloned().chain(columns.into_iter().map(Expr::Column)).collect();
+        let plan = DistinctOn::try_new(on.on_expr.clone(), select, Some(order), Arc::clone(&node.plan))?;
+        Ok(node.with(LogicalPlan::Distinct(Distinct::On(plan))))
+    }
+
+    /// Branches are lined up by side and type, NULL standing in for what a branch does not have.
+    fn union(&mut self, plan: &LogicalPlan, union: &Union) -> Result<Node> {
+        let branches = union.inputs.iter().map(|input| self.rewrite(input)).collect::<Result<Vec<_>>>()?;
+        let mut slots: Vec<Slot> = Vec::new();
+        for (index, branch) in branches.iter().enumerate() {
+            for side in Side::BOTH {
+                for name in &branch.reach(side).columns {
+                    let column = column(branch.plan.schema(), name)?;
+                    let data_type = branch.plan.schema().field_from_column(&column)?.data_type();
+                    let fits = |slot: &&mut Slot| {
+                        slot.side == side && slot.data_type == *data_type && slot.branches[index].is_none()
+                    };
+                    if let Some(slot) = slots.iter_mut().find(fits) {
+                        slot.branches[index] = Some(column);
+                        continue;
+                    }
+                    let mut columns = vec![None; branches.len()];
+                    columns[index] = Some(column);
+                    slots.push(Slot { side, name: self.name(side), data_type: data_type.clone(), branches: columns });
+                }
+            }
+        }
+        let part = |side: Side| Reach {
+            columns: slots.iter().filter(|slot| slot.side == side).map(|slot| slot.name.clone()).collect(),
+            mention: branches.iter().map(|branch| branch.reach(side).mention).max().unwrap_or(Mention::None),
+        };
+        let (left, right) = (part(Side::Left), part(Side::Right));
+        if slots.is_empty() {
+            return Ok(Node { left, right, ..Node::bare(plan) });
+        }
+        let inputs = branches
+            .iter()
+            .zip(&union.inputs)
+            .enumerate()
+            .map(|(index, (branch, original))| {
+                let mut exprs: Vec<_> = original.schema().columns().into_iter().map(Expr::Column).collect();
+                for slot in &slots {
+                    exprs.push(match &slot.branches[index] {
+                        Some(column) => Expr::Column(column.clone()).alias(&slot.name),
+                        None => Expr::Literal(ScalarValue::try_from(&slot.data_type)?, None).alias(&slot.name),
+                    });
+                }
+                Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(exprs, Arc::clone(&branch.plan))?)))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        // The schema of the original union knows best about its columns: that of a UNION BY NAME cannot be derived again.
+        let added = slots.iter().map(|slot| {
+            let nullable = slot.branches.iter().any(Option::is_none)
+                || inputs
+                    .iter()
+                    .any(|i| i.schema().field_with_unqualified_name(&slot.name).is_ok_and(|f| f.is_nullable()));
+            (None, Arc::new(Field::new(&slot.name, slot.data_type.clone(), nullable)))
+        });
+        let schema = extend(&union.schema, added.collect())?;
+        Ok(Node { plan: Arc::new(LogicalPlan::Union(Union { inputs, schema })), left, right })
+    }
+
+    /// A subtree that stays as it is: no row numbers come out of it.
+    fn untouched(&mut self, plan: &LogicalPlan, construct: &'static str) -> Result<Node> {
+        let mut node = Node::bare(plan);
+        plan.apply_with_subqueries(|below| {
+            if let LogicalPlan::TableScan(scan) = below {
+                match self.tables.side(&scan.table_name) {
+                    Some(Side::Left) => node.left = Reach::hidden(construct),
+                    Some(Side::Right) => node.right = Reach::hidden(construct),
+                    None => {}
+                }
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(node)
+    }
+
+    fn name(&mut self, side: Side) -> String {
+        let name = format!("{RESERVED}{}_{}", side.as_str(), self.named);
+        self.named += 1;
+        name
+    }
+}
+
+/// A join without a condition.
+fn pairs_all_rows(join: &Join) -> bool {
+    let always = matches!(join.filter, None | Some(Expr::Literal(ScalarValue::Boolean(Some(true)), _)));
+    join.on.is_empty() && always
+}
+
+/// One row that aggregates all its input.
+fn is_total(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(projection) => is_total(&projection.input),
+        LogicalPlan::Filter(filter) => is_total(&filter.input),
+        LogicalPlan::SubqueryAlias(alias) => is_total(&alias.input),
+        LogicalPlan::Join(join) => is_total(&join.left) && is_total(&join.right),
+        _ => false,
+    }
+}
+
+/// A lineage column of a union and what each branch has for it.
+struct Slot {
+    side: Side,
+    name: String,
+    data_type: DataType,
+    branches: Vec<Option<Column>>,
+}
+
+fn fields(plan: &LogicalPlan, columns: &[Column]) -> Result<Vec<(Option<TableReference>, FieldRef)>> {
+    let field = |column: &Column| plan.schema().field_from_column(column).cloned();
+    columns.iter().map(|column| Ok((column.relation.clone(), field(column)?))).collect()
+}
+
+/// A schema with further columns at its end; what depends on what among the first ones still holds.
+fn extend(schema: &DFSchema, added: Vec<(Option<TableReference>, FieldRef)>) -> Result<DFSchemaRef> {
+    let fields = schema.iter().map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).chain(added).collect();
+    let extended = DFSchema::new_with_metadata(fields, schema.metadata().clone())?;
+    Ok(Arc::new(extended.with_functional_dependencies(schema.functional_dependencies().clone())?))
+}

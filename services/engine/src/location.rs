@@ -1,0 +1,109 @@
+//! Where files are: a local path or an object in a bucket.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as ObjectPath;
+
+/// A local path, `s3://bucket/key` or `gs://bucket/key`; a file or, for outputs, a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    Local(PathBuf),
+    Object { scheme: Scheme, bucket: String, key: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    S3,
+    Gcs,
+}
+
+impl Location {
+    /// Reads `path`, `file://path`, `s3://bucket/key` or `gs://bucket/key`; the error says what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let object = |scheme, rest: &str| {
+            let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+            if bucket.is_empty() {
+                return Err(format!("`{text}` names no bucket"));
+            }
+            Ok(Self::Object { scheme, bucket: bucket.to_owned(), key: key.trim_end_matches('/').to_owned() })
+        };
+        match text.split_once("://") {
+            Some(("s3", rest)) => object(Scheme::S3, rest),
+            Some(("gs", rest)) => object(Scheme::Gcs, rest),
+            Some(("file", rest)) if rest.starts_with('/') => Ok(Self::Local(PathBuf::from(rest))),
+            Some(("file", _)) => Err(format!("`{text}`: a file URL starts with file:/// and an absolute path")),
+            Some((scheme, _)) => {
+                Err(format!("`{scheme}://` is not supported: use a path, file://, s3://, gs:// or postgres://"))
+            }
+            None if text.is_empty() => Err("the location is empty".to_owned()),
+            None => Ok(Self::Local(PathBuf::from(text))),
+        }
+    }
+
+    /// This location with `name` appended as one more segment.
+    pub fn join(&self, name: &str) -> Self {
+        match self {
+            Self::Local(path) => Self::Local(path.join(name)),
+            Self::Object { scheme, bucket, key } => {
+                let key = if key.is_empty() { name.to_owned() } else { format!("{key}/{name}") };
+                Self::Object { scheme: *scheme, bucket: bucket.clone(), key }
+            }
+        }
+    }
+
+    pub fn as_local(&self) -> Option<&Path> {
+        match self {
+            Self::Local(path) => Some(path),
+            Self::Object { .. } => None,
+        }
+    }
+
+    /// The last segment.
+    pub fn file_name(&self) -> Option<&str> {
+        match self {
+            Self::Local(path) => path.file_name()?.to_str(),
+            Self::Object { key, .. } => key.rsplit('/').next(),
+        }
+    }
+
+    /// The lower-case extension of the last segment, if it has one.
+    pub fn extension(&self) -> Option<String> {
+        self.file_name()?.rsplit_once('.').map(|(_, ext)| ext.to_ascii_lowercase())
+    }
+
+    /// The store that holds this location and its path in it. Credentials and endpoint come from the `AWS_*` and
+    /// `GOOGLE_*` variables, the standard ones of each cloud's own tools.
+    pub fn open(&self) -> Result<(Arc<dyn ObjectStore>, ObjectPath), object_store::Error> {
+        match self {
+            Self::Local(path) => {
+                let absolute = std::path::absolute(path)
+                    .map_err(|e| object_store::Error::Generic { store: "local", source: Box::new(e) })?;
+                Ok((Arc::new(LocalFileSystem::new()), ObjectPath::from_absolute_path(absolute)?))
+            }
+            Self::Object { scheme: Scheme::S3, bucket, key } => {
+                let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build()?;
+                Ok((Arc::new(store), ObjectPath::parse(key)?))
+            }
+            Self::Object { scheme: Scheme::Gcs, bucket, key } => {
+                let store = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).build()?;
+                Ok((Arc::new(store), ObjectPath::parse(key)?))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(path) => write!(f, "{}", path.display()),
+            Self::Object { scheme: Scheme::S3, bucket, key } => write!(f, "s3://{bucket}/{key}"),
+            Self::Object { scheme: Scheme::Gcs, bucket, key } => write!(f, "gs://{bucket}/{key}"),
+        }
+    }
+}

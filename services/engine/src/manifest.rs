@@ -1,0 +1,156 @@
+//! The record of a run: what was read, what was asked, what came out. Written last; a run without it has no result.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use serde::{Deserialize, Serialize};
+
+use crate::stage::{ColumnNote, InputFacts, Staged};
+use crate::write::WrittenFile;
+
+pub const MANIFEST: &str = "manifest.json";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub run_id: String,
+    pub engine_version: String,
+    /// RFC 3339, UTC.
+    pub created: String,
+    pub left: Input,
+    pub right: Input,
+    pub extras: Vec<Input>,
+    pub match_sql: String,
+    pub match_sql_sha256: String,
+    pub lineage: Lineage,
+    pub counts: Counts,
+    /// Per decimal column of a side; digits are exact.
+    pub sums: Vec<ColumnSum>,
+    pub timings_ms: Timings,
+    pub spilled_bytes: u64,
+    /// By result set: `matched`, `unmatched_left`, `unmatched_right`, and `rejected_…` where rows were rejected.
+    pub files: BTreeMap<String, ResultFile>,
+}
+
+/// How the rows behind a match were found: by their numbers, or by the primary key where numbers cannot pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lineage {
+    pub left: LineageMode,
+    pub right: LineageMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineageMode {
+    Rows,
+    Keys,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    pub alias: String,
+    /// Without credentials.
+    pub uri: String,
+    pub rows: u64,
+    pub rejected: u64,
+    pub facts: InputFacts,
+    pub columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub data_type: String,
+    /// Why a column that looks like something else is text: ``text because of `N/A` in line 812``.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Rows of the matched result set.
+    pub matched_count: u64,
+    pub matched_left_count: u64,
+    pub matched_right_count: u64,
+    pub unmatched_left_count: u64,
+    pub unmatched_right_count: u64,
+    /// Rows read, without those rejected.
+    pub total_left: u64,
+    pub total_right: u64,
+    pub rejected_left: u64,
+    pub rejected_right: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnSum {
+    pub side: String,
+    pub column: String,
+    pub matched: String,
+    pub unmatched: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    pub staging: f64,
+    pub matching: f64,
+    pub writing_results: f64,
+    pub total: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultFile {
+    pub path: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+impl Input {
+    pub fn new(alias: &str, uri: String, staged: &Staged) -> Self {
+        Self {
+            alias: alias.to_owned(),
+            uri,
+            rows: staged.file.rows(),
+            rejected: staged.rejected,
+            facts: staged.facts.clone(),
+            columns: columns(&staged.schema, &staged.facts.notes),
+        }
+    }
+}
+
+/// Names and types of a schema, as people write them.
+pub fn columns(schema: &SchemaRef, notes: &[ColumnNote]) -> Vec<Column> {
+    let column = |field: &FieldRef| Column {
+        name: field.name().clone(),
+        data_type: type_name(field.data_type()),
+        note: notes.iter().find(|n| n.column == *field.name()).map(|n| n.note.clone()),
+    };
+    schema.fields().iter().map(column).collect()
+}
+
+/// `integer`, `decimal(18,2)`, `timestamp`, …; Arrow's own name for what has no everyday one.
+pub fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => "integer".to_owned(),
+        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => "unsigned integer".to_owned(),
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => {
+            format!("decimal({p},{s})")
+        }
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => "float".to_owned(),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::Date32 | DataType::Date64 => "date".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamptz".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+impl ResultFile {
+    pub fn new(file: &WrittenFile, path: String) -> Self {
+        Self { path, rows: file.rows, bytes: file.bytes, sha256: file.sha256.clone().unwrap_or_default() }
+    }
+}

@@ -1,0 +1,102 @@
+//! A staged source as a table of the query engine, with or without the numbers of its rows.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::{Result, Statistics};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use parquet::arrow::RowNumber;
+
+use crate::lineage::ROW_NUMBER;
+use crate::location::{Location, Scheme};
+use crate::stage::RowFile;
+
+/// The rows of one source.
+#[derive(Debug)]
+pub struct StagedTable {
+    file: RowFile,
+    url: ObjectStoreUrl,
+    path: String,
+    schema: TableSchema,
+}
+
+impl StagedTable {
+    /// Makes the file's store known to `ctx`; `numbered` adds the row number as the last column.
+    pub fn new(ctx: &SessionContext, file: &RowFile, numbered: bool) -> Result<Self> {
+        let (store, path) = file.location().open()?;
+        let url = match file.location() {
+            Location::Local(_) => ObjectStoreUrl::local_filesystem(),
+            Location::Object { scheme, bucket, .. } => {
+                let scheme = match scheme {
+                    Scheme::S3 => "s3",
+                    Scheme::Gcs => "gs",
+                };
+                ObjectStoreUrl::parse(format!("{scheme}://{bucket}"))?
+            }
+        };
+        ctx.runtime_env().register_object_store(url.as_ref(), store);
+        let mut schema = TableSchema::builder(Arc::clone(file.schema()));
+        if numbered {
+            let field = Field::new(ROW_NUMBER, DataType::Int64, false).with_extension_type(RowNumber);
+            schema = schema.with_virtual_columns(vec![FieldRef::from(field)]);
+        }
+        Ok(Self { file: file.clone(), url, path: path.to_string(), schema: schema.build() })
+    }
+
+    /// The columns of the source, without the row number.
+    pub fn source_schema(&self) -> &SchemaRef {
+        self.file.schema()
+    }
+
+    fn known_statistics(&self) -> Statistics {
+        let rows = usize::try_from(self.file.rows()).map_or(Precision::Absent, Precision::Exact);
+        let mut statistics = Statistics::new_unknown(self.schema.table_schema());
+        statistics.num_rows = rows;
+        statistics.total_byte_size =
+            usize::try_from(self.file.bytes()).map_or(Precision::Absent, |bytes| Precision::Inexact(bytes * 2));
+        statistics
+    }
+}
+
+#[async_trait]
+impl TableProvider for StagedTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.schema.table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        Some(self.known_statistics())
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let source = ParquetSource::new(self.schema.clone());
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
+            .with_file(PartitionedFile::new(self.path.clone(), self.file.bytes()))
+            .with_statistics(self.known_statistics())
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}

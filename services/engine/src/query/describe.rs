@@ -1,0 +1,238 @@
+//! The sentences that refuse a mixture of types: what each side is, why, and what to write instead.
+
+use arrow::datatypes::DataType;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::logical_expr::Expr;
+
+use super::facts::{Facts, at, spelled, spelled_column};
+use super::types::{literal, says};
+use crate::functions::{Argument, Function, TypeKind, ordinal};
+
+/// One operand.
+pub(super) struct Side<'a> {
+    pub expr: &'a Expr,
+    pub data_type: DataType,
+    pub kind: TypeKind,
+    pub facts: &'a Facts,
+}
+
+impl Side<'_> {
+    fn column(&self) -> Option<&Column> {
+        match self.expr {
+            Expr::Column(column) | Expr::OuterReferenceColumn(_, column) => Some(column),
+            Expr::Alias(alias) => match alias.expr.as_ref() {
+                Expr::Column(column) => Some(column),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn literal(&self) -> Option<ScalarValue> {
+        literal(self.expr)
+    }
+
+    fn literal_text(&self) -> Option<String> {
+        self.literal()?.try_as_str().flatten().map(str::to_owned)
+    }
+
+    /// As it stands, or could stand, in SQL.
+    fn sql(&self) -> String {
+        if let Some(text) = self.literal_text() {
+            return format!("'{}'", text.replace('\'', "''"));
+        }
+        match (self.column(), self.literal()) {
+            (Some(column), _) => spelled_column(column),
+            (None, Some(value)) => value.to_string(),
+            (None, None) => self.expr.human_display().to_string(),
+        }
+    }
+
+    /// `` `i.amount` at line 2, column 8``.
+    fn name(&self) -> String {
+        let place = self.column().map_or_else(String::new, |column| at(self.facts.position(column)));
+        if self.literal_text().is_some() { self.sql() } else { format!("`{}`{place}", self.sql()) }
+    }
+
+    /// `` is text because of `N/A` in line 812``.
+    fn is_a(&self) -> String {
+        let note = self.column().and_then(|column| self.facts.origin(column)).and_then(|(_, note)| note);
+        match note {
+            Some(note) if note.starts_with("text ") && self.kind == TypeKind::Text => format!("is {note}"),
+            Some(note) if self.kind == TypeKind::Text => format!("is text ({note})"),
+            _ => self.kind.is_a().to_owned(),
+        }
+    }
+
+    /// `` , or set the type of `amount` in source `invoices` ``.
+    fn or_set_the_type(&self) -> String {
+        match self.column().and_then(|column| Some((column, self.facts.origin(column)?))) {
+            Some((column, (table, _))) if self.kind == TypeKind::Text => {
+                format!(", or set the type of `{}` in source `{}`", column.name, table.alias)
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn cast(&self, to: &str) -> String {
+        format!("CAST({} AS {to})", self.sql())
+    }
+}
+
+/// The type's name in SQL.
+fn sql_type(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => {
+            format!("DECIMAL({p},{s})")
+        }
+        integer if integer.is_integer() => "BIGINT".to_owned(),
+        other => match TypeKind::of(other) {
+            TypeKind::Text => "VARCHAR",
+            TypeKind::Float => "DOUBLE",
+            TypeKind::Date => "DATE",
+            TypeKind::Timestamp => "TIMESTAMP",
+            TypeKind::Time => "TIME",
+            TypeKind::Boolean => "BOOLEAN",
+            _ => "DECIMAL(18,2)",
+        }
+        .to_owned(),
+    }
+}
+
+fn plural(kind: TypeKind) -> &'static str {
+    match kind {
+        TypeKind::Text => "text",
+        TypeKind::Number | TypeKind::Float => "numbers",
+        TypeKind::Date => "dates",
+        TypeKind::Timestamp => "timestamps",
+        TypeKind::Time => "times",
+        TypeKind::Boolean => "booleans",
+        TypeKind::Null | TypeKind::Other => "values",
+    }
+}
+
+/// Why two operands must not be compared; `None` when they may be.
+pub(super) fn comparison(left: &Side, right: &Side, equality: bool) -> Option<String> {
+    use TypeKind::{Date, Float, Null, Number, Other, Text, Timestamp};
+    let literals = left.literal().is_some() || right.literal().is_some();
+    match (left.kind, right.kind) {
+        (Null | Other, _) | (_, Null | Other) => None,
+        (a, b) if a == b => None,
+        (Number, Float) | (Float, Number) => (equality && !literals).then(|| float_equality(left, right)),
+        (Date, Timestamp) | (Timestamp, Date) => (equality && !literals).then(|| date_equality(left, right)),
+        (Text, _) => text_comparison(left, right),
+        (_, Text) => text_comparison(right, left),
+        _ => Some(format!(
+            "{} {} and {} {}: they cannot be compared; CAST one of them",
+            left.name(),
+            left.is_a(),
+            right.name(),
+            right.is_a()
+        )),
+    }
+}
+
+fn text_comparison(text: &Side, other: &Side) -> Option<String> {
+    if let Some(value) = text.literal_text() {
+        let readable = says(&value, &other.data_type);
+        return (!readable).then(|| {
+            let example = match other.kind {
+                TypeKind::Date => "a date is written 'YYYY-MM-DD'",
+                TypeKind::Timestamp => "a timestamp is written 'YYYY-MM-DD HH:MM:SS'",
+                TypeKind::Time => "a time is written 'HH:MM:SS'",
+                TypeKind::Boolean => "a boolean is TRUE or FALSE",
+                _ => "a number is written without quotes",
+            };
+            format!(
+                "{} {}, and {} is not a value of {}: {example}",
+                other.name(),
+                other.is_a(),
+                text.sql(),
+                sql_type(&other.data_type)
+            )
+        });
+    }
+    let as_text = if other.literal().is_some() { format!("'{}'", other.sql()) } else { other.cast("VARCHAR") };
+    Some(format!(
+        "{} {}, and {} {}: write {} to compare {} or {as_text} to compare text{}",
+        text.name(),
+        text.is_a(),
+        other.name(),
+        other.is_a(),
+        text.cast(&sql_type(&other.data_type)),
+        plural(other.kind),
+        text.or_set_the_type()
+    ))
+}
+
+fn float_equality(left: &Side, right: &Side) -> String {
+    let (exact, float) = if left.kind == TypeKind::Float { (right, left) } else { (left, right) };
+    format!(
+        "{} {} and {} {}, whose equality is a matter of rounding: write tolerance_match({}, {}, 0.005) or {}",
+        left.name(),
+        left.is_a(),
+        right.name(),
+        right.is_a(),
+        left.sql(),
+        right.sql(),
+        float.cast(&sql_type(&exact.data_type))
+    )
+}
+
+fn date_equality(left: &Side, right: &Side) -> String {
+    let timestamp = if left.kind == TypeKind::Timestamp { left } else { right };
+    format!(
+        "{} {} and {} {}, equal at midnight only: write {} or date_within({}, {}, 1)",
+        left.name(),
+        left.is_a(),
+        right.name(),
+        right.is_a(),
+        timestamp.cast("DATE"),
+        left.sql(),
+        right.sql()
+    )
+}
+
+/// `side` is of the wrong type for what is `needed`.
+pub(super) fn needs(side: &Side, needed: &str, cast: &str) -> String {
+    format!("{} {}, and {needed}: write {}{}", side.name(), side.is_a(), side.cast(cast), side.or_set_the_type())
+}
+
+/// Why `side` cannot be this argument of one of our functions.
+pub(super) fn argument(function: Function, argument: Argument, index: usize, side: &Side) -> Option<String> {
+    let place = ordinal(index, function.arguments().len());
+    let head = format!("{}: the {place} {}", function.name(), side.name());
+    if argument.accepts(&side.data_type) {
+        let negative = matches!(argument, Argument::Threshold | Argument::Days)
+            && side.literal().is_some_and(|value| value.to_string().starts_with('-'));
+        return negative.then(|| format!("{head} is negative; it has to be 0 or more"));
+    }
+    let target = match argument {
+        Argument::Number | Argument::Threshold => "DECIMAL(18,2)",
+        Argument::Moment => "DATE",
+        Argument::Days => "INT",
+        Argument::Text => "VARCHAR",
+    };
+    let remedy = match (argument, side.literal()) {
+        (Argument::Moment, Some(_)) if side.kind == TypeKind::Text => format!("write DATE {}", side.sql()),
+        (_, Some(_)) => "write it as one".to_owned(),
+        _ => format!("write {}{}", side.cast(target), side.or_set_the_type()),
+    };
+    Some(format!("{head} {}; it has to be {}: {remedy}", side.is_a(), argument.what()))
+}
+
+/// `` `i.id` and `p.id` ``, each as it is written in SQL.
+pub(super) fn both(first: &Column, second: &Column) -> String {
+    format!("`{}` and `{}`", spelled_column(first), spelled_column(second))
+}
+
+/// A name for the second of two columns that are called the same.
+pub(super) fn other_name(column: &Column) -> String {
+    match &column.relation {
+        Some(relation) => spelled(&format!("{}_{}", relation.table(), column.name)),
+        None => spelled(&format!("{}_2", column.name)),
+    }
+}

@@ -1,0 +1,49 @@
+//! What goes wrong while a match runs, told as an error of the job.
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::DataFusionError;
+
+use crate::error::Error;
+use crate::job::Limits;
+
+/// The error of a job for an error of the query engine.
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+pub fn execution_error(error: DataFusionError, limits: &Limits) -> Error {
+    let root = error.find_root();
+    let text = root.strip_backtrace();
+    match root {
+        DataFusionError::ResourcesExhausted(_) if text.contains("disk") => {
+            Error::Output { path: "spill directory".to_owned(), reason: first_line(&text) }
+        }
+        DataFusionError::ResourcesExhausted(_) => Error::OutOfMemory { limit: limits.memory, what: first_line(&text) },
+        DataFusionError::IoError(cause) => {
+            Error::Output { path: "spill or staged file".to_owned(), reason: cause.to_string() }
+        }
+        DataFusionError::ArrowError(cause, _) => match cause.as_ref() {
+            ArrowError::IoError(reason, _) => {
+                Error::Output { path: "spill or staged file".to_owned(), reason: reason.clone() }
+            }
+            other => Error::Sql(in_words(&other.to_string())),
+        },
+        DataFusionError::Execution(_) | DataFusionError::Plan(_) => Error::Sql(in_words(&text)),
+        DataFusionError::ParquetError(_) => Error::Internal(format!("reading staged rows: {text}")),
+        _ => Error::Internal(text),
+    }
+}
+
+fn in_words(text: &str) -> String {
+    let text = text
+        .trim_start_matches("Execution error: ")
+        .trim_start_matches("Error during planning: ")
+        .trim_start_matches("Compute error: ")
+        .trim_start_matches("Cast error: ")
+        .trim_start_matches("Arithmetic overflow: ");
+    match text {
+        "Divide by zero error" => "a division by zero: guard it with NULLIF(divisor, 0)".to_owned(),
+        other => first_line(other),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or(text).to_owned()
+}

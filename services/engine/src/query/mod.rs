@@ -1,0 +1,100 @@
+//! From the text of `match_sql` to a checked logical plan.
+
+mod describe;
+mod errors;
+mod execution;
+mod facts;
+mod session;
+mod statement;
+mod touched;
+mod types;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::Column;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{SQLOptions, SessionContext};
+
+pub use execution::execution_error;
+pub use facts::TableInfo;
+pub use session::{Joins, physical_plan, session};
+pub use touched::touched_columns;
+
+use crate::error::{Error, Result, Violation};
+use facts::{Facts, at, violation};
+use types::TypeChecks;
+
+/// Columns that the engine adds to the result sets.
+const RESERVED: [&str; 3] = ["_left_row", "_right_row", "_row"];
+
+/// Refuses what can be refused without knowing the columns of the tables, which are called `aliases`.
+pub fn check_statement<'a>(sql: &str, aliases: impl Iterator<Item = &'a str>) -> Result<()> {
+    let table =
+        |alias: &str| TableInfo { alias: alias.to_owned(), schema: SchemaRef::new(Schema::empty()), notes: Vec::new() };
+    statement::parse(sql, &aliases.map(table).collect::<Vec<_>>()).map(|_| ())
+}
+
+/// Plans `sql`, not optimised, or says everything that is wrong with it and where.
+///
+/// `tables` are registered in `ctx` under their aliases, the first two also as `left_src` and `right_src`; the statement
+/// can read nothing else. Errors are [`Error::Invalid`] for the field `match_sql`.
+pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Result<LogicalPlan> {
+    let (statement, facts) = statement::parse(sql, tables)?;
+    let facts = Arc::new(facts);
+    let checks = Arc::new(TypeChecks::new(Arc::clone(&facts)));
+    let mut state = ctx.state();
+    state.register_expr_planner(Arc::clone(&checks) as _).map_err(|e| Error::Internal(e.strip_backtrace()))?;
+
+    let planned = state.statement_to_plan(statement).await;
+    let mut found = checks.take();
+    let plan = match planned {
+        Ok(plan) => plan,
+        // What planning ended with is a consequence of what the checks have found, if they have.
+        Err(error) if found.is_empty() => return Err(Error::Invalid(errors::explain(&error, &facts, &state))),
+        Err(_) => return Err(Error::Invalid(found)),
+    };
+    let invalid = |error: &datafusion::common::DataFusionError| Error::Invalid(errors::explain(error, &facts, &state));
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    read_only.verify_plan(&plan).map_err(|e| invalid(&e))?;
+    checks.check(&plan).map_err(|e| invalid(&e))?;
+    found.extend(checks.take());
+    found.extend(output_names(&plan, &facts));
+    if !found.is_empty() {
+        return Err(Error::Invalid(found));
+    }
+    // The types that only the analyzer refuses: better now than after the sources have been read.
+    state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {}).map_err(|e| invalid(&e))?;
+    Ok(plan)
+}
+
+/// Columns of a result set are found by their names, so each needs one of its own.
+fn output_names(plan: &LogicalPlan, facts: &Facts) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut seen: BTreeMap<String, Column> = BTreeMap::new();
+    for column in plan.schema().columns() {
+        if RESERVED.contains(&column.name.as_str()) {
+            let place = at(facts.find(None, &column.name));
+            found.push(violation(format!(
+                "the column name `{}`{place} is reserved for row numbers: give it another name with AS",
+                column.name
+            )));
+        } else if let Some(first) = seen.get(&column.name) {
+            found.push(violation(format!(
+                "{} would both be named `{}` in the results: give one of them another name, as in `{} AS {}`",
+                describe::both(first, &column),
+                column.name,
+                facts::spelled_column(&column),
+                describe::other_name(&column)
+            )));
+        } else {
+            seen.insert(column.name.clone(), column);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! From SQL text to one parsed query that reads the job's own tables and nothing else.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectName, Query, Select, SetExpr, Spanned, Statement as SqlStatement, TableFactor, Visit, Visitor,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+
+use super::facts::{Facts, TableInfo, at, list, nearest, spelled, violation};
+use crate::error::{Error, Result, Violation};
+
+/// Expressions nested deeper are refused.
+const DEPTH: usize = 100;
+
+/// Functions that give rows and read nothing.
+const TABLE_FUNCTIONS: [&str; 3] = ["generate_series", "range", "unnest"];
+
+/// Parses `sql` and finds its aliases; refuses everything but one query over `tables`.
+pub(super) fn parse(sql: &str, tables: &[TableInfo]) -> Result<(Statement, Facts)> {
+    let tokens = tokens(sql)?;
+    let first = one_statement(&tokens)?;
+    refuse_reserved(&tokens)?;
+    let statement = DFParserBuilder::new(sql)
+        .with_recursion_limit(DEPTH)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|e| invalid(super::errors::parser_message(&e.strip_backtrace())))?
+        .pop_front();
+    let not_a_query =
+        || invalid(format!("`{first}` is not a query: match_sql has to be one SELECT, which may begin with WITH"));
+    let Some(Statement::Statement(parsed)) = &statement else { return Err(not_a_query()) };
+    let SqlStatement::Query(query) = parsed.as_ref() else { return Err(not_a_query()) };
+
+    let mut facts = Facts { tables: tables.to_vec(), tokens, aliases: BTreeMap::new() };
+    let mut names = CteNames::default();
+    let _ = query.visit(&mut names);
+    let mut reader = Reader { facts: &facts, ctes: &names.0, aliases: BTreeMap::new(), found: Vec::new() };
+    let _ = query.visit(&mut reader);
+    let Reader { aliases, found, .. } = reader;
+    if !found.is_empty() {
+        return Err(Error::Invalid(found));
+    }
+    facts.aliases = aliases;
+    statement.map(|s| (s, facts)).ok_or_else(not_a_query)
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::Invalid(vec![violation(message)])
+}
+
+fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
+    let mut tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|e| invalid(super::errors::parser_message(&e.to_string())))?;
+    tokens.retain(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF));
+    Ok(tokens)
+}
+
+/// The first word of the only statement.
+fn one_statement(tokens: &[TokenWithSpan]) -> Result<String> {
+    let mut statements = tokens.split(|t| t.token == Token::SemiColon).filter(|s| !s.is_empty());
+    let Some(first) = statements.next().and_then(|s| s.first()) else {
+        return Err(invalid("the SQL is empty: it has to be one SELECT that joins the two sides"));
+    };
+    if let Some(second) = statements.next().and_then(|s| s.first()) {
+        let place = at(Some(second.span.start));
+        return Err(invalid(format!("a second statement starts{place}: match_sql has to be one SELECT")));
+    }
+    let word = first.token.to_string();
+    if !["SELECT", "WITH", "VALUES", "FROM", "("].contains(&word.to_uppercase().as_str()) {
+        let place = at(Some(first.span.start));
+        return Err(invalid(format!(
+            "`{word}`{place} does not start a query: match_sql has to be one SELECT, which may begin with WITH"
+        )));
+    }
+    Ok(word)
+}
+
+/// Names that the engine gives to its own columns.
+fn refuse_reserved(tokens: &[TokenWithSpan]) -> Result<()> {
+    let reserved = |t: &&TokenWithSpan| matches!(&t.token, Token::Word(Word { value, .. }) if value.to_lowercase().starts_with("__kalla"));
+    match tokens.iter().find(reserved) {
+        Some(t) => Err(invalid(format!(
+            "the name `{}`{} is reserved: choose one that does not start with `__kalla`",
+            t.token,
+            at(Some(t.span.start))
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Lower case unless quoted, as DataFusion reads names.
+pub(super) fn normalized(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() }
+}
+
+#[derive(Default)]
+struct CteNames(BTreeSet<String>);
+
+impl Visitor for CteNames {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.0.insert(normalized(&cte.alias.name));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Walks the whole statement once.
+struct Reader<'a> {
+    facts: &'a Facts,
+    ctes: &'a BTreeSet<String>,
+    aliases: BTreeMap<String, Option<usize>>,
+    found: Vec<Violation>,
+}
+
+impl Reader<'_> {
+    fn refuse(&mut self, message: String) {
+        let violation = violation(message);
+        if !self.found.contains(&violation) {
+            self.found.push(violation);
+        }
+    }
+
+    fn name(&mut self, alias: String, table: Option<usize>) {
+        self.aliases.entry(alias).and_modify(|known| *known = known.filter(|k| Some(*k) == table)).or_insert(table);
+    }
+
+    fn table(&mut self, name: &ObjectName, alias: Option<String>) {
+        let place = at(Some(name.span().start));
+        let idents: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
+        let [ident] = idents.as_slice() else {
+            let tables = list(&self.facts.table_names());
+            self.refuse(format!("unknown table `{name}`{place}: the tables are {tables}, each by its bare name"));
+            return;
+        };
+        let wanted = normalized(ident);
+        if self.ctes.contains(&wanted) {
+            self.name(alias.unwrap_or(wanted), None);
+            return;
+        }
+        match self.facts.table(&wanted) {
+            Some(index) if ident.quote_style != Some('\'') => self.name(alias.unwrap_or(wanted), Some(index)),
+            _ => self.unknown_table(ident, &wanted, &place),
+        }
+    }
+
+    fn unknown_table(&mut self, ident: &Ident, wanted: &str, place: &str) {
+        let tables = list(&self.facts.table_names());
+        let is_path = ident.quote_style == Some('\'') || wanted.contains(['/', '.', '\\', ':', '*']);
+        let message = if is_path {
+            format!("{ident}{place} is no table: match_sql reads only {tables}; add the file as a source of the job")
+        } else {
+            let names = self.facts.table_names().into_iter().chain(self.ctes.iter().map(String::as_str));
+            match nearest(wanted, names) {
+                Some(name) => format!(
+                    "unknown table `{}`{place}: did you mean `{}`? The tables are {tables}",
+                    ident.value,
+                    spelled(name)
+                ),
+                None => format!("unknown table `{}`{place}: the tables are {tables}", ident.value),
+            }
+        };
+        self.refuse(message);
+    }
+
+    fn table_function(&mut self, name: &str, place: Location) {
+        if !TABLE_FUNCTIONS.contains(&name.to_lowercase().as_str()) {
+            let allowed = list(&TABLE_FUNCTIONS);
+            self.refuse(format!("the table function `{name}`{} is not allowed: there are {allowed}", at(Some(place))));
+        }
+    }
+}
+
+impl Visitor for Reader<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.body(&query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if let Some(into) = &select.into {
+            self.refuse(format!("SELECT INTO `{}` would write a table: match_sql only reads", into.name));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, args: Some(_), .. } => self.table_function(&name.to_string(), name.span().start),
+            TableFactor::Function { name, .. } => self.table_function(&name.to_string(), name.span().start),
+            TableFactor::Table { name, alias, version, sample, partitions, with_hints, json_path, .. } => {
+                // DataFusion reads over these without a word.
+                if version.is_some()
+                    || sample.is_some()
+                    || json_path.is_some()
+                    || !partitions.is_empty()
+                    || !with_hints.is_empty()
+                {
+                    let place = at(Some(name.span().start));
+                    self.refuse(format!("`{factor}`{place}: tables are read whole; use WHERE instead"));
+                }
+                self.table(name, alias.as_ref().map(|a| normalized(&a.name)));
+            }
+            TableFactor::Derived { alias: Some(alias), .. } => self.name(normalized(&alias.name), None),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::Identifier(ident) = expr
+            && ident.quote_style.is_none()
+            && ident.value.starts_with('@')
+        {
+            self.refuse(format!("`{ident}`{} is a variable: there are none", at(Some(ident.span.start))));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Reader<'_> {
+    fn body(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::Insert(s) | SetExpr::Update(s) | SetExpr::Delete(s) | SetExpr::Merge(s) => {
+                let text = s.to_string();
+                let verb = text.split_whitespace().next().unwrap_or_default();
+                self.refuse(format!("`{verb}`{} changes data: match_sql only reads", at(Some(s.span().start))));
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                self.body(left);
+                self.body(right);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Refuses what SQL would convert without a word: text compared with numbers, floats with decimals.
+//!
+//! DataFusion takes `'007' = 7` for true and turns numbers into text in a UNION. A reconciliation must not: which of
+//! the two readings is meant is for the author to say, with a CAST or by setting the column's type.
+//!
+//! Operators are looked at while they are planned, because a wrong one ends planning before there is a plan;
+//! everything else is looked at in the finished plan.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, Volatility};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::describe::{self, Side};
+use super::facts::{Facts, at, violation};
+use crate::error::Violation;
+use crate::functions::{Argument, Function, TypeKind};
+
+/// Collects what is wrong while a statement is planned.
+pub(super) struct TypeChecks {
+    facts: Arc<Facts>,
+    found: Mutex<Vec<Violation>>,
+}
+
+impl std::fmt::Debug for TypeChecks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TypeChecks")
+    }
+}
+
+impl ExprPlanner for TypeChecks {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        use BinaryOperator::{Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus, Spaceship};
+        match expr.op {
+            Eq | NotEq | Spaceship => self.compare(&expr.left, &expr.right, true, schema),
+            Lt | LtEq | Gt | GtEq => self.compare(&expr.left, &expr.right, false, schema),
+            Plus | Minus | Multiply | Divide | Modulo => {
+                self.arithmetic(&expr.left, &expr.op.to_string(), schema);
+                self.arithmetic(&expr.right, &expr.op.to_string(), schema);
+            }
+            _ => {}
+        }
+        Ok(PlannerResult::Original(expr))
+    }
+}
+
+impl TypeChecks {
+    pub(super) fn new(facts: Arc<Facts>) -> Self {
+        Self { facts, found: Mutex::new(Vec::new()) }
+    }
+
+    pub(super) fn take(&self) -> Vec<Violation> {
+        std::mem::take(&mut self.found.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn refuse(&self, message: String) {
+        let violation = violation(message);
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if !found.contains(&violation) {
+            found.push(violation);
+        }
+    }
+
+    /// Looks at every expression of `plan`, which is not optimised yet.
+    pub(super) fn check(&self, plan: &LogicalPlan) -> Result<()> {
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::Union(union) = node {
+                self.union(&union.inputs);
+            }
+            if let LogicalPlan::Join(join) = node {
+                let schema = merge_schema(&[&join.left, &join.right]);
+                join.on.iter().for_each(|(left, right)| self.compare(left, right, true, &schema));
+            }
+            let schema = merge_schema(&node.inputs());
+            node.apply_expressions(|expr| {
+                expr.apply(|expr| {
+                    self.expression(expr, &schema);
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(())
+    }
+
+    fn expression(&self, expr: &Expr, schema: &DFSchema) {
+        match expr {
+            Expr::BinaryExpr(b) if matches!(b.op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) => {
+                self.compare(&b.left, &b.right, true, schema);
+            }
+            Expr::Between(b) => {
+                self.compare(&b.expr, &b.low, false, schema);
+                self.compare(&b.expr, &b.high, false, schema);
+            }
+            Expr::InList(list) => list.list.iter().for_each(|item| self.compare(&list.expr, item, true, schema)),
+            Expr::InSubquery(q) => self.with_subquery(&q.expr, &q.subquery.subquery, true, schema),
+            Expr::SetComparison(q) => {
+                let equality = matches!(q.op, Operator::Eq | Operator::NotEq);
+                self.with_subquery(&q.expr, &q.subquery.subquery, equality, schema);
+            }
+            Expr::Case(case) => {
+                if let Some(operand) = &case.expr {
+                    case.when_then_expr.iter().for_each(|(when, _)| self.compare(operand, when, true, schema));
+                }
+            }
+            Expr::Like(like) | Expr::SimilarTo(like) => self.pattern(&like.expr, schema),
+            Expr::ScalarFunction(call) => self.call(call, schema),
+            _ => {}
+        }
+    }
+
+    /// `equality`: the operator asks for equal values, not for their order.
+    fn compare(&self, left: &Expr, right: &Expr, equality: bool, schema: &DFSchema) {
+        let (Some(left), Some(right)) = (self.side(left, schema), self.side(right, schema)) else { return };
+        if let Some(message) = describe::comparison(&left, &right, equality) {
+            self.refuse(message);
+        }
+    }
+
+    fn with_subquery(&self, expr: &Expr, subquery: &LogicalPlan, equality: bool, schema: &DFSchema) {
+        let Some(column) = subquery.schema().columns().into_iter().next() else { return };
+        let left = self.side(expr, schema);
+        let column = Expr::Column(column);
+        let right = self.side(&column, subquery.schema());
+        if let (Some(left), Some(right)) = (left, right)
+            && let Some(message) = describe::comparison(&left, &right, equality)
+        {
+            self.refuse(message);
+        }
+    }
+
+    fn arithmetic(&self, operand: &Expr, operator: &str, schema: &DFSchema) {
+        if let Some(side) = self.side(operand, schema).filter(|s| s.kind == TypeKind::Text) {
+            self.refuse(describe::needs(&side, &format!("`{operator}` needs numbers"), "DECIMAL(18,2)"));
+        }
+    }
+
+    fn pattern(&self, expr: &Expr, schema: &DFSchema) {
+        let accepted = [TypeKind::Text, TypeKind::Null, TypeKind::Other];
+        if let Some(side) = self.side(expr, schema).filter(|s| !accepted.contains(&s.kind)) {
+            self.refuse(describe::needs(&side, "LIKE needs text", "VARCHAR"));
+        }
+    }
+
+    fn call(&self, call: &ScalarFunction, schema: &DFSchema) {
+        let name = call.func.name();
+        let place = at(self.facts.find_call(name));
+        if call.func.signature().volatility == Volatility::Volatile {
+            self.refuse(format!("`{name}`{place} gives another answer each time: a match must not depend on it"));
+        }
+        if let Some(function) = Function::named(name) {
+            let expected = function.arguments();
+            for (index, (argument, expr)) in expected.iter().zip(&call.args).enumerate() {
+                self.argument(function, *argument, index, expr, schema);
+            }
+        } else if ["nullif", "greatest", "least"].contains(&name) {
+            for (first, second) in call.args.iter().zip(call.args.iter().skip(1)) {
+                self.compare(first, second, true, schema);
+            }
+        }
+    }
+
+    fn argument(&self, function: Function, argument: Argument, index: usize, expr: &Expr, schema: &DFSchema) {
+        let Some(side) = self.side(expr, schema) else { return };
+        if let Some(message) = describe::argument(function, argument, index, &side) {
+            self.refuse(message);
+        }
+    }
+
+    fn union(&self, inputs: &[Arc<LogicalPlan>]) {
+        let Some((first, rest)) = inputs.split_first() else { return };
+        for other in rest {
+            for (index, (a, b)) in first.schema().fields().iter().zip(other.schema().fields()).enumerate() {
+                let (left, right) = (TypeKind::of(a.data_type()), TypeKind::of(b.data_type()));
+                let known = ![left, right].iter().any(|k| matches!(k, TypeKind::Null | TypeKind::Other));
+                if known && left != right && [left, right].contains(&TypeKind::Text) {
+                    self.refuse(format!(
+                        "column {} of the UNION (`{}`) {} in one part and {} in another: CAST one of them",
+                        index + 1,
+                        a.name(),
+                        left.is_a(),
+                        right.is_a()
+                    ));
+                }
+            }
+        }
+    }
+
+    /// `None` for an expression without a type, which DataFusion itself refuses.
+    fn side<'a>(&'a self, expr: &'a Expr, schema: &DFSchema) -> Option<Side<'a>> {
+        let data_type = expr.get_type(schema).ok()?;
+        Some(Side { expr, kind: TypeKind::of(&data_type), data_type, facts: &self.facts })
+    }
+}
+
+/// The value of a literal, negated ones included.
+pub(super) fn literal(expr: &Expr) -> Option<ScalarValue> {
+    match expr {
+        Expr::Literal(value, _) => Some(value.clone()),
+        Expr::Negative(inner) => literal(inner)?.arithmetic_negate().ok(),
+        _ => None,
+    }
+}
+
+/// Whether the text of a literal says exactly one value of `target`.
+pub(super) fn says(text: &str, target: &DataType) -> bool {
+    let scale = match target {
+        DataType::Decimal32(_, s)
+        | DataType::Decimal64(_, s)
+        | DataType::Decimal128(_, s)
+        | DataType::Decimal256(_, s) => usize::try_from(*s).unwrap_or(0),
+        _ => usize::MAX,
+    };
+    // A cast to a decimal would round the digits that do not fit.
+    let fraction = text.split_once('.').map_or(0, |(_, digits)| digits.trim_end_matches('0').len());
+    fraction <= scale && ScalarValue::from(text).cast_to(target).is_ok_and(|value| !value.is_null())
+}

@@ -1,0 +1,322 @@
+//! A job from its sources to its committed result.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use arrow::buffer::BooleanBuffer;
+use datafusion::execution::context::SessionContext;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::Attempt;
+use crate::error::{Error, Place, Result};
+use crate::job::{Job, Source};
+use crate::lineage::{Marks, Side};
+use crate::location::Location;
+use crate::manifest::{ColumnSum, Counts, Input, Lineage, Manifest, ResultFile, Timings};
+use crate::matching::{self, MatchPlan, PlanTable, StagedTable};
+use crate::monitor::Monitor;
+use crate::progress::{Progress, Stage};
+use crate::query::{self, Joins};
+use crate::rejects;
+use crate::stage::{self, StageContext, Staged};
+use crate::tasks;
+use crate::unmatched::{unmatched_schema, write_unmatched};
+use crate::write::{TableWriter, WrittenFile};
+
+/// Stages the sources of `job`, matches them, and commits the result sets and the manifest to `job.output`.
+///
+/// Publishes on `progress` about ten times a second. A failed, cancelled or late job leaves nothing behind but the
+/// rows that were rejected while reading.
+pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: CancellationToken) -> Result<Manifest> {
+    job.validate()?;
+    let job = Arc::new(job);
+    let attempt = Attempt::begin(&job.output, job.limits.spill_dir.as_deref())?;
+    let monitor = Monitor::start(&job, progress);
+    let run = Run {
+        results: attempt.results(),
+        staging: attempt.staging(),
+        job: Arc::clone(&job),
+        monitor,
+        cancel: cancel.child_token(),
+        started: Instant::now(),
+    };
+    // Dropped on every way out: whatever still reads or writes for this job stops.
+    let _stop = run.cancel.clone().drop_guard();
+    // A task of its own, so that a panic fails the job and not its caller.
+    let mut work = tokio::task::JoinSet::new();
+    work.spawn(run.execute());
+    let done = tokio::select! {
+        Some(done) = work.join_next() => tasks::joined(done).and_then(|r| r),
+        () = cancel.cancelled() => Err(Error::Cancelled),
+        () = deadline(job.limits.timeout) => Err(Error::TimedOut(job.limits.timeout.unwrap_or_default())),
+    };
+    work.shutdown().await;
+    match done {
+        Ok(Done::Complete(result)) => {
+            let (names, manifest) = result.manifest(&job, &attempt);
+            attempt.commit(&names, manifest).await
+        }
+        Ok(Done::Rejected(error, names)) => {
+            attempt.abandon(&names).await?;
+            Err(error)
+        }
+        Err(error) => {
+            attempt.abandon(&[]).await?;
+            Err(error)
+        }
+    }
+}
+
+async fn deadline(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Work in progress.
+struct Run {
+    job: Arc<Job>,
+    results: Location,
+    staging: Location,
+    monitor: Monitor,
+    cancel: CancellationToken,
+    started: Instant,
+}
+
+enum Done {
+    Complete(Box<Complete>),
+    /// More rows were rejected than the job allows; the files that hold them.
+    Rejected(Error, Vec<String>),
+}
+
+/// Everything that the manifest tells, with the files still at their place of work.
+struct Complete {
+    staged: Vec<Staged>,
+    lineage: Lineage,
+    counts: Counts,
+    sums: Vec<ColumnSum>,
+    timings: Timings,
+    spilled_bytes: u64,
+    files: BTreeMap<&'static str, WrittenFile>,
+}
+
+impl Run {
+    async fn execute(self) -> Result<Done> {
+        let job = &self.job;
+        query::check_statement(&job.match_sql, job.sources().map(|s| s.alias.as_str()))?;
+        let staged = self.stage().await?;
+        let mut files = BTreeMap::new();
+        for (name, staged) in ["rejected_left", "rejected_right"].into_iter().zip(&staged) {
+            if let Some(file) = rejects::write(&self.results, name, &staged.rejects, job.format).await? {
+                files.insert(name, file);
+            }
+        }
+        if let Some(error) = too_many_rejects(job, &staged) {
+            return Ok(Done::Rejected(error, file_names(&files)));
+        }
+        let staging = millis(self.started);
+
+        let started = Instant::now();
+        self.monitor.enter(Stage::Matching);
+        let (plan, matched) = self.match_rows(&staged).await?;
+        files.insert("matched", matched.file);
+        let matching = millis(started);
+
+        let started = Instant::now();
+        self.monitor.enter(Stage::WritingResults);
+        let (unmatched_left, unmatched_right) = tokio::try_join!(
+            self.unmatched("unmatched_left", &staged[0], matched.marks.unmatched(Side::Left)),
+            self.unmatched("unmatched_right", &staged[1], matched.marks.unmatched(Side::Right)),
+        )?;
+        let counts = counts(&staged, matched.rows, &matched.marks, &unmatched_left.0, &unmatched_right.0)?;
+        let sums = [unmatched_left.1, unmatched_right.1].concat();
+        files.insert("unmatched_left", unmatched_left.0);
+        files.insert("unmatched_right", unmatched_right.0);
+        let timings = Timings { staging, matching, writing_results: millis(started), total: millis(self.started) };
+        let spilled_bytes = matched.spilled_bytes;
+        let lineage = Lineage { left: plan.mode(Side::Left), right: plan.mode(Side::Right) };
+        Ok(Done::Complete(Box::new(Complete { staged, lineage, counts, sums, timings, spilled_bytes, files })))
+    }
+
+    /// All sources at once, left, right and extras in this order.
+    async fn stage(&self) -> Result<Vec<Staged>> {
+        let sources: Vec<Source> = self.job.sources().cloned().collect();
+        let contexts = sources.iter().enumerate().map(|(index, source)| StageContext {
+            alias: source.alias.clone(),
+            threads: self.job.limits.threads,
+            target: self.staging.join(&format!("{index}.parquet")),
+            meter: self.monitor.meter(index),
+            cancel: self.cancel.clone(),
+        });
+        let mut readers = tokio::task::JoinSet::new();
+        for (index, (source, cx)) in sources.clone().into_iter().zip(contexts).enumerate() {
+            readers.spawn(async move { stage::stage(&source, &cx).await.map(|staged| (index, staged)) });
+        }
+        let mut staged: BTreeMap<usize, Staged> = BTreeMap::new();
+        while let Some(done) = readers.join_next().await {
+            let (index, one) = tasks::joined(done)??;
+            staged.insert(index, one);
+        }
+        Ok(staged.into_values().collect())
+    }
+
+    /// Joins by hashing where the smaller side fits into memory, and by sorting, which spills, where it does not.
+    async fn match_rows(&self, staged: &[Staged]) -> Result<(MatchPlan, MatchedRows)> {
+        let hashed = self.plan(staged, Joins::Hashed).await?;
+        if matching::fits(&hashed.1, staged, &self.job.limits) {
+            match self.run_match(&hashed.0, &hashed.1, staged).await {
+                Err(Error::OutOfMemory { .. }) => {}
+                done => return done.map(|matched| (hashed.1, matched)),
+            }
+        }
+        let sorted = self.plan(staged, Joins::Sorted).await?;
+        let matched = self.run_match(&sorted.0, &sorted.1, staged).await?;
+        Ok((sorted.1, matched))
+    }
+
+    async fn plan(&self, staged: &[Staged], joins: Joins) -> Result<(SessionContext, MatchPlan)> {
+        let ctx = query::session(&self.job.limits, joins)?;
+        let tables = staged.iter().map(|s| plan_table(&ctx, s)).collect::<Result<Vec<_>>>()?;
+        let plan = matching::plan(&ctx, &self.job, &tables).await?;
+        Ok((ctx, plan))
+    }
+
+    async fn run_match(&self, ctx: &SessionContext, plan: &MatchPlan, staged: &[Staged]) -> Result<MatchedRows> {
+        let writer = TableWriter::create(&self.results, "matched", &plan.schema(), self.job.format)?;
+        let rows = (staged[0].file.rows(), staged[1].file.rows());
+        self.monitor.matched().store(0, Ordering::Relaxed);
+        let matched = matching::run(ctx, plan, rows, &writer, &self.job.limits, self.monitor.matched()).await?;
+        Ok(MatchedRows {
+            file: writer.finish().await?,
+            marks: matched.marks,
+            rows: matched.rows,
+            spilled_bytes: matched.spilled_bytes,
+        })
+    }
+
+    async fn unmatched(
+        &self,
+        name: &'static str,
+        staged: &Staged,
+        rows: BooleanBuffer,
+    ) -> Result<(WrittenFile, Vec<ColumnSum>)> {
+        let writer = TableWriter::create(&self.results, name, &unmatched_schema(&staged.schema), self.job.format)?;
+        let unmatched = write_unmatched(&staged.file, rows, &writer, self.job.limits.threads).await?;
+        let side = name.trim_start_matches("unmatched_");
+        let split = staged.file.sums().map(|total| total.split(&unmatched)).unwrap_or_default();
+        let sums = split.into_iter().map(|(column, unmatched, matched)| ColumnSum {
+            side: side.to_owned(),
+            column,
+            matched,
+            unmatched,
+        });
+        Ok((writer.finish().await?, sums.collect()))
+    }
+}
+
+struct MatchedRows {
+    file: WrittenFile,
+    marks: Marks,
+    rows: u64,
+    spilled_bytes: u64,
+}
+
+fn plan_table(ctx: &SessionContext, staged: &Staged) -> Result<PlanTable> {
+    let table = |numbered| {
+        StagedTable::new(ctx, &staged.file, numbered).map_err(|e| Error::Internal(format!("staged table: {e}")))
+    };
+    Ok(PlanTable {
+        schema: Arc::clone(&staged.schema),
+        notes: staged.facts.notes.clone(),
+        plain: Arc::new(table(false)?),
+        numbered: Arc::new(table(true)?),
+    })
+}
+
+/// Conservation: every row that was read is matched or unmatched, on both sides, and the files say the same.
+fn counts(
+    staged: &[Staged],
+    matched: u64,
+    marks: &Marks,
+    unmatched_left: &WrittenFile,
+    unmatched_right: &WrittenFile,
+) -> Result<Counts> {
+    let counts = Counts {
+        matched_count: matched,
+        matched_left_count: marks.count(Side::Left),
+        matched_right_count: marks.count(Side::Right),
+        unmatched_left_count: unmatched_left.rows,
+        unmatched_right_count: unmatched_right.rows,
+        total_left: staged[0].file.rows(),
+        total_right: staged[1].file.rows(),
+        rejected_left: staged[0].rejected,
+        rejected_right: staged[1].rejected,
+    };
+    let left = counts.matched_left_count + counts.unmatched_left_count;
+    let right = counts.matched_right_count + counts.unmatched_right_count;
+    if left != counts.total_left || right != counts.total_right {
+        return Err(Error::Internal(format!("rows are not conserved: {counts:?}")));
+    }
+    Ok(counts)
+}
+
+/// The first rejected row of the first source that has one, when there are more than the job allows.
+fn too_many_rejects(job: &Job, staged: &[Staged]) -> Option<Error> {
+    let rejected: u64 = staged.iter().map(|s| s.rejected).sum();
+    if rejected <= job.limits.max_rejected {
+        return None;
+    }
+    let (source, staged) = job.sources().zip(staged).find(|(_, staged)| staged.rejected > 0)?;
+    let first = staged.rejects.first()?;
+    let more = if rejected > 1 { format!(" ({rejected} rows were rejected in all)") } else { String::new() };
+    Some(Error::Data {
+        alias: source.alias.clone(),
+        place: Place { line: Some(first.line), column: first.column.clone() },
+        reason: format!("{}{more}", first.reason),
+    })
+}
+
+impl Complete {
+    /// The names of the files to commit, and the manifest that tells where they will be.
+    fn manifest(self, job: &Job, attempt: &Attempt) -> (Vec<String>, Manifest) {
+        let mut inputs =
+            job.sources().zip(&self.staged).map(|(s, staged)| Input::new(&s.alias, s.uri.to_string(), staged));
+        let (left, right) = (inputs.next(), inputs.next());
+        let extras = inputs.collect();
+        let names = file_names(&self.files);
+        let files = self.files.iter().zip(&names).map(|((set, file), name)| {
+            ((*set).to_owned(), ResultFile::new(file, attempt.committed_path(name).to_string()))
+        });
+        let manifest = Manifest {
+            run_id: job.run_id.clone(),
+            engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+            created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            left: left.unwrap_or_default(),
+            right: right.unwrap_or_default(),
+            extras,
+            match_sql: job.match_sql.clone(),
+            match_sql_sha256: Sha256::digest(&job.match_sql).iter().map(|b| format!("{b:02x}")).collect(),
+            lineage: self.lineage,
+            counts: self.counts,
+            sums: self.sums,
+            timings_ms: self.timings,
+            spilled_bytes: self.spilled_bytes,
+            files: files.collect(),
+        };
+        (names, manifest)
+    }
+}
+
+fn file_names(files: &BTreeMap<&'static str, WrittenFile>) -> Vec<String> {
+    files.values().filter_map(|f| f.location.file_name().map(str::to_owned)).collect()
+}
+
+fn millis(since: Instant) -> f64 {
+    // Microseconds are all that a reader wants.
+    (since.elapsed().as_secs_f64() * 1e6).round() / 1e3
+}

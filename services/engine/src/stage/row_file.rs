@@ -1,0 +1,242 @@
+//! The Parquet file that holds the rows of a source: a staged one, or the source itself when it is Parquet already.
+//! A row's number is its position in this file.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::SchemaRef;
+use bytes::{Buf, Bytes};
+use object_store::ObjectStoreExt;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::{ChunkReader, Length};
+
+use crate::error::{Error, Result};
+use crate::location::Location;
+use crate::sums::Sums;
+
+/// Row groups up to this size are fetched with one read; larger local ones are read page by page.
+const WINDOW: u64 = 64 << 20;
+
+#[derive(Debug, Clone)]
+pub struct RowFile {
+    location: Location,
+    bytes: u64,
+    reader: ArrowReaderMetadata,
+    /// Known of files that we staged ourselves.
+    sums: Option<Sums>,
+}
+
+/// Consecutive rows that are read together: a slice of one row group, or some whole ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    groups: Range<usize>,
+    /// Rows of the first group that come before the unit.
+    skip: usize,
+    /// Row numbers in the file.
+    pub rows: Range<u64>,
+}
+
+impl RowFile {
+    pub fn new(location: Location, bytes: u64, metadata: Arc<ParquetMetaData>) -> Result<Self, ParquetError> {
+        let reader = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new())?;
+        Ok(Self { location, bytes, reader, sums: None })
+    }
+
+    pub fn with_sums(self, sums: Sums) -> Self {
+        Self { sums: Some(sums), ..self }
+    }
+
+    pub fn sums(&self) -> Option<&Sums> {
+        self.sums.as_ref()
+    }
+
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub fn schema(&self) -> &SchemaRef {
+        self.reader.schema()
+    }
+
+    pub fn metadata(&self) -> &Arc<ParquetMetaData> {
+        self.reader.metadata()
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.groups().iter().map(group_rows).sum()
+    }
+
+    /// What some columns take in memory, about.
+    pub fn column_bytes(&self, names: &BTreeSet<String>) -> u64 {
+        let columns = self.groups().iter().flat_map(RowGroupMetaData::columns);
+        let wanted = columns.filter(|c| c.column_path().parts().first().is_some_and(|name| names.contains(name)));
+        wanted.map(|c| u64::try_from(c.uncompressed_size()).unwrap_or(0)).sum()
+    }
+
+    fn groups(&self) -> &[RowGroupMetaData] {
+        self.metadata().row_groups()
+    }
+
+    /// The whole file as units of at most about `rows` rows, in order.
+    pub fn units(&self, rows: u64) -> Vec<Unit> {
+        let mut units: Vec<Unit> = Vec::new();
+        let mut start = 0;
+        for (index, group) in self.groups().iter().enumerate() {
+            let end = start + group_rows(group);
+            match units.last_mut() {
+                Some(last) if last.skip == 0 && end - last.rows.start <= rows => {
+                    last.groups.end = index + 1;
+                    last.rows.end = end;
+                }
+                _ => {
+                    let mut from = start;
+                    while from < end {
+                        let to = end.min(from + rows);
+                        // A position inside one row group always fits the machine's word.
+                        let skip = usize::try_from(from - start).unwrap_or(usize::MAX);
+                        units.push(Unit { groups: index..index + 1, skip, rows: from..to });
+                        from = to;
+                    }
+                }
+            }
+            start = end;
+        }
+        units
+    }
+
+    /// The rows of `unit` that are set in `selected` (as long as the unit), in order.
+    pub async fn read(&self, unit: &Unit, selected: BooleanBuffer) -> Result<Vec<RecordBatch>> {
+        let selection = selection(unit, selected);
+        let groups: Vec<usize> = unit.groups.clone().collect();
+        let range = byte_range(&self.groups()[unit.groups.clone()]);
+        let broken = |e: &dyn std::fmt::Display| Error::Internal(format!("reading back {}: {e}", self.location));
+        match &self.location {
+            Location::Local(path) if range.end - range.start > WINDOW => {
+                let file = File::open(path).map_err(|e| broken(&e))?;
+                self.decode(file, groups, selection).map_err(|e| broken(&e))
+            }
+            Location::Local(path) => {
+                let window = Window::read_local(path, &range).map_err(|e| broken(&e))?;
+                self.decode(window, groups, selection).map_err(|e| broken(&e))
+            }
+            Location::Object { .. } => {
+                let (store, path) = self.location.open().map_err(|e| broken(&e))?;
+                let bytes = store.get_range(&path, range.clone()).await.map_err(|e| broken(&e))?;
+                self.decode(Window { offset: range.start, bytes }, groups, selection).map_err(|e| broken(&e))
+            }
+        }
+    }
+
+    /// All rows of `unit`.
+    pub async fn read_all(&self, unit: &Unit) -> Result<Vec<RecordBatch>> {
+        let rows = usize::try_from(unit.rows.end - unit.rows.start).unwrap_or(usize::MAX);
+        self.read(unit, BooleanBuffer::new_set(rows)).await
+    }
+
+    fn decode<R: ChunkReader + 'static>(
+        &self,
+        input: R,
+        groups: Vec<usize>,
+        selection: RowSelection,
+    ) -> Result<Vec<RecordBatch>, ParquetError> {
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.reader.clone())
+            .with_row_groups(groups)
+            .with_row_selection(selection)
+            .with_batch_size(8192)
+            .build()?;
+        Ok(reader.collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
+fn group_rows(group: &RowGroupMetaData) -> u64 {
+    u64::try_from(group.num_rows()).unwrap_or(0)
+}
+
+fn selection(unit: &Unit, selected: BooleanBuffer) -> RowSelection {
+    if unit.skip == 0 {
+        return RowSelection::from_boolean_buffer(selected);
+    }
+    let mut mask = arrow::array::BooleanBufferBuilder::new(unit.skip + selected.len());
+    mask.append_n(unit.skip, false);
+    mask.append_buffer(&selected);
+    RowSelection::from_boolean_buffer(mask.finish())
+}
+
+/// From the first to the last byte of some row groups.
+fn byte_range(groups: &[RowGroupMetaData]) -> Range<u64> {
+    let columns = groups.iter().flat_map(RowGroupMetaData::columns).map(|c| c.byte_range());
+    let (mut start, mut end) = (u64::MAX, 0);
+    for (offset, length) in columns {
+        start = start.min(offset);
+        end = end.max(offset + length);
+    }
+    start.min(end)..end
+}
+
+/// A part of a file in memory, addressed by its offsets in the file.
+struct Window {
+    offset: u64,
+    bytes: Bytes,
+}
+
+impl Window {
+    #[cfg(unix)]
+    fn read_local(path: &std::path::Path, range: &Range<u64>) -> std::io::Result<Self> {
+        use std::os::unix::fs::FileExt as _;
+        let length = usize::try_from(range.end - range.start).map_err(std::io::Error::other)?;
+        let mut bytes = vec![0; length];
+        File::open(path)?.read_exact_at(&mut bytes, range.start)?;
+        Ok(Self { offset: range.start, bytes: bytes.into() })
+    }
+
+    #[cfg(not(unix))]
+    fn read_local(path: &std::path::Path, range: &Range<u64>) -> std::io::Result<Self> {
+        use std::io::{Read as _, Seek as _, SeekFrom};
+        let length = usize::try_from(range.end - range.start).map_err(std::io::Error::other)?;
+        let mut bytes = vec![0; length];
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(range.start))?;
+        file.read_exact(&mut bytes)?;
+        Ok(Self { offset: range.start, bytes: bytes.into() })
+    }
+
+    fn slice(&self, start: u64, length: Option<usize>) -> Result<Bytes, ParquetError> {
+        let outside = || ParquetError::EOF(format!("offset {start} is outside of the row group"));
+        let from = start.checked_sub(self.offset).and_then(|o| usize::try_from(o).ok()).ok_or_else(outside)?;
+        let to = length.map_or(Some(self.bytes.len()), |l| from.checked_add(l)).ok_or_else(outside)?;
+        if from > to || to > self.bytes.len() {
+            return Err(outside());
+        }
+        Ok(self.bytes.slice(from..to))
+    }
+}
+
+impl Length for Window {
+    fn len(&self) -> u64 {
+        self.offset + self.bytes.len() as u64
+    }
+}
+
+impl ChunkReader for Window {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(self.slice(start, None)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        self.slice(start, Some(length))
+    }
+}

@@ -1,0 +1,78 @@
+//! The rows of a side that nothing matched, picked from its file by number.
+
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::error::{Error, Result};
+use crate::stage::{RowFile, Unit};
+use crate::sums::Sums;
+use crate::tasks;
+use crate::write::{PART_ROWS, TableWriter};
+
+/// The last column of an unmatched result set.
+pub const ROW_COLUMN: &str = "_row";
+
+/// Rows of the source that are looked at together; a fraction of them is written.
+const UNIT_ROWS: u64 = 2 * PART_ROWS as u64;
+
+/// All columns of the source, then the row's number.
+pub fn unmatched_schema(source: &SchemaRef) -> SchemaRef {
+    let fields = source.fields().iter().cloned().chain([Arc::new(Field::new(ROW_COLUMN, DataType::Int64, false))]);
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Writes the rows of `file` that are set in `unmatched`, in row order, and sums them up.
+pub async fn write_unmatched(
+    file: &RowFile,
+    unmatched: BooleanBuffer,
+    writer: &TableWriter,
+    threads: usize,
+) -> Result<Sums> {
+    let schema = unmatched_schema(file.schema());
+    let units = Arc::new(file.units(UNIT_ROWS));
+    let sums = Arc::new(Mutex::new(Sums::default()));
+    let count = units.len();
+    let (file, writer, shared) = (file.clone(), writer.clone(), Arc::clone(&sums));
+    tasks::for_each(threads, count, move |index| {
+        let (file, writer, sums) = (file.clone(), writer.clone(), Arc::clone(&shared));
+        let (units, unmatched, schema) = (Arc::clone(&units), unmatched.clone(), Arc::clone(&schema));
+        async move {
+            let batches = read_unit(&file, &units[index], &unmatched, &schema).await?;
+            let mut own = Sums::default();
+            batches.iter().for_each(|b| own.add(b));
+            sums.lock().unwrap_or_else(|e| e.into_inner()).merge(&own);
+            writer.write(index as u64, &batches).await
+        }
+    })
+    .await?;
+    let sums = std::mem::take(&mut *sums.lock().unwrap_or_else(|e| e.into_inner()));
+    Ok(sums)
+}
+
+async fn read_unit(
+    file: &RowFile,
+    unit: &Unit,
+    unmatched: &BooleanBuffer,
+    schema: &SchemaRef,
+) -> Result<Vec<RecordBatch>> {
+    let bits = |n: u64| usize::try_from(n).map_err(|_| Error::Internal("more rows than memory can number".to_owned()));
+    let start = bits(unit.rows.start)?;
+    let selected = unmatched.slice(start, bits(unit.rows.end)? - start);
+    if selected.count_set_bits() == 0 {
+        return Ok(Vec::new());
+    }
+    let base = unit.rows.start.cast_signed();
+    let numbers =
+        selected.set_indices().map(|offset| base + i64::try_from(offset).unwrap_or(i64::MAX)).collect::<Vec<_>>();
+    let mut numbers = numbers.into_iter();
+    let batches = file.read(unit, selected).await?;
+    let numbered = batches.into_iter().map(|batch| {
+        let rows = Int64Array::from_iter_values(numbers.by_ref().take(batch.num_rows()));
+        let columns = batch.columns().iter().cloned().chain([Arc::new(rows) as ArrayRef]).collect();
+        RecordBatch::try_new(Arc::clone(schema), columns).map_err(|e| Error::Internal(format!("unmatched rows: {e}")))
+    });
+    numbered.collect()
+}

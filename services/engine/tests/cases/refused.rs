@@ -1,0 +1,88 @@
+//! Bad input: one sentence that names the place, and nothing left behind.
+
+use kalla_engine::error::Error;
+
+use super::Bench;
+
+const SQL: &str = "SELECT l.id, r.ref FROM l JOIN r ON l.id = r.ref";
+const RIGHT: &[u8] = b"ref\na\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_cannot_be_read() {
+    let cases: [(&str, &[u8], &[&str]); 8] = [
+        ("empty file", b"", &["source `l`", "empty"]),
+        ("ragged row", b"id,n\na,1\nb\nc,3\n", &["source `l`: line 3: ", "1 field", "header has 2"]),
+        ("duplicate column names", b"id,n,id\na,1,b\n", &["source `l`", "`id`"]),
+        ("unclosed quote", b"id,n\na,1\nb,\"open\nc,2\n", &["source `l`: line 3", "quote"]),
+        ("invalid bytes", b"id,n\n\xc3\xa9,1\nb\xff,2\n", &["source `l`: line 3"]),
+        ("a Parquet file called CSV", b"PAR1\x00\x00\x00\x00\x00\x00\x00\x00PAR1", &["source `l`", "Parquet"]),
+        ("binary", b"id,n\na\x00b,1\n", &["source `l`", "not a text file"]),
+        ("bytes after a closing quote", b"id,n\n\"a\"x,1\nb,2\n", &["source `l`: line 2"]),
+    ];
+    for (name, left, wanted) in cases {
+        let error = Bench::new(left, RIGHT, SQL, &[]).refused().await.to_string();
+        assert!(wanted.iter().all(|part| error.contains(part)) && !error.contains('\n'), "{name}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rejects_are_counted_when_they_are_allowed() {
+    let mut bench = Bench::new(b"id,n\na,1\nb\nc,3\n", RIGHT, SQL, &[]);
+    assert!(matches!(bench.refused().await, Error::Data { .. }));
+    assert!(bench.dir.path().join("out/rejected_left.parquet").exists());
+    bench.job.limits.max_rejected = 1;
+    let (manifest, answer) = bench.run().await.unwrap();
+    assert_eq!((manifest.counts.rejected_left, manifest.counts.total_left), (1, 2));
+    assert_eq!(answer.left, vec![1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_that_cannot_be_run() {
+    let cases = [
+        ("SELECT l.idd, r.ref FROM l JOIN r ON l.id = r.ref", "did you mean `l.id`"),
+        ("SELECT l.id, r.ref FROM l JOIN rr ON l.id = rr.ref", "`rr`"),
+        ("SELECT l.id, r.ref FROM l JOIN r ON l.n = r.ref", "text"),
+        ("DROP TABLE l", "match_sql"),
+        ("INSERT INTO l VALUES (1)", "match_sql"),
+        ("COPY l TO 'x.csv'", "match_sql"),
+        ("SELECT 1; SELECT 2", "second statement"),
+        ("SELECT * FROM '/etc/passwd'", "no table"),
+        ("SELECT l.id FROM l", "never reads"),
+    ];
+    for (sql, wanted) in cases {
+        let error = Bench::new(b"id,n\na,1\n", RIGHT, sql, &[]).refused().await;
+        assert!(matches!(error, Error::Invalid(_)), "{sql}: {error:?}");
+        assert!(error.to_string().contains(wanted), "{sql}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_runaway_join_meets_the_cap() {
+    let many: String = std::iter::once("id".to_owned()).chain((0..2000).map(|n| format!("\nk{n}"))).collect();
+    let sql = "SELECT l.id, r.id AS rid FROM l CROSS JOIN r";
+    let mut bench = Bench::new(many.as_bytes(), many.as_bytes(), sql, &[]);
+    bench.job.limits.max_matched = 100_000;
+    assert!(matches!(bench.refused().await, Error::TooManyMatches { limit: 100_000 }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_where_a_number_is_needed_names_the_value() {
+    let sql = "SELECT l.id, r.ref FROM l JOIN r ON l.id = r.ref AND tolerance_match(l.amount, r.paid, 1)";
+    let bench = Bench::new(b"id,amount\na,1.00\nb,N/A\n", b"ref,paid\na,1.00\n", sql, &[]);
+    let error = bench.refused().await.to_string();
+    assert!(error.contains("`N/A` in line 3"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_file_and_an_unwritable_output() {
+    let bench = Bench::new(b"id\na\n", RIGHT, SQL, &[]);
+    std::fs::remove_file(bench.dir.path().join("l.csv")).unwrap();
+    let error = bench.refused().await;
+    assert!(matches!(error, Error::NotFound { .. }) && error.to_string().contains("l.csv"), "{error}");
+
+    let mut bench = Bench::new(b"id\na\n", RIGHT, SQL, &[]);
+    let file = bench.dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    bench.job.output = kalla_engine::location::Location::Local(file.join("out"));
+    assert!(matches!(bench.refused().await, Error::Output { .. }));
+}

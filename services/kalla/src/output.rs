@@ -1,0 +1,105 @@
+//! Runs a command and tells the world: results on the standard output, errors on the standard error, exit codes as `diff` has them.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use console::{Term, style};
+use kalla_engine::Error;
+use kalla_proto::v1::Problem;
+use serde::Serialize;
+
+use crate::args::{Cli, Command};
+use crate::{check, inspect, problem, reconcile};
+
+/// Everything matched, or the thing that was asked for is there.
+pub const AGREED: u8 = 0;
+/// There are breaks.
+pub const BREAKS: u8 = 1;
+const FAILED: u8 = 2;
+
+/// Line length where there is no terminal to ask.
+const PLAIN_WIDTH: usize = 100;
+
+pub fn run(cli: Cli) -> ExitCode {
+    let json = cli.command.json();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = cli.command.threads() {
+        runtime.worker_threads(threads);
+    }
+    let done = match runtime.enable_all().build() {
+        Ok(runtime) => runtime.block_on(async {
+            match cli.command {
+                Command::Reconcile(args) => reconcile::run(*args).await,
+                Command::Inspect(args) => inspect::run(args).await,
+                Command::Check(args) => check::run(args).await,
+            }
+        }),
+        Err(e) => Err(Error::Internal(format!("no threads: {e}"))),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            if json {
+                json_problem(&problem::of(&error));
+            }
+            complain(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Prints to the standard output. A reader that has gone away (`| head`) is no error.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::Output { path: "standard output".to_owned(), reason: e.to_string() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints `value` as one JSON object.
+pub fn json(value: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::Internal(e.to_string()))?;
+    print(&format!("{text}\n"))
+}
+
+pub fn json_problem(problem: &Problem) {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        problem: &'a Problem,
+    }
+    // The error itself is told on the standard error, whatever becomes of this.
+    let _ = json(&Body { problem });
+}
+
+/// Cells in a line of the standard output.
+pub fn width() -> usize {
+    Term::stdout().size_checked().map_or(PLAIN_WIDTH, |(_, columns)| usize::from(columns).max(40))
+}
+
+fn complain(error: &Error) {
+    let mut text = String::new();
+    let label = style("error:").red().bold().for_stderr();
+    match error {
+        Error::Cancelled => text.push_str(&format!("{label} cancelled, nothing was kept\n")),
+        Error::Invalid(violations) if violations.len() > 1 => {
+            text.push_str(&format!("{label} {} things are wrong\n", violations.len()));
+            for violation in violations {
+                text.push_str(&format!("  {}: {}\n", violation.field, indented(&violation.message)));
+            }
+        }
+        error => text.push_str(&format!("{label} {}\n", indented(&error.to_string()))),
+    }
+    if let Some(hint) = problem::hint(error) {
+        text.push_str(&format!("  {} {hint}\n", style("hint:").cyan().for_stderr()));
+    }
+    // With no standard error left there is nobody to tell.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Further lines of a message stand under the first.
+fn indented(text: &str) -> String {
+    text.trim_end().replace('\n', "\n  ")
+}

@@ -1,0 +1,113 @@
+//! `kalla reconcile`: run the job, show how far it is, tell what it found.
+
+use kalla_engine::job::Job;
+use kalla_engine::manifest::{Column, Manifest};
+use kalla_engine::progress::Progress;
+use kalla_engine::{Error, Violation};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Reconcile;
+use crate::job::Plan;
+use crate::output::{self, AGREED, BREAKS};
+use crate::report::{self, Page};
+use crate::sql::Columns;
+use crate::{check, job, progress};
+
+pub async fn run(args: Reconcile) -> Result<u8, Error> {
+    let plan = prepared(job::reconcile(&args)?).await?;
+    if args.show_sql {
+        output::print(&format!("{}\n", plan.job.match_sql.trim_end()))?;
+        return Ok(AGREED);
+    }
+    if args.dry_run {
+        return check::report(&plan.job, args.json).await;
+    }
+    let manifest = execute(plan.job, !(args.quiet || args.json)).await?;
+    if args.json {
+        output::json(&manifest)?;
+    } else if !args.quiet {
+        let page = Page { width: output::width(), breaks: args.breaks };
+        output::print(&report::reconciliation(&manifest, &args.out, page))?;
+    }
+    Ok(if report::breaks_in_all(&manifest) == 0 { AGREED } else { BREAKS })
+}
+
+/// The plan with what can only be known from the sources: the columns behind `l.*` and whether a file is the one that
+/// the recipe is for.
+pub async fn prepared(mut plan: Plan) -> Result<Plan, Error> {
+    let declares = plan.declared.iter().any(|columns| !columns.is_empty());
+    if !plan.wants_columns() && !declares {
+        return Ok(plan);
+    }
+    let columns = columns(&plan.job).await?;
+    if declares {
+        let mut wrong = Vec::new();
+        for ((declared, found), (field, source)) in plan
+            .declared
+            .iter()
+            .zip([&columns.left, &columns.right])
+            .zip([("sources.left.schema", &plan.job.left), ("sources.right.schema", &plan.job.right)])
+        {
+            let missing: Vec<String> =
+                declared.iter().filter(|c| !found.contains(c)).map(|c| format!("`{c}`")).collect();
+            if !missing.is_empty() {
+                let (missing, found) = (missing.join(", "), found.join(", "));
+                let message = format!("source `{}` lacks the columns {missing}; it has {found}", source.alias);
+                wrong.push(Violation::new(field, message));
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(Error::Invalid(wrong));
+        }
+    }
+    plan.expand(&columns);
+    Ok(plan)
+}
+
+/// The names of the columns of both sides.
+async fn columns(job: &Job) -> Result<Columns, Error> {
+    let names = |columns: Vec<Column>| columns.into_iter().map(|c| c.name).collect();
+    let left = kalla_engine::head_columns(&job.left).await?;
+    let right = kalla_engine::head_columns(&job.right).await?;
+    Ok(Columns { left: names(left), right: names(right) })
+}
+
+async fn execute(job: Job, visible: bool) -> Result<Manifest, Error> {
+    let cancel = CancellationToken::new();
+    let (sender, receiver) = watch::channel(Progress::default());
+    let drawn = visible.then(|| progress::show(&job, receiver));
+    let interrupts = tokio::spawn(interrupts(cancel.clone()));
+    let outcome = kalla_engine::reconcile(job, sender, cancel).await;
+    interrupts.abort();
+    if let Some(drawn) = drawn {
+        // Bars must be gone before anything else is printed; a task of ours that died has none left.
+        let _ = drawn.await;
+    }
+    outcome
+}
+
+/// The first Ctrl-C (or SIGTERM) cancels the job, which then cleans up; the second ends the process at once.
+async fn interrupts(cancel: CancellationToken) {
+    if interrupt().await.is_err() {
+        return;
+    }
+    cancel.cancel();
+    if interrupt().await.is_ok() {
+        std::process::exit(130);
+    }
+}
+
+#[cfg(unix)]
+async fn interrupt() -> std::io::Result<()> {
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = term.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupt() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,139 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+fn sql(conditions: &[Condition]) -> String {
+    match_sql(conditions, &[], &[], &[], &Columns::default())
+}
+
+#[test]
+fn a_join_with_every_condition() {
+    let conditions = [
+        equal("invoice_id=reference_number").unwrap(),
+        equal("currency").unwrap(),
+        tolerance("amount=paid_amount:0.02").unwrap(),
+        tolerance("fee:2%").unwrap(),
+        days("invoice_date=payment_date:3").unwrap(),
+        similar("name=payee:0.9").unwrap(),
+    ];
+    let keys = (["invoice_id".to_owned()], ["payment_id".to_owned()]);
+    assert_eq!(
+        match_sql(&conditions, &keys.0, &keys.1, &[], &Columns::default()),
+        "\
+SELECT
+    l.invoice_id,
+    r.payment_id,
+    r.reference_number,
+    l.currency,
+    l.amount,
+    r.paid_amount,
+    l.fee,
+    r.fee AS right_fee,
+    l.invoice_date,
+    r.payment_date,
+    l.name,
+    r.payee
+FROM left_src AS l
+JOIN right_src AS r
+  ON l.invoice_id = r.reference_number
+ AND l.currency = r.currency
+ AND tolerance_match(l.amount, r.paid_amount, 0.02)
+ AND tolerance_pct(l.fee, r.fee, 2)
+ AND date_within(l.invoice_date, r.payment_date, 3)
+ AND similarity(normalize_text(l.name), normalize_text(r.payee)) >= 0.9"
+    );
+}
+
+#[test]
+fn names_that_need_quotes() {
+    let cases = [
+        ("id", "id"),
+        ("_row2", "_row2"),
+        ("Invoice ID", "\"Invoice ID\""),
+        ("Amount", "\"Amount\""),
+        ("2nd", "\"2nd\""),
+        ("order", "\"order\""),
+        ("größe", "\"größe\""),
+        ("say \"hi\"", "\"say \"\"hi\"\"\""),
+        ("a; DROP TABLE b", "\"a; DROP TABLE b\""),
+        ("", "\"\""),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(identifier(name), expected);
+    }
+    let text = sql(&[equal("\"Invoice ID\"=Reference No.").unwrap()]);
+    assert!(text.ends_with("ON l.\"Invoice ID\" = r.\"Reference No.\""), "{text}");
+}
+
+#[test]
+fn names_in_flags() {
+    let pair = |l: &str, r: &str| Some(Condition::Equal(Pair { left: l.to_owned(), right: r.to_owned() }));
+    let cases = [
+        ("id", pair("id", "id")),
+        (" a = b ", pair("a", "b")),
+        ("\"a=b\"=c", pair("a=b", "c")),
+        ("a=\"b=c\"", pair("a", "b=c")),
+        ("\"say \"\"x\"\"\"=y", pair("say \"x\"", "y")),
+        ("a=b=c", pair("a", "b=c")),
+        ("a:b", pair("a:b", "a:b")),
+        ("=b", None),
+        ("a=", None),
+        ("", None),
+        ("\"a", None),
+        ("\"a\"b=c", None),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(equal(text).ok(), expected, "{text}");
+    }
+}
+
+#[test]
+fn values_in_flags() {
+    for (text, good) in [
+        ("amount:0.02", true),
+        ("amount:.5", true),
+        ("amount: 2 %", true),
+        ("a=b:1000", true),
+        ("amount", false),
+        ("amount:", false),
+        ("amount:-1", false),
+        ("amount:1e3", false),
+        ("amount:1.2.3", false),
+        ("amount:0) OR (1=1", false),
+    ] {
+        assert_eq!(tolerance(text).is_ok(), good, "{text}");
+    }
+    for (text, good) in [("d:3", true), ("d=e:0", true), ("d:3.5", false), ("d:-3", false), ("d", false)] {
+        assert_eq!(days(text).is_ok(), good, "{text}");
+    }
+    for (text, good) in [("n:0.9", true), ("n:1", true), ("n:1.1", false), ("n:90%", false)] {
+        assert_eq!(similar(text).is_ok(), good, "{text}");
+    }
+}
+
+#[test]
+fn further_columns_and_clashing_names() {
+    let all = Columns { left: vec!["id".into(), "Note".into()], right: vec!["id".into(), "note".into(), "x".into()] };
+    let select = [selected("l.*").unwrap(), selected("r.*").unwrap(), selected("r.x").unwrap()];
+    let text = match_sql(&[equal("id").unwrap()], &[], &[], &select, &all);
+    let expected = "\
+SELECT
+    l.id,
+    l.\"Note\",
+    r.id AS right_id,
+    r.note AS right_note,
+    r.x
+FROM left_src AS l";
+    assert!(text.starts_with(expected), "{text}");
+    assert_eq!(selected("left.a b").unwrap(), Selected::Column(Side::Left, "a b".into()));
+    for text in ["name", "x.name", "l.", ""] {
+        assert!(selected(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_right_column_called_like_the_renamed_one() {
+    let all = Columns { left: vec![], right: vec!["right_id".into(), "id".into()] };
+    let text = match_sql(&[equal("id").unwrap()], &[], &[], &[Selected::All(Side::Right)], &all);
+    assert!(text.contains("r.right_id,\n    r.id AS right_right_id\n"), "{text}");
+}

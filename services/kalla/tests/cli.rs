@@ -1,0 +1,97 @@
+//! The binary as people and programs call it: exit codes, what goes to which stream, and the shape of `--json`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn kalla(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kalla")).args(args).current_dir(dir).output().unwrap()
+}
+
+fn tables(left: &str, right: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("left.csv"), left).unwrap();
+    std::fs::write(dir.path().join("right.csv"), right).unwrap();
+    dir
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn exit_codes_are_those_of_diff() {
+    let cases = [("id\na\nb\n", "ref\nb\na\n", 0), ("id\na\nb\n", "ref\nb\n", 1), ("id\na\n", "ref\n\"open\n", 2)];
+    for (left, right, code) in cases {
+        let dir = tables(left, right);
+        let output = kalla(dir.path(), &["reconcile", "left.csv", "right.csv", "--on", "id=ref"]);
+        assert_eq!(output.status.code(), Some(code), "{left:?} {}", text(&output.stderr));
+        assert_eq!(dir.path().join("kalla-out/manifest.json").exists(), code < 2);
+        // Piped: no bars.
+        assert_eq!(output.stderr.is_empty(), code < 2);
+    }
+}
+
+#[test]
+fn json_is_the_manifest_or_the_problem() {
+    let dir = tables("id,amount\na,1.00\nb,2.00\n", "ref,paid\na,1.02\n");
+    let args = ["reconcile", "left.csv", "right.csv", "--on", "id=ref", "--tolerance", "amount=paid:0.02", "--json"];
+    let output = kalla(dir.path(), &args);
+    let manifest: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(manifest["counts"]["matched_count"], 1);
+    assert_eq!(manifest["counts"]["unmatched_left_count"], 1);
+    assert_eq!(manifest["files"]["matched"]["rows"], 1);
+
+    let output = kalla(dir.path(), &["reconcile", "left.csv", "missing.csv", "--on", "id=ref", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let body: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(body["problem"]["code"], "not_found");
+    assert!(text(&output.stderr).contains("missing.csv"));
+}
+
+#[test]
+fn csv_results_and_a_second_run_into_the_same_directory() {
+    let dir = tables("id\na\nb\n", "ref\nb\n");
+    let args = ["reconcile", "left.csv", "right.csv", "--on", "id=ref", "--format", "csv"];
+    kalla(dir.path(), &args);
+    let output = kalla(dir.path(), &args);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(std::fs::read_to_string(dir.path().join("kalla-out/unmatched_left.csv")).unwrap(), "id,_row\na,0\n");
+    let left_over = std::fs::read_dir(dir.path().join("kalla-out")).unwrap().count();
+    assert_eq!(left_over, 4, "three result sets and the manifest");
+}
+
+#[test]
+fn inspect_and_check_tell_columns() {
+    let dir = tables("id,amount\n007,1.50\n008,N/A\n", "ref,paid\n007,1\n");
+    let output = kalla(dir.path(), &["inspect", "left.csv", "--json"]);
+    let body: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(body["rows"], 2);
+    assert_eq!(body["columns"][0]["type"], "text");
+    assert!(body["columns"][1]["note"].as_str().unwrap().contains("`N/A` in line 3"));
+    assert_eq!(body["candidate_keys"][0][0], "id");
+
+    std::fs::write(
+        dir.path().join("recipe.yaml"),
+        "recipe_id: r\nname: R\nmatch_sql: SELECT l.idd FROM left_src l JOIN right_src r ON l.id = r.ref\n\
+         sources:\n  left: {alias: l1, type: file, uri: left.csv}\n  right: {alias: r1, type: file, uri: right.csv}\n",
+    )
+    .unwrap();
+    let output = kalla(dir.path(), &["check", "recipe.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("did you mean `l.id`"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn help_is_enough() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = kalla(dir.path(), &["reconcile", "--help"]);
+    let help = text(&output.stdout);
+    for word in ["--on", "--tolerance", "--days", "--sql", "--recipe", "--memory", "--format", "Exit status"] {
+        assert!(help.contains(word), "{word}");
+    }
+    assert_eq!(output.status.code(), Some(0));
+}
