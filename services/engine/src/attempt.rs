@@ -12,7 +12,7 @@ use object_store::{ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
-use crate::location::Location;
+use crate::location::{Location, in_words};
 use crate::manifest::{MANIFEST, Manifest};
 
 const HIDDEN: &str = ".attempt-";
@@ -148,7 +148,7 @@ fn commit_local(
 
 async fn commit_bucket(output: &Location, manifest: Manifest, json: Vec<u8>) -> Result<Manifest> {
     let location = output.join(MANIFEST);
-    let failed = |e: object_store::Error| failed(&location, &e);
+    let failed = |e: object_store::Error| failed(&location, &in_words(&e));
     let (store, path) = location.open().map_err(failed)?;
     let payload = PutPayload::from(json);
     let create = PutOptions::from(PutMode::Create);
@@ -166,7 +166,7 @@ async fn commit_bucket(output: &Location, manifest: Manifest, json: Vec<u8>) -> 
 }
 
 async fn remove_prefix(prefix: &Location, kept: &[String]) -> Result<()> {
-    let failed = |e: object_store::Error| failed(prefix, &e);
+    let failed = |e: object_store::Error| failed(prefix, &in_words(&e));
     let (store, path) = prefix.open().map_err(failed)?;
     let objects: Vec<_> = store.list(Some(&path)).try_collect().await.map_err(failed)?;
     for object in objects {

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, RetryConfig};
 
 /// A local path, `s3://bucket/key` or `gs://bucket/key`; a file or, for outputs, a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,14 +88,46 @@ impl Location {
                 Ok((Arc::new(LocalFileSystem::new()), ObjectPath::from_absolute_path(absolute)?))
             }
             Self::Object { scheme: Scheme::S3, bucket, key } => {
-                let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build()?;
+                let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retries()).build()?;
                 Ok((Arc::new(store), ObjectPath::parse(key)?))
             }
             Self::Object { scheme: Scheme::Gcs, bucket, key } => {
-                let store = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).build()?;
+                let store =
+                    GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retries()).build()?;
                 Ok((Arc::new(store), ObjectPath::parse(key)?))
             }
         }
+    }
+}
+
+/// Ten tries within some seconds: enough for a store that is busy, and one that is away is told soon.
+fn retries() -> RetryConfig {
+    RetryConfig { retry_timeout: Duration::from_secs(60), ..RetryConfig::default() }
+}
+
+/// What an object store says, in one line and without the body of its answer.
+pub fn in_words(error: &dyn fmt::Display) -> String {
+    let text = error.to_string();
+    // Where there are no credentials, the machine's own role is asked for.
+    for (asked, variables) in [
+        ("/latest/api/token in ", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("/latest/meta-data/iam/security-credentials", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("metadata.google.internal", "GOOGLE_APPLICATION_CREDENTIALS"),
+    ] {
+        if text.contains(asked) {
+            return format!("there are no credentials: set {variables}, or give this machine a role");
+        }
+    }
+    let line = text.lines().next().unwrap_or_default();
+    let Some((request, reason)) = line.split_once(" - ").filter(|(request, _)| request.contains("Error performing"))
+    else {
+        return line.to_owned();
+    };
+    let tries = request.split(", ").find_map(|part| part.strip_prefix("after ")?.strip_suffix(" retries"));
+    let after = tries.map(|n| format!(" after {n} retries")).unwrap_or_default();
+    match reason.strip_prefix("Server returned non-2xx status code: ") {
+        Some(answer) => format!("the store answers {}{after}", answer.split(": ").next().unwrap_or(answer)),
+        None => format!("the store cannot be reached{after}"),
     }
 }
 
@@ -104,6 +137,34 @@ impl fmt::Display for Location {
             Self::Local(path) => write!(f, "{}", path.display()),
             Self::Object { scheme: Scheme::S3, bucket, key } => write!(f, "s3://{bucket}/{key}"),
             Self::Object { scheme: Scheme::Gcs, bucket, key } => write!(f, "gs://{bucket}/{key}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn stores_are_quoted_in_one_line() {
+        let cases = [
+            (
+                "Generic S3 error: Error performing HEAD http://h/b/x in 3.1s, after 10 retries, max_retries: 10, \
+                 retry_timeout: 60s  - Server returned non-2xx status code: 503 Service Unavailable: <Error/>\nmore",
+                "the store answers 503 Service Unavailable after 10 retries",
+            ),
+            (
+                "Generic S3 error: Error performing GET http://h/b?x - y in 4ms - HTTP error: error sending request",
+                "the store cannot be reached",
+            ),
+            (
+                "Error performing PUT http://169.254.169.254/latest/api/token in 3ms - HTTP error",
+                "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role",
+            ),
+            ("No space left on device (os error 28)", "No space left on device (os error 28)"),
+        ];
+        for (text, words) in cases {
+            assert_eq!(in_words(&text), words, "{text}");
         }
     }
 }

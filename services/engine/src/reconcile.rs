@@ -65,7 +65,8 @@ pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: Canc
             Err(error)
         }
         Err(error) => {
-            attempt.abandon(&[]).await?;
+            // An output that cannot be written cannot be cleaned up either: what went wrong first is what matters.
+            let _ = attempt.abandon(&[]).await;
             Err(error)
         }
     }
@@ -94,6 +95,16 @@ enum Done {
     Rejected(Error, Vec<String>),
 }
 
+/// What became of the rows.
+struct Accounted {
+    lineage: Lineage,
+    counts: Counts,
+    sums: Vec<ColumnSum>,
+    timings: Timings,
+    spilled_bytes: u64,
+    files: BTreeMap<&'static str, WrittenFile>,
+}
+
 /// Everything that the manifest tells, with the files still at their place of work.
 struct Complete {
     staged: Vec<Staged>,
@@ -120,10 +131,25 @@ impl Run {
             return Ok(Done::Rejected(error, file_names(&files)));
         }
         let staging = millis(self.started);
+        let done = self.account(&staged, files, staging).await;
+        // Also after an error: rows of another version, or none at all, explain it better than itself.
+        for (source, staged) in job.sources().zip(&staged) {
+            stage::check_unchanged(source, staged).await?;
+        }
+        let Accounted { lineage, counts, sums, timings, spilled_bytes, files } = done?;
+        Ok(Done::Complete(Box::new(Complete { staged, lineage, counts, sums, timings, spilled_bytes, files })))
+    }
 
+    /// Matches the staged rows and writes every one of them to its place.
+    async fn account(
+        &self,
+        staged: &[Staged],
+        mut files: BTreeMap<&'static str, WrittenFile>,
+        staging: f64,
+    ) -> Result<Accounted> {
         let started = Instant::now();
         self.monitor.enter(Stage::Matching);
-        let (plan, matched) = self.match_rows(&staged).await?;
+        let (plan, matched) = self.match_rows(staged).await?;
         files.insert("matched", matched.file);
         let matching = millis(started);
 
@@ -133,14 +159,14 @@ impl Run {
             self.unmatched("unmatched_left", &staged[0], matched.marks.unmatched(Side::Left)),
             self.unmatched("unmatched_right", &staged[1], matched.marks.unmatched(Side::Right)),
         )?;
-        let counts = counts(&staged, matched.rows, &matched.marks, &unmatched_left.0, &unmatched_right.0)?;
+        let counts = counts(staged, matched.rows, &matched.marks, &unmatched_left.0, &unmatched_right.0)?;
         let sums = [unmatched_left.1, unmatched_right.1].concat();
         files.insert("unmatched_left", unmatched_left.0);
         files.insert("unmatched_right", unmatched_right.0);
         let timings = Timings { staging, matching, writing_results: millis(started), total: millis(self.started) };
         let spilled_bytes = matched.spilled_bytes;
         let lineage = Lineage { left: plan.mode(Side::Left), right: plan.mode(Side::Right) };
-        Ok(Done::Complete(Box::new(Complete { staged, lineage, counts, sums, timings, spilled_bytes, files })))
+        Ok(Accounted { lineage, counts, sums, timings, spilled_bytes, files })
     }
 
     /// All sources at once, left, right and extras in this order.

@@ -90,6 +90,15 @@ impl BatchFilter {
     }
 }
 
+/// Refuses filters on columns that are not there, where the names are known before the types.
+pub fn check_columns<'a>(filters: &[Filter], names: impl Iterator<Item = &'a str> + Clone, alias: &str) -> Result<()> {
+    let unknown = filters.iter().enumerate().filter(|(_, filter)| names.clone().all(|name| name != filter.column));
+    let violations: Vec<Violation> = unknown
+        .map(|(i, f)| Violation::new(format!("{alias}.filters[{i}]"), no_such_column(&f.column, names.clone())))
+        .collect();
+    if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
+}
+
 /// "There is no such column", with the nearest one that there is.
 pub fn no_such_column<'a>(name: &str, columns: impl Iterator<Item = &'a str>) -> String {
     let likeness = |column: &str| strsim::jaro_winkler(&name.to_lowercase(), &column.to_lowercase());
@@ -305,7 +314,3 @@ fn shown(value: &FilterValue) -> String {
         FilterValue::Bool(value) => format!("`{value}`"),
     }
 }
-
-#[cfg(test)]
-#[path = "filter_tests.rs"]
-mod tests;

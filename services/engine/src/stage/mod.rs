@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::job::{FileFormat, Source, SourceUri};
-use crate::location::Location;
+use crate::location::{Location, in_words};
 use crate::progress::Meter;
 use crate::sums::Sums;
 use crate::write::{Encoding, RowGroups};
@@ -142,6 +142,16 @@ pub async fn stage(source: &Source, cx: &StageContext) -> Result<Staged> {
     }
 }
 
+/// Fails when a source that is read where it lies is not what it was when it was staged.
+pub async fn check_unchanged(source: &Source, staged: &Staged) -> Result<()> {
+    match &source.uri {
+        SourceUri::File(location) if file_format(source, location) == FileFormat::Parquet => {
+            parquet::check_unchanged(&source.alias, location, &staged.facts).await
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads the head of `source`: up to `rows` rows, types as far as they tell.
 pub async fn sample(source: &Source, rows: usize) -> Result<Sample> {
     match &source.uri {
@@ -171,18 +181,19 @@ pub fn fingerprint(meta: &ObjectMeta) -> String {
 }
 
 /// A file that cannot be had, told with its location.
-pub fn store_error(alias: &str, location: &Location, error: object_store::Error) -> Error {
+pub fn store_error(alias: &str, location: &Location, error: &object_store::Error) -> Error {
     use object_store::Error as Store;
     let alias = alias.to_owned();
+    let kind = if location.as_local().is_some() { "file" } else { "object" };
     match error {
-        Store::NotFound { .. } => Error::NotFound { alias, what: format!("{location} does not exist") },
+        Store::NotFound { .. } => Error::NotFound { alias, what: format!("there is no {kind} {location}") },
         Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => Error::Denied {
             alias,
-            what: format!("{location} may not be read: check its permissions and your credentials"),
+            what: format!("access to {location} is denied: check its permissions and your credentials"),
         },
         Store::Generic { source, .. } if location.as_local().is_some() => {
             Error::Denied { alias, what: format!("{location} cannot be read: {source}") }
         }
-        other => Error::Unavailable { alias, what: format!("{location} cannot be read now: {other}") },
+        other => Error::Unavailable { alias, what: format!("{location} cannot be read now: {}", in_words(other)) },
     }
 }

@@ -36,6 +36,18 @@ pub async fn stage(source: &Source, location: &Location, cx: &StageContext) -> R
     Ok(Staged { schema: Arc::clone(file.schema()), file, rejects: Vec::new(), rejected: 0, facts })
 }
 
+/// Fails when the file is no longer the one that was opened, or cannot be had any more: it is read until a job ends.
+pub async fn check_unchanged(alias: &str, location: &Location, facts: &InputFacts) -> Result<()> {
+    let failed = |e: object_store::Error| super::store_error(alias, location, &e);
+    let (store, path) = location.open().map_err(failed)?;
+    let head = store.head(&path).await.map_err(failed)?;
+    if facts.fingerprint.as_ref() == Some(&super::fingerprint(&head)) {
+        return Ok(());
+    }
+    let reason = format!("{location} changed while it was read: run the job again");
+    Err(Error::Data { alias: alias.to_owned(), place: Place::default(), reason })
+}
+
 /// The first rows, before any filter.
 pub async fn sample(source: &Source, location: &Location, rows: usize) -> Result<Sample> {
     let (file, facts) = open(&source.alias, location).await?;
@@ -47,7 +59,7 @@ pub async fn sample(source: &Source, location: &Location, rows: usize) -> Result
 }
 
 async fn open(alias: &str, location: &Location) -> Result<(RowFile, InputFacts)> {
-    let failed = |e| super::store_error(alias, location, e);
+    let failed = |e: object_store::Error| super::store_error(alias, location, &e);
     let (store, path) = location.open().map_err(failed)?;
     let head = store.head(&path).await.map_err(failed)?;
     if head.size < 12 {

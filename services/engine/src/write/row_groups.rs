@@ -51,7 +51,11 @@ struct Appender {
 impl RowGroups {
     pub fn create(location: &Location, schema: &SchemaRef, encoding: Encoding) -> Result<Self> {
         let mut properties = WriterProperties::builder()
-            .set_compression(Compression::LZ4_RAW)
+            .set_compression(match encoding {
+                // A third of the time of staging would go into compressing what is read once, and soon.
+                Encoding::Staged => Compression::UNCOMPRESSED,
+                Encoding::Result => Compression::LZ4_RAW,
+            })
             .set_dictionary_enabled(false)
             .set_created_by(concat!("kalla ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_statistics_enabled(match encoding {

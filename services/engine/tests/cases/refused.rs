@@ -1,6 +1,7 @@
 //! Bad input: one sentence that names the place, and nothing left behind.
 
 use kalla_engine::error::Error;
+use kalla_engine::job::{Filter, FilterOp, FilterValue};
 
 use super::Bench;
 
@@ -85,4 +86,17 @@ async fn a_missing_file_and_an_unwritable_output() {
     std::fs::write(&file, "").unwrap();
     bench.job.output = kalla_engine::location::Location::Local(file.join("out"));
     assert!(matches!(bench.refused().await, Error::Output { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_on_an_unknown_column_is_refused_before_the_rows_are_read() {
+    // The second line would be an error of its own.
+    let mut bench = Bench::new(b"id,amount\na,\"open\n", RIGHT, SQL, &[]);
+    bench.job.left.filters = vec![Filter {
+        column: "amuont".to_owned(),
+        op: FilterOp::Eq,
+        values: vec![FilterValue::Number("1".to_owned())],
+    }];
+    let error = bench.refused().await.to_string();
+    assert_eq!(error, "l.filters[0]: there is no column `amuont`: the nearest is `amount`");
 }

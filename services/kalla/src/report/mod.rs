@@ -167,10 +167,9 @@ fn excerpt(
 ) -> Vec<String> {
     let path = manifest.files.get(set).map(|file| file_path(out, &file.path));
     let read = path.filter(|path| path.exists()).and_then(|path| rows::head(&path, limit).ok());
+    let Some(rows) = read else { return Vec::new() };
     let mut lines = vec![style(title).bold().to_string()];
-    if let Some(rows) = read {
-        lines.extend(table_of(rows.ordered_by(rank), width));
-    }
+    lines.extend(table_of(rows.ordered_by(rank), width));
     lines
 }
 
@@ -219,7 +218,11 @@ fn file_path(out: &str, path: &str) -> PathBuf {
     Path::new(out.strip_prefix("file://").unwrap_or(out)).join(file_name(path))
 }
 
+/// In a bucket the files of an attempt have a place of their own.
 fn shown_path(out: &str, path: &str) -> String {
+    if path.contains("://") {
+        return path.to_owned();
+    }
     format!("{}/{}", out.trim_end_matches('/'), file_name(path))
 }
 
@@ -253,7 +256,8 @@ mod tests {
     #[test]
     fn files_are_named_from_here() {
         assert_eq!(shown_path("out/", "/abs/out/matched.parquet"), "out/matched.parquet");
-        assert_eq!(shown_path("s3://b/x", "s3://b/x/matched.parquet"), "s3://b/x/matched.parquet");
+        assert_eq!(shown_path("s3://b/x", "s3://b/x/try-1/matched.parquet"), "s3://b/x/try-1/matched.parquet");
+        assert_eq!(shown_path("s3://b/x/", "manifest.json"), "s3://b/x/manifest.json");
         assert_eq!(file_path("file:///tmp/x", "/tmp/x/m.csv"), Path::new("/tmp/x/m.csv"));
     }
 }

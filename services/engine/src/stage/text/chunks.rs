@@ -116,6 +116,8 @@ pub struct ChunkReader {
     skip: usize,
     ended: bool,
     source_bytes: u64,
+    /// Bytes of the file that are still to come.
+    unread: u64,
 }
 
 /// Why there is no next chunk.
@@ -149,13 +151,16 @@ impl ChunkReader {
             cutting,
             ended: false,
             source_bytes: mark as u64,
+            unread: origin.bytes.saturating_sub(mark as u64),
         })
     }
 
     /// The next chunk in `buffer`, which keeps its allocation; `None` at the end of the file.
     pub async fn next(&mut self, mut buffer: Vec<u8>) -> Result<Option<Chunk>, ReadError> {
         let mut len = self.carry.len();
-        let mut target = len.max(self.skip + self.cutting.chunk_size);
+        // A character of one byte becomes three in UTF-8 at most. The rest makes sure that the end is noticed.
+        let rest = usize::try_from(self.unread.saturating_mul(3)).unwrap_or(usize::MAX).saturating_add(32);
+        let mut target = len.max((self.skip + self.cutting.chunk_size).min(len.saturating_add(rest)));
         grow(&mut buffer, target + 1);
         buffer[..len].copy_from_slice(&self.carry);
         self.carry.clear();
@@ -226,22 +231,21 @@ impl ChunkReader {
 
     /// Reads text up to `target` or thereabouts.
     async fn fill(&mut self, mut buffer: Vec<u8>, len: usize, target: usize) -> Result<(Vec<u8>, usize), ReadError> {
-        let Some(transcoder) = &mut self.transcoder else {
+        let Some(mut transcoder) = self.transcoder.take() else {
             let want = target - len;
             let (buffer, read) = self.stream.read(buffer, len, want).await?;
-            self.ended = read < want;
-            self.source_bytes += read as u64;
+            self.count(read, want);
             return Ok((buffer, len + read));
         };
         let want = ((target - len) / 2).max(16);
         let mut raw = std::mem::take(&mut self.raw);
         grow(&mut raw, want);
         let (raw, read) = self.stream.read(raw, 0, want).await?;
-        self.ended = read < want;
-        self.source_bytes += read as u64;
+        self.count(read, want);
         grow(&mut buffer, len + read * 3 + 32);
         let decoded = transcoder.decode(&raw[..read], self.ended, &mut buffer[len..]);
         self.raw = raw;
+        self.transcoder = Some(transcoder);
         match decoded {
             Ok(written) => Ok((buffer, len + written)),
             Err((_, TranscodeError::IsUtf8)) => Err(ReadError::IsUtf8),
@@ -251,6 +255,12 @@ impl ChunkReader {
                 Err(self.error(self.line + lines, None, reason.to_owned()).into())
             }
         }
+    }
+
+    fn count(&mut self, read: usize, want: usize) {
+        self.ended = read < want;
+        self.source_bytes += read as u64;
+        self.unread = self.unread.saturating_sub(read as u64);
     }
 
     /// `record` is where the record with the quote starts.
@@ -275,7 +285,3 @@ fn grow(buffer: &mut Vec<u8>, len: usize) {
         buffer.resize(len, 0);
     }
 }
-
-#[cfg(test)]
-#[path = "tests/chunks.rs"]
-mod tests;

@@ -408,7 +408,3 @@ fn strings(text: Text<'_>, spans: &[Span], buffers: &mut Buffers) -> Result<(Arr
 fn offset(at: usize) -> i32 {
     at as i32
 }
-
-#[cfg(test)]
-#[path = "tests/columns.rs"]
-mod tests;

@@ -235,7 +235,3 @@ impl Pass {
         Error::Data { alias: self.alias.clone(), place, reason: reason.to_owned() }
     }
 }
-
-#[cfg(test)]
-#[path = "tests/csv.rs"]
-mod tests;

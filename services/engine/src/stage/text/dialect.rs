@@ -160,7 +160,8 @@ fn separators(head: &[u8], options: &ReadOptions, terminator: u8) -> Separators 
     };
     let (score, separators) = best(quotes[0]);
     match quotes.get(1).map(|quote| best(*quote)) {
-        Some((other, single)) if other >= score && !quoted(head, separators) && quoted(head, single) => single,
+        // A delimiter within quotes makes more fields of a row, not better ones.
+        Some((other, single)) if other.0 >= score.0 && !quoted(head, separators) && quoted(head, single) => single,
         _ => separators,
     }
 }

@@ -39,7 +39,7 @@ impl FromStr for Encoding {
             "utf-8" | "utf8" => Ok(Self::Utf8),
             "utf-16le" => Ok(Self::Utf16Le),
             "utf-16be" => Ok(Self::Utf16Be),
-            "windows-1252" | "cp1252" | "latin-1" | "latin1" | "iso-8859-1" => Ok(Self::Windows1252),
+            "windows-1252" | "windows1252" | "cp1252" | "latin-1" | "latin1" | "iso-8859-1" => Ok(Self::Windows1252),
             _ => Err(format!("`{text}` is not an encoding: use utf-8, utf-16le, utf-16be, windows-1252 or latin-1")),
         }
     }

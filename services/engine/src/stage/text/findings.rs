@@ -207,7 +207,3 @@ impl Column {
         self.column_type() != before
     }
 }
-
-#[cfg(test)]
-#[path = "tests/findings.rs"]
-mod tests;

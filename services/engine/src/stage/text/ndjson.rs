@@ -334,7 +334,3 @@ impl<'a> Visitor<'a> for Object<'_, 'a> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-#[path = "tests/ndjson.rs"]
-mod tests;

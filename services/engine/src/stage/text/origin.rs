@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Error, Place, Result};
 use crate::location::Location;
+use crate::stage::{fingerprint, store_error};
 
 /// Requests under way while a block is parsed.
 const READ_AHEAD: usize = 3;
@@ -47,8 +48,7 @@ impl Origin {
         let options = GetOptions { head: true, ..GetOptions::default() };
         let meta = store.get_opts(&path, options).await.map_err(|e| origin.object_error(&e))?.meta;
         origin.bytes = meta.size;
-        origin.fingerprint =
-            meta.e_tag.clone().unwrap_or_else(|| format!("{} bytes, {}", meta.size, meta.last_modified));
+        origin.fingerprint = fingerprint(&meta);
         origin.object = Some((store, path, meta.e_tag));
         Ok(origin)
     }
@@ -80,6 +80,8 @@ impl Origin {
     /// The first `limit` bytes, or all there are.
     pub async fn head(&self, limit: usize) -> Result<Vec<u8>> {
         let mut stream = self.stream()?;
+        // No more memory than the file can fill: a page that is never read costs as much as one that is.
+        let limit = limit.min(usize::try_from(self.bytes).unwrap_or(usize::MAX).saturating_add(1));
         let (mut buffer, read) = stream.read(vec![0; limit], 0, limit).await?;
         buffer.truncate(read);
         Ok(buffer)
@@ -116,24 +118,9 @@ impl Origin {
     }
 
     fn object_error(&self, error: &object_store::Error) -> Error {
-        let alias = self.alias.clone();
-        let place = &self.location;
         match error {
-            object_store::Error::NotFound { .. } => {
-                Error::NotFound { alias, what: format!("there is no object {place}") }
-            }
-            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-                Error::Denied {
-                    alias,
-                    what: format!("access to {place} is denied: check the credentials and the bucket's permissions"),
-                }
-            }
             object_store::Error::Precondition { .. } => self.changed(),
-            other => {
-                let text = other.to_string();
-                let first = text.lines().next().unwrap_or_default();
-                Error::Unavailable { alias, what: format!("reading {place}: {first}") }
-            }
+            other => store_error(&self.alias, &self.location, other),
         }
     }
 }
@@ -235,7 +222,3 @@ async fn get(
     let options = GetOptions { range: Some(range.into()), if_match: etag, ..GetOptions::default() };
     store.get_opts(&path, options).await?.bytes().await
 }
-
-#[cfg(test)]
-#[path = "tests/origin.rs"]
-mod tests;

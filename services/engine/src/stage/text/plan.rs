@@ -256,7 +256,3 @@ fn ndjson(origin: &Origin, text: &[u8], whole: bool) -> Result<Made> {
     };
     Ok(Some((Format::Ndjson, Vec::new(), Chunk::of(text[..end].to_vec(), 1))))
 }
-
-#[cfg(test)]
-#[path = "tests/plan.rs"]
-mod tests;

@@ -18,7 +18,7 @@ use super::plan::{Format, Plan};
 use crate::error::{Error, Result};
 use crate::job::{FileFormat, ReadOptions, Source};
 use crate::location::Location;
-use crate::stage::filter::BatchFilter;
+use crate::stage::filter::{BatchFilter, check_columns};
 use crate::stage::{Sample, StageContext, StageWriter, Staged};
 
 /// How much is read at a time.
@@ -70,6 +70,10 @@ pub(super) async fn stage_in(
     let options = &source.options;
     cx.meter.expect(origin.bytes);
     let (mut plan, mut head) = Plan::of(&origin, options, format, None, sizes).await?;
+    if format == FileFormat::Csv {
+        // Objects of NDJSON may have fields that the head does not show.
+        check_columns(&source.filters, plan.columns.iter().map(|c| c.name.as_str()), &cx.alias)?;
+    }
     // Guesses can be wrong once each: UTF-8, Windows-1252 or the other way round, then the types.
     for _ in 0..4 {
         drop(head);
