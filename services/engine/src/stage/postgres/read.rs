@@ -154,10 +154,23 @@ async fn read_stream(
     writer: StageWriter,
     cx: StageContext,
 ) -> Result<(), Failure> {
+    let mut encoding = JoinSet::new();
+    let outcome = receive(&session, &plan, &writer, &cx, &mut encoding).await;
+    // Nobody may write any more when the relation is read again with other types.
+    encoding.shutdown().await;
+    outcome
+}
+
+async fn receive(
+    session: &Connection,
+    plan: &Plan,
+    writer: &StageWriter,
+    cx: &StageContext,
+    encoding: &mut JoinSet<Result<(), Failure>>,
+) -> Result<(), Failure> {
     let Some(select) = plan.selects.first() else { return Ok(()) };
     let sql = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
     let mut decoder = Decoder::new(&plan.columns, BATCH_ROWS);
-    let mut encoding = JoinSet::new();
     let mut index = 0;
     let (mut rows, mut bytes) = (0, 0);
     let lost = |e: &tokio_postgres::Error, decoder: &Decoder| plan.connector.interrupted(e, decoder.received());
@@ -177,11 +190,9 @@ async fn read_stream(
             index += 1;
         }
     }
-    while let Some(done) = encoding.join_next().await {
-        finished(Some(done))?;
-    }
+    join(encoding).await?;
     let batches = decoder.finish().map_err(|e| undecoded(e, &plan.alias))?;
-    write(&writer, index, &batches, 0, &cx).await
+    write(writer, index, &batches, 0, cx).await
 }
 
 async fn write(
