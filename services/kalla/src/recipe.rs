@@ -5,7 +5,7 @@ use std::io::Read as _;
 use kalla_engine::job::{FileFormat, Filter, FilterOp, FilterValue, ReadOptions};
 use kalla_engine::stage::text::Encoding;
 use kalla_engine::{Error, Violation};
-use kalla_proto::json::from_json_strict;
+use kalla_proto::json::{check_fields, from_json_strict};
 use kalla_proto::v1;
 
 pub use kalla_proto::v1::{Recipe, RecipeSource};
@@ -15,14 +15,16 @@ pub fn load(path: &str) -> Result<Recipe, Error> {
     let at = |field: &str| if field.is_empty() { format!("recipe {path}") } else { format!("recipe {path}: {field}") };
     let wrong = |message: String| Error::Invalid(vec![Violation::new(at(""), message)]);
     let text = read_text(path).map_err(|e| wrong(e.to_string()))?;
-    let json = if text.trim_start().starts_with('{') {
-        text
+    let read = if text.trim_start().starts_with('{') {
+        from_json_strict(&text)
     } else {
-        let value: serde_json::Value = serde_saphyr::from_str(&text).map_err(|e| wrong(first_line(&e.to_string())))?;
-        value.to_string()
+        // Read twice, as names and as values: a number that passes through JSON's values may lose digits.
+        let names = serde_saphyr::from_str(&text).map_err(|e| wrong(first_line(&e.to_string())))?;
+        let unknown = check_fields::<Recipe>(&names);
+        let recipe = serde_saphyr::from_str(&text).map_err(|e| wrong(first_line(&e.to_string())));
+        if unknown.is_empty() { Ok(recipe?) } else { Err(unknown) }
     };
-    from_json_strict(&json)
-        .map_err(|errors| Error::Invalid(errors.into_iter().map(|e| Violation::new(at(&e.path), e.message)).collect()))
+    read.map_err(|errors| Error::Invalid(errors.into_iter().map(|e| Violation::new(at(&e.path), e.message)).collect()))
 }
 
 /// A file as text; `-` is the standard input.
