@@ -17,5 +17,5 @@ fmt: ## Format the Rust code
 	@cargo fmt --all
 
 bench: ## Measure against DuckDB and Polars (about an hour, 20 GB of disk)
-	@cargo build --release --locked -p kalla
+	@cargo build --release --locked --workspace
 	@python3 bench/run.py
