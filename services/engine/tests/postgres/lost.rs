@@ -11,8 +11,12 @@ use kalla_engine::stage::postgres::stage;
 
 use crate::server::{Database, context, read, source};
 
-/// Gives rows until it is stopped: the reading is certainly under way when something happens to it.
+/// Works until it is stopped: the reading is certainly under way when something happens to it. The server makes all
+/// numbers before it sends the first row.
 const ENDLESS: &str = "CREATE VIEW endless AS SELECT i, md5(i::text) AS hash FROM generate_series(1, 2000000000) i";
+/// Sends rows at once, and until it is stopped.
+const STREAM: &str = "CREATE VIEW stream AS SELECT i, md5(i::text) AS hash \
+    FROM (SELECT generate_series(1, 2000000000) AS i) numbers";
 
 const BACKENDS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
     AND query LIKE 'COPY %' AND state = 'active'";
@@ -77,10 +81,10 @@ fn proxy(server: String, limit: u64) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_cut_is_told_with_the_rows_so_far() {
     let database = Database::with(&format!(
-        "{ENDLESS}; CREATE TABLE t AS SELECT i, md5(i::text) AS hash FROM generate_series(1, 300000) i; ANALYZE t"
+        "{STREAM}; CREATE TABLE t AS SELECT i, md5(i::text) AS hash FROM generate_series(1, 300000) i; ANALYZE t"
     ))
     .await;
-    for (table, threads) in [("endless", 1), ("t", 1), ("t", 3)] {
+    for (table, threads) in [("stream", 1), ("t", 1), ("t", 3)] {
         let address = proxy(database.address(), 5_000_000);
         let uri = format!("postgres://postgres@{address}/{}?table={table}", database.name);
         assert_lost(&read(&uri, &[], threads).await.unwrap_err());
