@@ -10,14 +10,21 @@ use prost_build::Config;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
-/// Messages with a oneof, whose JSON is written by hand in `src/json/`.
-const BY_HAND: [&str; 2] = ["FilterValue", "JobEvent"];
+/// Messages with a oneof: their JSON is written by hand in `src/json/`, or there is none (those of `process.proto`).
+const BY_HAND: [&str; 4] = ["FilterValue", "JobEvent", "Order", "Report"];
 /// Messages that carry secrets; `src/redacted.rs` says what of them may be shown.
 const SECRET: [&str; 3] = ["JobPayload", "Source", "RecipeSource"];
 
 const PACKAGE: &str = "kalla.v1";
-const FILES: [&str; 4] =
-    ["kalla/v1/problem.proto", "kalla/v1/job.proto", "kalla/v1/event.proto", "kalla/v1/recipe.proto"];
+const FILES: [&str; 7] = [
+    "kalla/v1/problem.proto",
+    "kalla/v1/job.proto",
+    "kalla/v1/event.proto",
+    "kalla/v1/recipe.proto",
+    "kalla/v1/worker.proto",
+    "kalla/v1/result.proto",
+    "kalla/v1/process.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=kalla");
@@ -38,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     std::fs::write(out.join("words.rs"), words)?;
     write_descriptors(&out.join("descriptors.bin"), &set)?;
-    config.compile_fds(set)?;
+    tonic_prost_build::configure().build_transport(false).compile_fds_with_config(set, config)?;
     Ok(())
 }
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds Kalla and reconciles the invoices and payments under examples/. A first build takes some ten minutes on two
+# Builds Kalla and reconciles the invoices and payments under examples/. A first build takes some twenty minutes on two
 # cores, nearly all of it in DataFusion and Arrow.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
 
 need_cargo
-printf '==> Building kalla (the first time this takes some ten minutes; DataFusion is most of it)\n'
+printf '==> Building kalla (the first time this takes some twenty minutes on two cores; DataFusion is most of it)\n'
 cargo build --release --locked -p kalla
 
 printf '\n==> kalla reconcile examples/invoices.csv examples/payments.csv --recipe examples/invoices-payments.yaml\n\n'

@@ -7,7 +7,11 @@ pub mod json;
 mod redacted;
 
 /// The messages.
-#[allow(clippy::large_enum_variant, reason = "generated: an event is made once, sent and dropped")]
+#[allow(
+    clippy::large_enum_variant,
+    unused_qualifications,
+    reason = "generated: an event is made once, sent and dropped"
+)]
 pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/kalla.v1.rs"));
     include!(concat!(env!("OUT_DIR"), "/words.rs"));

@@ -4,7 +4,7 @@
 //! to their names and writes the manifest last, under a lock. In a bucket, where nothing can be renamed, they stay under
 //! a prefix of their own, and the manifest, created only if there is none, says which attempt's files are the result.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use futures::TryStreamExt as _;
@@ -15,7 +15,10 @@ use crate::error::{Error, Result};
 use crate::location::{Location, in_words};
 use crate::manifest::{MANIFEST, Manifest};
 
-const HIDDEN: &str = ".attempt-";
+/// Directories of attempts on a disk begin with this.
+pub const HIDDEN: &str = ".attempt-";
+/// Prefixes of attempts in a bucket, and directories for what is not a result, begin with this.
+pub const SCRATCH: &str = "kalla-";
 
 /// The directory of one attempt; what is in it disappears unless it is committed.
 pub struct Attempt {
@@ -27,6 +30,8 @@ enum Place {
     /// `created` is the output directory when it was not there before.
     Local {
         dir: TempDir,
+        /// Held as long as the attempt lives: what nobody holds is swept.
+        _lock: File,
         created: Option<PathBuf>,
     },
     Bucket {
@@ -42,12 +47,12 @@ impl Attempt {
             Location::Local(path) => {
                 let created = (!path.exists()).then(|| path.clone());
                 fs::create_dir_all(path).map_err(|e| failed(output, &e))?;
-                let dir = tempfile::Builder::new().prefix(HIDDEN).tempdir_in(path).map_err(|e| failed(output, &e))?;
-                Place::Local { dir, created }
+                let (dir, lock) = locked_dir(path).map_err(|e| failed(output, &e))?;
+                Place::Local { dir, _lock: lock, created }
             }
             Location::Object { .. } => {
                 let mut builder = tempfile::Builder::new();
-                let builder = builder.prefix("kalla-");
+                let builder = builder.prefix(SCRATCH);
                 let staging = spill_dir.map_or_else(|| builder.tempdir(), |dir| builder.tempdir_in(dir));
                 let staging = staging.map_err(|e| failed(output, &e))?;
                 let unique = staging.path().file_name().and_then(|n| n.to_str()).unwrap_or("attempt").to_owned();
@@ -98,7 +103,7 @@ impl Attempt {
     /// Leaves nothing behind but `kept`, which become visible in the output: the rejected rows of a failed job.
     pub async fn abandon(self, kept: &[String]) -> Result<()> {
         match self.place {
-            Place::Local { dir, created } => {
+            Place::Local { dir, created, .. } => {
                 let Some(output) = self.output.as_local() else { return Ok(()) };
                 for name in kept {
                     fs::rename(dir.path().join(name), output.join(name)).map_err(|e| failed(&self.output, &e))?;
@@ -113,6 +118,38 @@ impl Attempt {
             Place::Bucket { prefix, .. } => remove_prefix(&prefix, kept).await,
         }
     }
+}
+
+/// A directory of its own in `output`, and the lock that tells that somebody works in it.
+fn locked_dir(output: &Path) -> std::io::Result<(TempDir, File)> {
+    loop {
+        let dir = tempfile::Builder::new().prefix(HIDDEN).tempdir_in(output)?;
+        let lock = File::open(dir.path())?;
+        match lock.try_lock() {
+            // A sweep between the two steps takes it for one that was given up.
+            Err(TryLockError::WouldBlock) => {}
+            Ok(()) if !dir.path().exists() => {}
+            // Where there are no locks nothing is swept either.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok((dir, lock)),
+        }
+    }
+}
+
+/// The manifest of the run whose result is at `output`; `None` while there is no result.
+pub async fn committed(output: &Location) -> Result<Option<Manifest>> {
+    let location = output.join(MANIFEST);
+    let failed = |e: object_store::Error| failed(&location, &in_words(&e));
+    let (store, path) = location.open().map_err(failed)?;
+    let bytes = match store.get(&path).await {
+        Ok(found) => found.bytes().await.map_err(failed)?,
+        Err(object_store::Error::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let unreadable = |e: serde_json::Error| Error::Output {
+        path: location.to_string(),
+        reason: format!("this is not a manifest of Kalla: {e}"),
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(unreadable)
 }
 
 fn commit_local(

@@ -8,6 +8,7 @@ use datafusion::datasource::empty::EmptyTable;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt::SCRATCH;
 use crate::error::{Error, Result};
 use crate::job::{Job, Limits, Source};
 use crate::lineage::{ROW_NUMBER, Side};
@@ -36,13 +37,22 @@ pub struct CheckedSource {
     pub columns: Vec<Column>,
 }
 
+/// Everything that is wrong with the job and can be seen without reading its sources, at once.
+pub fn validate(job: &Job) -> Result<()> {
+    let mut wrong = job.violations();
+    match query::check_statement(&job.match_sql, job.sources().map(|s| s.alias.as_str())) {
+        Err(Error::Invalid(found)) => wrong.extend(found),
+        other => other?,
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+}
+
 /// Plans `match_sql` against the schemas of the sources; [`Error::Invalid`] lists what is wrong.
 ///
 /// The types of a text file are taken from its head. Only when the job would be refused with those is the whole file
 /// read, because a later row can still make a column text.
 pub async fn check(job: &Job) -> Result<CheckReport> {
-    job.validate()?;
-    query::check_statement(&job.match_sql, job.sources().map(|s| s.alias.as_str()))?;
+    validate(job)?;
     let samples = futures::future::try_join_all(job.sources().map(|source| stage::sample(source, SAMPLE_ROWS))).await?;
     let found: Vec<Found> = samples.iter().map(Found::from).collect();
     match plan(job, &found).await {
@@ -120,7 +130,7 @@ pub struct Scratch(tempfile::TempDir);
 impl Scratch {
     pub fn new(limits: &Limits) -> Result<Self> {
         let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix("kalla-");
+        let builder = builder.prefix(SCRATCH);
         let dir = limits.spill_dir.as_ref().map_or_else(|| builder.tempdir(), |dir| builder.tempdir_in(dir));
         let failed =
             |e: std::io::Error| Error::Output { path: "temporary directory".to_owned(), reason: e.to_string() };

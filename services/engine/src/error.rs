@@ -42,6 +42,53 @@ pub enum Error {
     Internal(String),
 }
 
+/// What kind of error it is: the closed vocabulary of every wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    Invalid,
+    NotFound,
+    Forbidden,
+    Exhausted,
+    Unavailable,
+    Deadline,
+    Cancelled,
+    Internal,
+}
+
+/// Who can mend it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    User,
+    /// A source, a store, or the machine.
+    External,
+    Internal,
+}
+
+/// An error as programs see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Class {
+    pub code: Code,
+    pub fault: Fault,
+    /// Whether the same job may succeed later.
+    pub retryable: bool,
+}
+
+impl Error {
+    pub fn class(&self) -> Class {
+        let (code, fault, retryable) = match self {
+            Self::Invalid(_) | Self::Data { .. } | Self::Sql(_) => (Code::Invalid, Fault::User, false),
+            Self::NotFound { .. } => (Code::NotFound, Fault::User, false),
+            Self::Denied { .. } => (Code::Forbidden, Fault::User, false),
+            Self::Unavailable { .. } | Self::Output { .. } => (Code::Unavailable, Fault::External, true),
+            Self::TooManyMatches { .. } | Self::OutOfMemory { .. } => (Code::Exhausted, Fault::User, false),
+            Self::TimedOut(_) => (Code::Deadline, Fault::User, false),
+            Self::Cancelled => (Code::Cancelled, Fault::User, false),
+            Self::Internal(_) => (Code::Internal, Fault::Internal, false),
+        };
+        Class { code, fault, retryable }
+    }
+}
+
 /// One thing that is wrong with a job, and where: `sources[1].uri`, `match_sql`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::check::Scratch;
 use crate::error::Result;
 use crate::job::{Limits, Source};
-use crate::manifest::type_name;
+use crate::manifest::{Column, columns, type_name};
 use crate::matching::StagedTable;
 use crate::query::{self, Joins};
 use crate::stage::{self, ColumnNote, InputFacts, Reject};
@@ -83,6 +83,38 @@ pub async fn inspect(source: &Source, limits: &Limits, sample_rows: usize) -> Re
         candidate_keys,
         rejects: staged.rejects.into_iter().take(REJECTS_SHOWN).collect(),
         sample: sample.map_err(failed)?,
+    })
+}
+
+/// The first rows of a source that pass its filters.
+#[derive(Debug)]
+pub struct Head {
+    /// Types of a text file are those of its head, unless all of it was read.
+    pub columns: Vec<Column>,
+    pub rows: Vec<RecordBatch>,
+    /// Rows in all, where all of them were read.
+    pub total: Option<u64>,
+    pub facts: InputFacts,
+}
+
+/// The first `rows` rows of a source. Without filters its beginning is enough; with filters all of it is read.
+pub async fn head(source: &Source, limits: &Limits, rows: usize) -> Result<Head> {
+    if source.filters.is_empty() {
+        let sample = stage::sample(source, rows).await?;
+        let columns = columns(&sample.schema, &sample.facts.notes);
+        return Ok(Head { columns, rows: sample.batches, total: None, facts: sample.facts });
+    }
+    let scratch = Scratch::new(limits)?;
+    let staged = stage::stage(source, &scratch.context(source, 0, limits.threads)).await?;
+    let failed = |e| query::execution_error(e, limits);
+    let ctx = query::session(limits, Joins::Hashed)?;
+    let table = Arc::new(StagedTable::new(&ctx, &staged.file, false).map_err(failed)?);
+    let first = ctx.read_table(table).and_then(|all| all.limit(0, Some(rows))).map_err(failed)?;
+    Ok(Head {
+        columns: columns(staged.file.schema(), &staged.facts.notes),
+        rows: first.collect().await.map_err(failed)?,
+        total: Some(staged.file.rows()),
+        facts: staged.facts,
     })
 }
 
@@ -159,6 +191,7 @@ impl Profiler<'_> {
         full.sort_by_key(|c| std::cmp::Reverse(c.distinct));
         let pairs = full.iter().enumerate().flat_map(|(i, a)| full[i + 1..].iter().map(move |b| (a, b)));
         let likely = pairs.filter(|(a, b)| a.distinct.saturating_mul(b.distinct) >= self.rows).take(PAIRS_TRIED);
+        let likely: Vec<_> = likely.collect();
         let mut keys = Vec::new();
         for (a, b) in likely {
             let groups = self.all()?.aggregate(vec![ident(&a.name), ident(&b.name)], vec![])?;

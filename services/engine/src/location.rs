@@ -3,57 +3,28 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, RetryConfig};
+
+use crate::stores::Bucket;
 
 /// A local path, `s3://bucket/key` or `gs://bucket/key`; a file or, for outputs, a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     Local(PathBuf),
-    Object { scheme: Scheme, bucket: String, key: String },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    S3,
-    Gcs,
+    Object { bucket: Bucket, key: String },
 }
 
 impl Location {
-    /// Reads `path`, `file://path`, `s3://bucket/key` or `gs://bucket/key`; the error says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let object = |scheme, rest: &str| {
-            let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-            if bucket.is_empty() {
-                return Err(format!("`{text}` names no bucket"));
-            }
-            Ok(Self::Object { scheme, bucket: bucket.to_owned(), key: key.trim_end_matches('/').to_owned() })
-        };
-        match text.split_once("://") {
-            Some(("s3", rest)) => object(Scheme::S3, rest),
-            Some(("gs", rest)) => object(Scheme::Gcs, rest),
-            Some(("file", rest)) if rest.starts_with('/') => Ok(Self::Local(PathBuf::from(rest))),
-            Some(("file", _)) => Err(format!("`{text}`: a file URL starts with file:/// and an absolute path")),
-            Some((scheme, _)) => {
-                Err(format!("`{scheme}://` is not supported: use a path, file://, s3://, gs:// or postgres://"))
-            }
-            None if text.is_empty() => Err("the location is empty".to_owned()),
-            None => Ok(Self::Local(PathBuf::from(text))),
-        }
-    }
-
     /// This location with `name` appended as one more segment.
     pub fn join(&self, name: &str) -> Self {
         match self {
             Self::Local(path) => Self::Local(path.join(name)),
-            Self::Object { scheme, bucket, key } => {
+            Self::Object { bucket, key } => {
                 let key = if key.is_empty() { name.to_owned() } else { format!("{key}/{name}") };
-                Self::Object { scheme: *scheme, bucket: bucket.clone(), key }
+                Self::Object { bucket: bucket.clone(), key }
             }
         }
     }
@@ -78,8 +49,7 @@ impl Location {
         self.file_name()?.rsplit_once('.').map(|(_, ext)| ext.to_ascii_lowercase())
     }
 
-    /// The store that holds this location and its path in it. Credentials and endpoint come from the `AWS_*` and
-    /// `GOOGLE_*` variables, the standard ones of each cloud's own tools.
+    /// The store that holds this location and its path in it.
     pub fn open(&self) -> Result<(Arc<dyn ObjectStore>, ObjectPath), object_store::Error> {
         match self {
             Self::Local(path) => {
@@ -87,22 +57,9 @@ impl Location {
                     .map_err(|e| object_store::Error::Generic { store: "local", source: Box::new(e) })?;
                 Ok((Arc::new(LocalFileSystem::new()), ObjectPath::from_absolute_path(absolute)?))
             }
-            Self::Object { scheme: Scheme::S3, bucket, key } => {
-                let store = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retries()).build()?;
-                Ok((Arc::new(store), ObjectPath::parse(key)?))
-            }
-            Self::Object { scheme: Scheme::Gcs, bucket, key } => {
-                let store =
-                    GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retries()).build()?;
-                Ok((Arc::new(store), ObjectPath::parse(key)?))
-            }
+            Self::Object { bucket, key } => Ok((bucket.open()?, ObjectPath::parse(key)?)),
         }
     }
-}
-
-/// Ten tries within some seconds: enough for a store that is busy, and one that is away is told soon.
-fn retries() -> RetryConfig {
-    RetryConfig { retry_timeout: Duration::from_secs(60), ..RetryConfig::default() }
 }
 
 /// What an object store says, in one line and without the body of its answer.
@@ -135,8 +92,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local(path) => write!(f, "{}", path.display()),
-            Self::Object { scheme: Scheme::S3, bucket, key } => write!(f, "s3://{bucket}/{key}"),
-            Self::Object { scheme: Scheme::Gcs, bucket, key } => write!(f, "gs://{bucket}/{key}"),
+            Self::Object { bucket, key } => write!(f, "{bucket}/{key}"),
         }
     }
 }

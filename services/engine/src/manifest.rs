@@ -64,6 +64,9 @@ pub struct Column {
     /// Why a column that looks like something else is text: ``text because of `N/A` in line 812``.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Whether it can hold NULL.
+    #[serde(default)]
+    pub nullable: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +127,7 @@ pub fn columns(schema: &SchemaRef, notes: &[ColumnNote]) -> Vec<Column> {
         name: field.name().clone(),
         data_type: type_name(field.data_type()),
         note: notes.iter().find(|n| n.column == *field.name()).map(|n| n.note.clone()),
+        nullable: field.is_nullable(),
     };
     schema.fields().iter().map(column).collect()
 }

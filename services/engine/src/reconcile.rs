@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempt;
+use crate::check::validate;
 use crate::error::{Error, Place, Result};
 use crate::job::{Job, Source};
 use crate::lineage::{Marks, Side};
@@ -32,7 +33,7 @@ use crate::write::{TableWriter, WrittenFile};
 /// Publishes on `progress` about ten times a second. A failed, cancelled or late job leaves nothing behind but the
 /// rows that were rejected while reading.
 pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: CancellationToken) -> Result<Manifest> {
-    job.validate()?;
+    validate(&job)?;
     let job = Arc::new(job);
     let attempt = Attempt::begin(&job.output, job.limits.spill_dir.as_deref())?;
     let monitor = Monitor::start(&job, progress);
@@ -95,7 +96,7 @@ enum Done {
     Rejected(Error, Vec<String>),
 }
 
-/// What became of the rows.
+/// What became of the rows, with the files still at their place of work.
 struct Accounted {
     lineage: Lineage,
     counts: Counts,
@@ -105,21 +106,15 @@ struct Accounted {
     files: BTreeMap<&'static str, WrittenFile>,
 }
 
-/// Everything that the manifest tells, with the files still at their place of work.
+/// Everything that the manifest tells.
 struct Complete {
     staged: Vec<Staged>,
-    lineage: Lineage,
-    counts: Counts,
-    sums: Vec<ColumnSum>,
-    timings: Timings,
-    spilled_bytes: u64,
-    files: BTreeMap<&'static str, WrittenFile>,
+    rows: Accounted,
 }
 
 impl Run {
     async fn execute(self) -> Result<Done> {
         let job = &self.job;
-        query::check_statement(&job.match_sql, job.sources().map(|s| s.alias.as_str()))?;
         let staged = self.stage().await?;
         let mut files = BTreeMap::new();
         for (name, staged) in ["rejected_left", "rejected_right"].into_iter().zip(&staged) {
@@ -136,8 +131,8 @@ impl Run {
         for (source, staged) in job.sources().zip(&staged) {
             stage::check_unchanged(source, staged).await?;
         }
-        let Accounted { lineage, counts, sums, timings, spilled_bytes, files } = done?;
-        Ok(Done::Complete(Box::new(Complete { staged, lineage, counts, sums, timings, spilled_bytes, files })))
+        let rows = done?;
+        Ok(Done::Complete(Box::new(Complete { staged, rows })))
     }
 
     /// Matches the staged rows and writes every one of them to its place.
@@ -314,8 +309,9 @@ impl Complete {
             job.sources().zip(&self.staged).map(|(s, staged)| Input::new(&s.alias, s.uri.to_string(), staged));
         let (left, right) = (inputs.next(), inputs.next());
         let extras = inputs.collect();
-        let names = file_names(&self.files);
-        let files = self.files.iter().zip(&names).map(|((set, file), name)| {
+        let Accounted { lineage, counts, sums, timings, spilled_bytes, files } = self.rows;
+        let names = file_names(&files);
+        let files = files.iter().zip(&names).map(|((set, file), name)| {
             ((*set).to_owned(), ResultFile::new(file, attempt.committed_path(name).to_string()))
         });
         let manifest = Manifest {
@@ -327,11 +323,11 @@ impl Complete {
             extras,
             match_sql: job.match_sql.clone(),
             match_sql_sha256: Sha256::digest(&job.match_sql).iter().map(|b| format!("{b:02x}")).collect(),
-            lineage: self.lineage,
-            counts: self.counts,
-            sums: self.sums,
-            timings_ms: self.timings,
-            spilled_bytes: self.spilled_bytes,
+            lineage,
+            counts,
+            sums,
+            timings_ms: timings,
+            spilled_bytes,
             files: files.collect(),
         };
         (names, manifest)

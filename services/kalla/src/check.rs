@@ -4,7 +4,7 @@ use console::style;
 use kalla_engine::job::Job;
 use kalla_engine::manifest::Column;
 use kalla_engine::manifest::LineageMode;
-use kalla_engine::{CheckReport, Error};
+use kalla_engine::{CheckReport, Error, Stores};
 use serde::Serialize;
 
 use crate::args::Check;
@@ -12,8 +12,8 @@ use crate::output::{self, AGREED};
 use crate::report::table::{Align, Table};
 use crate::{job, reconcile};
 
-pub async fn run(args: Check) -> Result<u8, Error> {
-    let plan = reconcile::prepared(job::check(&args)?).await?;
+pub async fn run(args: Check, stores: &Stores) -> Result<u8, Error> {
+    let plan = reconcile::prepared(job::check(&args, stores)?).await?;
     report(&plan.job, args.json).await
 }
 

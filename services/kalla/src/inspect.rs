@@ -3,7 +3,7 @@
 use console::style;
 use kalla_engine::job::{Limits, Source};
 use kalla_engine::stage::text::Dialect;
-use kalla_engine::{ColumnProfile, Error, Inspection};
+use kalla_engine::{ColumnProfile, Error, Inspection, Stores};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -15,8 +15,8 @@ use crate::report::rows::{self, Rows};
 use crate::report::table::{Align, Table};
 use crate::report::table_of;
 
-pub async fn run(args: Inspect) -> Result<u8, Error> {
-    let source = job::inspect(&args)?;
+pub async fn run(args: Inspect, stores: &Stores) -> Result<u8, Error> {
+    let source = job::inspect(&args, stores)?;
     let found = kalla_engine::inspect(&source, &Limits::default(), args.rows).await?;
     let sample = rows::text(&found.sample).map_err(|e| Error::Internal(e.to_string()))?;
     if args.json {

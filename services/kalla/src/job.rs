@@ -1,8 +1,9 @@
 //! From arguments and recipes to the engine's [`Job`]; all that is wrong with them is told at once.
 
-use kalla_engine::job::{Filter, Job, Limits, PostgresTable, ReadOptions, ResultFormat, Source, SourceUri};
+use kalla_engine::job::{Filter, Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
 use kalla_engine::location::Location;
-use kalla_engine::{Error, Violation};
+use kalla_engine::{Error, Stores, Violation};
+use kalla_worker::convert::{self, source_uri};
 
 use crate::args::{self, Check, Format, Inspect, Reading, Reconcile};
 use crate::recipe::{self, Recipe, RecipeSource};
@@ -45,18 +46,18 @@ impl Flags {
 }
 
 /// The job of `kalla reconcile`.
-pub fn reconcile(args: &Reconcile) -> Result<Plan, Error> {
+pub fn reconcile(args: &Reconcile, stores: &Stores) -> Result<Plan, Error> {
     let mut wrong = Vec::new();
     let recipe = args.matching.recipe.as_deref().map(recipe::load).transpose()?;
     let uris = uris(&args.sources, recipe.as_ref(), "kalla reconcile", &mut wrong);
-    let mut sides = sides(&uris, recipe.as_ref(), &args.reading, &mut wrong);
+    let mut sides = sides(stores, &uris, recipe.as_ref(), &args.reading, &mut wrong);
     for (source, key) in sides.iter_mut().zip([&args.matching.left_key, &args.matching.right_key]) {
         if !key.is_empty() {
             source.primary_key = key.iter().map(|c| c.trim().to_owned()).collect();
         }
     }
-    let extras = extras(&args.matching.extra, recipe.as_ref(), &mut wrong);
-    let output = Location::parse(&args.out).unwrap_or_else(|message| {
+    let extras = extras(stores, &args.matching.extra, recipe.as_ref(), &mut wrong);
+    let output = stores.locate(&args.out).unwrap_or_else(|message| {
         wrong.push(Violation::new("--out", message));
         Location::Local(Default::default())
     });
@@ -82,12 +83,12 @@ pub fn reconcile(args: &Reconcile) -> Result<Plan, Error> {
 }
 
 /// The job of `kalla check`: it is never run, so it has no place for results.
-pub fn check(args: &Check) -> Result<Plan, Error> {
+pub fn check(args: &Check, stores: &Stores) -> Result<Plan, Error> {
     let mut wrong = Vec::new();
     let recipe = recipe::load(&args.recipe)?;
     let uris = uris(&args.sources, Some(&recipe), "kalla check", &mut wrong);
-    let [left, right] = sides(&uris, Some(&recipe), &args.reading, &mut wrong);
-    let extras = extras(&args.extra, Some(&recipe), &mut wrong);
+    let [left, right] = sides(stores, &uris, Some(&recipe), &args.reading, &mut wrong);
+    let extras = extras(stores, &args.extra, Some(&recipe), &mut wrong);
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));
     }
@@ -105,10 +106,10 @@ pub fn check(args: &Check) -> Result<Plan, Error> {
 }
 
 /// The source of `kalla inspect`.
-pub fn inspect(args: &Inspect) -> Result<Source, Error> {
+pub fn inspect(args: &Inspect, stores: &Stores) -> Result<Source, Error> {
     let mut wrong = Vec::new();
     let (options, filters) = reading(["--options", "--where"], &args.options, &args.types, &args.filters, &mut wrong);
-    let uri = source_uri(&args.source).map_err(|message| wrong.push(Violation::new("SOURCE", message)));
+    let uri = source_uri(stores, &args.source).map_err(|message| wrong.push(Violation::new("SOURCE", message)));
     match uri {
         Ok(uri) if wrong.is_empty() => {
             Ok(Source { alias: alias(&uri), uri, filters, primary_key: Vec::new(), options })
@@ -186,11 +187,17 @@ fn declared(recipe: Option<&Recipe>) -> [Vec<String>; 2] {
     recipe_sides(recipe).map(|side| side.map(|s| s.schema.clone()).unwrap_or_default())
 }
 
-fn sides(uris: &[String; 2], recipe: Option<&Recipe>, args: &Reading, wrong: &mut Vec<Violation>) -> [Source; 2] {
+fn sides(
+    stores: &Stores,
+    uris: &[String; 2],
+    recipe: Option<&Recipe>,
+    args: &Reading,
+    wrong: &mut Vec<Violation>,
+) -> [Source; 2] {
     let from_recipe = recipe_sides(recipe);
     let [left, right] = [0, 1].map(|i| {
         let side = if i == 0 { Side::Left } else { Side::Right };
-        source(side, &uris[i], from_recipe[i], args, wrong)
+        source(stores, side, &uris[i], from_recipe[i], args, wrong)
     });
     named_apart(left, right)
 }
@@ -209,7 +216,14 @@ fn named_apart(mut left: Source, mut right: Source) -> [Source; 2] {
     [left, right]
 }
 
-fn source(side: Side, uri: &str, recipe: Option<&RecipeSource>, args: &Reading, wrong: &mut Vec<Violation>) -> Source {
+fn source(
+    stores: &Stores,
+    side: Side,
+    uri: &str,
+    recipe: Option<&RecipeSource>,
+    args: &Reading,
+    wrong: &mut Vec<Violation>,
+) -> Source {
     let (word, names, lists, types, filters) = match side {
         Side::Left => {
             ("left", ["--left-options", "--left-where"], &args.left_options, &args.left_type, &args.left_where)
@@ -228,7 +242,7 @@ fn source(side: Side, uri: &str, recipe: Option<&RecipeSource>, args: &Reading, 
         primary_key = recipe.primary_key.clone();
     }
     // A missing source has been told already.
-    let parsed = if uri.is_empty() { Err(None) } else { source_uri(uri).map_err(Some) };
+    let parsed = if uri.is_empty() { Err(None) } else { source_uri(stores, uri).map_err(Some) };
     let uri = parsed.unwrap_or_else(|message| {
         wrong.extend(message.map(|m| Violation::new(format!("{word} source"), m)));
         SourceUri::File(Location::Local(Default::default()))
@@ -238,11 +252,11 @@ fn source(side: Side, uri: &str, recipe: Option<&RecipeSource>, args: &Reading, 
 }
 
 fn of_recipe(field: &str, source: &RecipeSource, wrong: &mut Vec<Violation>) -> (ReadOptions, Vec<Filter>) {
-    let options = recipe::options(source).unwrap_or_else(|messages| {
+    let options = convert::options(source.options.as_ref()).unwrap_or_else(|messages| {
         wrong.extend(messages.into_iter().map(|m| Violation::new(format!("{field}.options"), m)));
         ReadOptions::default()
     });
-    let filters = recipe::filters(source).unwrap_or_else(|messages| {
+    let filters = convert::filters(&source.filters).unwrap_or_else(|messages| {
         wrong.extend(messages.into_iter().map(|(i, m)| Violation::new(format!("{field}.filters[{i}]"), m)));
         Vec::new()
     });
@@ -285,7 +299,7 @@ fn reading(
     (options, read)
 }
 
-fn extras(given: &[String], recipe: Option<&Recipe>, wrong: &mut Vec<Violation>) -> Vec<Source> {
+fn extras(stores: &Stores, given: &[String], recipe: Option<&Recipe>, wrong: &mut Vec<Violation>) -> Vec<Source> {
     let mut extras: Vec<Source> = Vec::new();
     let mut given: Vec<(String, SourceUri)> = given
         .iter()
@@ -294,7 +308,7 @@ fn extras(given: &[String], recipe: Option<&Recipe>, wrong: &mut Vec<Violation>)
                 .split_once('=')
                 .filter(|(name, uri)| !name.is_empty() && !uri.is_empty())
                 .ok_or_else(|| format!("`{text}`: write NAME=SOURCE, such as fx=rates.csv"))
-                .and_then(|(name, uri)| Ok((name.trim().to_owned(), source_uri(uri)?)));
+                .and_then(|(name, uri)| Ok((name.trim().to_owned(), source_uri(stores, uri)?)));
             read.map_err(|message| wrong.push(Violation::new("--extra", message))).ok()
         })
         .collect();
@@ -304,7 +318,7 @@ fn extras(given: &[String], recipe: Option<&Recipe>, wrong: &mut Vec<Violation>)
         let uri = match given.iter().position(|(name, _)| *name == source.alias) {
             Some(at) => Ok(given.remove(at).1),
             None => match source.uri.as_deref() {
-                Some(uri) if !uri.is_empty() => source_uri(uri),
+                Some(uri) if !uri.is_empty() => source_uri(stores, uri),
                 _ => Err(format!("the recipe leaves it open: give its file, `--extra {}=FILE`", source.alias)),
             },
         };
@@ -335,14 +349,6 @@ fn limits(args: &args::Limits) -> Limits {
         max_matched: args.max_matches.unwrap_or(usual.max_matched),
         timeout: args.timeout,
         spill_dir: args.spill_dir.clone(),
-    }
-}
-
-fn source_uri(text: &str) -> Result<SourceUri, String> {
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        PostgresTable::parse(text).map(SourceUri::Postgres)
-    } else {
-        Location::parse(text).map(SourceUri::File)
     }
 }
 

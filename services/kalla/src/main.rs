@@ -1,6 +1,9 @@
-//! `kalla`: the command line. It turns arguments into an engine job and tells what came of it.
+//! `kalla`: the command line. It turns arguments into an engine job and tells what came of it, or into a worker.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
+
+use kalla_engine::Stores;
 
 mod args;
 mod check;
@@ -13,8 +16,10 @@ mod reading;
 mod recipe;
 mod reconcile;
 mod report;
+mod signals;
 mod sql;
 mod units;
+mod worker;
 
 /// Staging and joining allocate large short-lived buffers on every thread; the system allocator gives their pages back
 /// and faults them in again.
@@ -23,7 +28,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match args::parse() {
-        Ok(cli) => output::run(cli),
+        Ok(cli) => output::run(cli, stores()),
         Err(code) => code,
     }
+}
+
+/// Buckets are reached as the variables of the clouds' own tools say.
+fn stores() -> Stores {
+    let text = |name: OsString, value: OsString| Some((name.into_string().ok()?, value.into_string().ok()?));
+    Stores::new(std::env::vars_os().filter_map(|(name, value)| text(name, value)))
+}
+
+/// Where this binary is; as it was called, where the system does not tell.
+fn program() -> std::path::PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "kalla".into())
 }

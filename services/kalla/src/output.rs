@@ -4,34 +4,44 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use console::{Term, style};
-use kalla_engine::Error;
+use kalla_engine::{Error, Stores};
 use kalla_proto::v1::Problem;
 use serde::Serialize;
 
 use crate::args::{Cli, Command};
-use crate::{check, inspect, problem, reconcile};
+use crate::{check, inspect, problem, reconcile, worker};
 
 /// Everything matched, or the thing that was asked for is there.
 pub const AGREED: u8 = 0;
 /// There are breaks.
 pub const BREAKS: u8 = 1;
-const FAILED: u8 = 2;
+pub const FAILED: u8 = 2;
 
 /// Line length where there is no terminal to ask.
 const PLAIN_WIDTH: usize = 100;
 
-pub fn run(cli: Cli) -> ExitCode {
+/// Address space, not memory: SQL that is nested deeply is read and planned by recursion.
+const STACK: usize = 64 << 20;
+
+/// `stores`: how buckets are reached.
+pub fn run(cli: Cli, stores: Stores) -> ExitCode {
+    if let Command::Job(logs) = &cli.command {
+        return worker::job(logs, stores);
+    }
     let json = cli.command.json();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.thread_stack_size(STACK);
     if let Some(threads) = cli.command.threads() {
         runtime.worker_threads(threads);
     }
     let done = match runtime.enable_all().build() {
         Ok(runtime) => runtime.block_on(async {
             match cli.command {
-                Command::Reconcile(args) => reconcile::run(*args).await,
-                Command::Inspect(args) => inspect::run(args).await,
-                Command::Check(args) => check::run(args).await,
+                Command::Reconcile(args) => reconcile::run(*args, &stores).await,
+                Command::Inspect(args) => inspect::run(args, &stores).await,
+                Command::Check(args) => check::run(args, &stores).await,
+                Command::Worker(args) => worker::run(*args, stores).await,
+                Command::Job(_) => Ok(AGREED),
             }
         }),
         Err(e) => Err(Error::Internal(format!("no threads: {e}"))),
@@ -42,7 +52,7 @@ pub fn run(cli: Cli) -> ExitCode {
             if json {
                 json_problem(&problem::of(&error));
             }
-            complain(&error);
+            complain(&explained(&error));
             ExitCode::from(FAILED)
         }
     }
@@ -79,7 +89,13 @@ pub fn width() -> usize {
     Term::stdout().size_checked().map_or(PLAIN_WIDTH, |(_, columns)| usize::from(columns).max(40))
 }
 
-fn complain(error: &Error) {
+/// Prints to the standard error.
+pub fn complain(text: &str) {
+    // With no standard error left there is nobody to tell.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn explained(error: &Error) -> String {
     let mut text = String::new();
     let label = style("error:").red().bold().for_stderr();
     match error {
@@ -95,8 +111,7 @@ fn complain(error: &Error) {
     if let Some(hint) = problem::hint(error) {
         text.push_str(&format!("  {} {hint}\n", style("hint:").cyan().for_stderr()));
     }
-    // With no standard error left there is nobody to tell.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    text
 }
 
 /// Further lines of a message stand under the first.

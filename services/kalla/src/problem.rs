@@ -1,37 +1,13 @@
-//! Errors of the engine as the contract's [`Problem`], and what to try next.
+//! What went wrong, and what to try next.
 
 use kalla_engine::Error;
-use kalla_proto::v1::{Code, Fault, Problem, Violation};
+use kalla_proto::v1::{Code, Problem};
 
-/// The problem that stands for `error` on every wire.
-pub fn of(error: &Error) -> Problem {
-    let (code, fault, retryable) = match error {
-        Error::Invalid(_) | Error::Data { .. } | Error::Sql(_) => (Code::Invalid, Fault::User, false),
-        Error::NotFound { .. } => (Code::NotFound, Fault::User, false),
-        Error::Denied { .. } => (Code::Forbidden, Fault::User, false),
-        Error::Unavailable { .. } => (Code::Unavailable, Fault::External, true),
-        Error::TooManyMatches { .. } | Error::OutOfMemory { .. } => (Code::Exhausted, Fault::User, false),
-        Error::TimedOut(_) => (Code::Deadline, Fault::User, false),
-        Error::Cancelled => (Code::Cancelled, Fault::User, false),
-        Error::Output { .. } => (Code::Unavailable, Fault::External, true),
-        Error::Internal(_) => (Code::Internal, Fault::Internal, false),
-    };
-    let violations = match error {
-        Error::Invalid(violations) => {
-            violations.iter().map(|v| Violation { field: v.field.clone(), message: v.message.clone() }).collect()
-        }
-        _ => Vec::new(),
-    };
-    problem(code, fault, retryable, error.to_string(), violations)
-}
+pub use kalla_worker::problem::of;
 
 /// Arguments that cannot be understood.
 pub fn usage(message: &str) -> Problem {
-    problem(Code::Invalid, Fault::User, false, message.to_owned(), Vec::new())
-}
-
-fn problem(code: Code, fault: Fault, retryable: bool, message: String, violations: Vec<Violation>) -> Problem {
-    Problem { code: code.into(), message, violations, trace_id: String::new(), retryable, fault: fault.into() }
+    kalla_worker::problem::refused(Code::Invalid, message)
 }
 
 /// What the user of the command line can do about `error`, where that is not in its text.

@@ -3,7 +3,7 @@
 use kalla_engine::job::Job;
 use kalla_engine::manifest::{Column, Manifest};
 use kalla_engine::progress::Progress;
-use kalla_engine::{Error, Violation};
+use kalla_engine::{Error, Stores, Violation};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -12,10 +12,10 @@ use crate::job::Plan;
 use crate::output::{self, AGREED, BREAKS};
 use crate::report::{self, Page};
 use crate::sql::Columns;
-use crate::{check, job, progress};
+use crate::{check, job, progress, signals};
 
-pub async fn run(args: Reconcile) -> Result<u8, Error> {
-    let plan = prepared(job::reconcile(&args)?).await?;
+pub async fn run(args: Reconcile, stores: &Stores) -> Result<u8, Error> {
+    let plan = prepared(job::reconcile(&args, stores)?).await?;
     if args.show_sql {
         output::print(&format!("{}\n", plan.job.match_sql.trim_end()))?;
         return Ok(AGREED);
@@ -89,25 +89,11 @@ async fn execute(job: Job, visible: bool) -> Result<Manifest, Error> {
 
 /// The first Ctrl-C (or SIGTERM) cancels the job, which then cleans up; the second ends the process at once.
 async fn interrupts(cancel: CancellationToken) {
-    if interrupt().await.is_err() {
+    if signals::interrupt().await.is_err() {
         return;
     }
     cancel.cancel();
-    if interrupt().await.is_ok() {
-        std::process::exit(130);
+    if signals::interrupt().await.is_ok() {
+        std::process::exit(signals::INTERRUPTED);
     }
-}
-
-#[cfg(unix)]
-async fn interrupt() -> std::io::Result<()> {
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = term.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn interrupt() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

@@ -19,7 +19,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use parquet::arrow::RowNumber;
 
 use crate::lineage::ROW_NUMBER;
-use crate::location::{Location, Scheme};
+use crate::location::Location;
 use crate::stage::RowFile;
 
 /// The rows of one source.
@@ -37,13 +37,7 @@ impl StagedTable {
         let (store, path) = file.location().open()?;
         let url = match file.location() {
             Location::Local(_) => ObjectStoreUrl::local_filesystem(),
-            Location::Object { scheme, bucket, .. } => {
-                let scheme = match scheme {
-                    Scheme::S3 => "s3",
-                    Scheme::Gcs => "gs",
-                };
-                ObjectStoreUrl::parse(format!("{scheme}://{bucket}"))?
-            }
+            Location::Object { bucket, .. } => ObjectStoreUrl::parse(bucket.to_string())?,
         };
         ctx.runtime_env().register_object_store(url.as_ref(), store);
         let mut schema = TableSchema::builder(Arc::clone(file.schema()));

@@ -52,7 +52,7 @@ impl RowGroups {
     pub fn create(location: &Location, schema: &SchemaRef, encoding: Encoding) -> Result<Self> {
         let mut properties = WriterProperties::builder()
             .set_compression(match encoding {
-                // A third of the time of staging would go into compressing what is read once, and soon.
+                // ADR 6: compressing costs more than it saves on what is read once, and soon.
                 Encoding::Staged => Compression::UNCOMPRESSED,
                 Encoding::Result => Compression::LZ4_RAW,
             })

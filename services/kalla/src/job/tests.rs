@@ -9,9 +9,9 @@ use crate::args::{Cli, Command};
 fn plan(line: &[&str]) -> Result<Plan, Vec<String>> {
     let cli = Cli::try_parse_from([&["kalla"], line].concat()).unwrap();
     let plan = match &cli.command {
-        Command::Reconcile(args) => reconcile(args),
-        Command::Check(args) => check(args),
-        Command::Inspect(_) => panic!("no plan"),
+        Command::Reconcile(args) => reconcile(args, &Stores::default()),
+        Command::Check(args) => check(args, &Stores::default()),
+        Command::Inspect(_) | Command::Worker(_) | Command::Job(_) => panic!("no plan"),
     };
     plan.map_err(|error| match error {
         Error::Invalid(violations) => violations.into_iter().map(|v| format!("{}: {}", v.field, v.message)).collect(),

@@ -1,5 +1,7 @@
 //! The arguments of every command, and the help that explains them.
 
+pub mod worker;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,6 +32,9 @@ pub enum Command {
     Reconcile(Box<Reconcile>),
     Inspect(Inspect),
     Check(Check),
+    Worker(Box<worker::Worker>),
+    #[command(hide = true)]
+    Job(worker::Logs),
 }
 
 const TOP_EXAMPLES: &str = "\
@@ -38,6 +43,7 @@ Examples:
   kalla reconcile invoices.csv payments.csv --on invoice_id=reference --tolerance amount=paid:0.02
   kalla reconcile old.parquet 'postgres://me@db/shop?table=orders' --on id
   kalla reconcile --recipe recipe.yaml invoices.csv payments.csv
+  kalla worker
 
 `kalla COMMAND --help` explains each command in full.";
 
@@ -284,6 +290,7 @@ impl Command {
             Self::Reconcile(args) => args.json,
             Self::Inspect(args) => args.json,
             Self::Check(args) => args.json,
+            Self::Worker(_) | Self::Job(_) => false,
         }
     }
 
@@ -291,7 +298,7 @@ impl Command {
     pub fn threads(&self) -> Option<usize> {
         match self {
             Self::Reconcile(args) => args.limits.threads,
-            Self::Inspect(_) | Self::Check(_) => None,
+            Self::Inspect(_) | Self::Check(_) | Self::Worker(_) | Self::Job(_) => None,
         }
     }
 }

@@ -1,0 +1,185 @@
+//! Buckets of object stores. Whoever makes the [`Stores`] says how they are reached; nothing here looks around for it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::{ObjectStore, RetryConfig};
+
+use crate::location::Location;
+
+/// How buckets are reached. A bucket is opened once: its connections and its credentials serve whoever asks next. Clones are
+/// the same.
+#[derive(Clone, Default)]
+pub struct Stores(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    s3: Vec<(AmazonS3ConfigKey, String)>,
+    gcs: Vec<(GoogleConfigKey, String)>,
+    open: Mutex<BTreeMap<(Scheme, String), Arc<dyn ObjectStore>>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scheme {
+    S3,
+    Gcs,
+}
+
+/// One bucket, opened when it is needed first.
+#[derive(Clone)]
+pub struct Bucket {
+    pub scheme: Scheme,
+    pub name: String,
+    stores: Stores,
+}
+
+impl Stores {
+    /// From settings under the names that the clouds' own tools give them, `AWS_REGION` or `GOOGLE_SERVICE_ACCOUNT`; what
+    /// is no such name is left out.
+    pub fn new(settings: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut shared = Shared::default();
+        for (name, value) in settings {
+            let lower = name.to_ascii_lowercase();
+            if let Some(key) = lower.starts_with("aws_").then(|| lower.parse().ok()).flatten() {
+                shared.s3.push((key, value));
+            } else if let Some(key) = lower.starts_with("google_").then(|| lower.parse().ok()).flatten() {
+                shared.gcs.push((key, value));
+            }
+        }
+        Self(Arc::new(shared))
+    }
+
+    /// Reads `path`, `file://path`, `s3://bucket/key` or `gs://bucket/key`; the error says what is wrong with the text.
+    pub fn locate(&self, text: &str) -> Result<Location, String> {
+        let object = |scheme, rest: &str| {
+            let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+            if bucket.is_empty() {
+                return Err(format!("`{text}` names no bucket"));
+            }
+            Ok(Location::Object { bucket: self.bucket(scheme, bucket), key: key.trim_end_matches('/').to_owned() })
+        };
+        match text.split_once("://") {
+            Some(("s3", rest)) => object(Scheme::S3, rest),
+            Some(("gs", rest)) => object(Scheme::Gcs, rest),
+            Some(("file", rest)) if rest.starts_with('/') => Ok(Location::Local(rest.into())),
+            Some(("file", _)) => Err(format!("`{text}`: a file URL starts with file:/// and an absolute path")),
+            Some((scheme, _)) => {
+                Err(format!("`{scheme}://` is not supported: use a path, file://, s3://, gs:// or postgres://"))
+            }
+            None if text.is_empty() => Err("the location is empty".to_owned()),
+            None => Ok(Location::Local(text.into())),
+        }
+    }
+
+    pub fn bucket(&self, scheme: Scheme, name: &str) -> Bucket {
+        Bucket { scheme, name: name.to_owned(), stores: self.clone() }
+    }
+}
+
+impl Bucket {
+    pub fn open(&self) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
+        let shared = &self.stores.0;
+        let mut open = shared.open.lock().unwrap_or_else(|e| e.into_inner());
+        let key = (self.scheme, self.name.clone());
+        if let Some(store) = open.get(&key) {
+            return Ok(Arc::clone(store));
+        }
+        let store: Arc<dyn ObjectStore> = match self.scheme {
+            Scheme::S3 => {
+                let settings = shared.s3.iter().cloned();
+                let builder =
+                    settings.fold(AmazonS3Builder::new(), |builder, (key, value)| builder.with_config(key, value));
+                Arc::new(builder.with_bucket_name(&self.name).with_retry(retries()).build()?)
+            }
+            Scheme::Gcs => {
+                let settings = shared.gcs.iter().cloned();
+                let builder = settings
+                    .fold(GoogleCloudStorageBuilder::new(), |builder, (key, value)| builder.with_config(key, value));
+                Arc::new(builder.with_bucket_name(&self.name).with_retry(retries()).build()?)
+            }
+        };
+        open.insert(key, Arc::clone(&store));
+        Ok(store)
+    }
+}
+
+/// Ten tries within some seconds: enough for a store that is busy, and one that is away is told soon.
+fn retries() -> RetryConfig {
+    RetryConfig { retry_timeout: Duration::from_secs(60), ..RetryConfig::default() }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::S3 => "s3",
+            Self::Gcs => "gs",
+        })
+    }
+}
+
+/// As the start of a URL.
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.name)
+    }
+}
+
+/// Without the settings, which hold secrets.
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stores")
+    }
+}
+
+/// Two names of the same bucket are equal, however it is reached.
+impl PartialEq for Bucket {
+    fn eq(&self, other: &Self) -> bool {
+        (self.scheme, &self.name) == (other.scheme, &other.name)
+    }
+}
+
+impl Eq for Bucket {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_known_by_their_names() {
+        let settings = [
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_NONSENSE", "x"),
+            ("GOOGLE_SERVICE_ACCOUNT", "x.json"),
+            ("PATH", "/bin"),
+            ("REGION", "nowhere"),
+        ];
+        let stores = Stores::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let names: Vec<&str> = stores.0.s3.iter().map(|(key, _)| key.as_ref()).collect();
+        assert_eq!(names.len(), 3, "{names:?}");
+        assert_eq!(stores.0.gcs.len(), 1);
+    }
+
+    #[test]
+    fn places_are_read_and_written_alike() {
+        let stores = Stores::default();
+        for text in ["a/b.csv", "/a/b.csv", "s3://bucket/a/b.csv", "gs://bucket/a"] {
+            assert_eq!(stores.locate(text).unwrap().to_string(), text);
+        }
+        assert_eq!(stores.locate("file:///a/b").unwrap().to_string(), "/a/b");
+        for text in ["", "s3://", "gs:///key", "file://host/x", "ftp://x/y"] {
+            assert!(stores.locate(text).is_err(), "{text}");
+        }
+    }
+}

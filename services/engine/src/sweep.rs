@@ -1,0 +1,157 @@
+//! What attempts leave behind when their process is killed: on a disk known by the lock that nobody holds any more, in a
+//! bucket by its age.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use futures::TryStreamExt as _;
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path as ObjectPath;
+
+use crate::attempt::{HIDDEN, SCRATCH, committed};
+use crate::error::{Error, Result};
+use crate::location::{Location, in_words};
+
+/// Removes attempts that were given up from the outputs directly below `root`, in a bucket those that nobody has written
+/// to for `age`; says how many. Files that a manifest names are never touched.
+pub async fn sweep_attempts(root: &Location, age: Duration) -> Result<usize> {
+    match root {
+        Location::Local(path) => {
+            let outputs = directories(path).map_err(|e| failed(root, &e))?;
+            Ok(outputs.iter().map(|output| remove_given_up(output)).sum())
+        }
+        Location::Object { .. } => sweep_bucket(root, SystemTime::now() - age).await,
+    }
+}
+
+/// Removes attempts that were given up from one output on a disk, and the output when nothing else is in it.
+pub fn sweep_output(output: &Location) -> usize {
+    output.as_local().map_or(0, remove_given_up)
+}
+
+fn remove_given_up(output: &Path) -> usize {
+    let found = directories(output).unwrap_or_default();
+    let removed = found.iter().filter(|dir| is_named(dir, HIDDEN) && remove_unlocked(dir)).count();
+    if removed > 0 {
+        // Fails where there is something in it, as it should.
+        let _ = fs::remove_dir(output);
+    }
+    removed
+}
+
+/// The lock is held while the directory goes, so that nobody begins to work in it.
+fn remove_unlocked(dir: &Path) -> bool {
+    let Ok(lock) = fs::File::open(dir) else { return false };
+    lock.try_lock().is_ok() && fs::remove_dir_all(dir).is_ok()
+}
+
+/// Removes working directories that nobody has used for `age`, nor holds the lock of, from the directory for spilled data.
+pub fn sweep_scratch(spill_dir: Option<&Path>, age: Duration) -> usize {
+    let limit = SystemTime::now() - age;
+    remove_old(spill_dir.unwrap_or(&tempfile::env::temp_dir()), SCRATCH, limit)
+}
+
+/// The directories in `path`; none when it is not there.
+fn directories(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    Ok(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !path.is_symlink()).collect())
+}
+
+/// What cannot be removed is left for the next time.
+fn remove_old(parent: &Path, prefix: &str, limit: SystemTime) -> usize {
+    let found = directories(parent).unwrap_or_default();
+    let old = |dir: &&PathBuf| is_named(dir, prefix) && newest(dir) < limit;
+    found.iter().filter(old).filter(|dir| remove_unlocked(dir)).count()
+}
+
+fn is_named(dir: &Path, prefix: &str) -> bool {
+    dir.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix))
+}
+
+/// When anything in `dir` was last written; now where that cannot be told.
+fn newest(dir: &Path) -> SystemTime {
+    let modified = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now());
+    let below = directories(dir).unwrap_or_default();
+    below.iter().map(|dir| newest(dir)).chain([modified(dir)]).max().unwrap_or_else(SystemTime::now)
+}
+
+/// One attempt: its prefix, its objects and when the last of them was written.
+#[derive(Default)]
+struct Leftover {
+    objects: Vec<ObjectPath>,
+    newest: Option<SystemTime>,
+}
+
+async fn sweep_bucket(root: &Location, limit: SystemTime) -> Result<usize> {
+    let failed = |e: object_store::Error| failed(root, &in_words(&e));
+    let (store, base) = root.open().map_err(failed)?;
+    let mut found: BTreeMap<(String, String), Leftover> = BTreeMap::new();
+    let mut objects = store.list(Some(&base));
+    while let Some(object) = objects.try_next().await.map_err(failed)? {
+        let Some(parts) = object.location.prefix_match(&base) else { continue };
+        let parts: Vec<_> = parts.map(|part| part.as_ref().to_owned()).collect();
+        if let [output, attempt, _, ..] = parts.as_slice()
+            && attempt.starts_with(SCRATCH)
+        {
+            let leftover = found.entry((output.clone(), attempt.clone())).or_default();
+            leftover.newest = leftover.newest.max(Some(object.last_modified.into()));
+            leftover.objects.push(object.location);
+        }
+    }
+    drop(objects);
+    let mut removed = 0;
+    for ((output, attempt), leftover) in found {
+        let output = root.join(&output);
+        if leftover.newest >= Some(limit) || is_result(&output, &output.join(&attempt)).await? {
+            continue;
+        }
+        for object in leftover.objects {
+            store.delete(&object).await.map_err(failed)?;
+        }
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+async fn is_result(output: &Location, attempt: &Location) -> Result<bool> {
+    let prefix = format!("{attempt}/");
+    let manifest = committed(output).await?;
+    Ok(manifest.is_some_and(|manifest| manifest.files.values().any(|file| file.path.starts_with(&prefix))))
+}
+
+fn failed(location: &Location, cause: &dyn std::fmt::Display) -> Error {
+    Error::Output { path: location.to_string(), reason: cause.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_attempts_that_were_given_up_go() {
+        let root = tempfile::tempdir().unwrap();
+        for dir in ["run-1/.attempt-aaaaaa/stage", "run-2/.attempt-bbbbbb", "run-2/kept", "kalla-spill"] {
+            fs::create_dir_all(root.path().join(dir)).unwrap();
+        }
+        fs::write(root.path().join("run-1/.attempt-aaaaaa/stage/0.parquet"), "rows").unwrap();
+        fs::write(root.path().join("run-1/matched.parquet"), "rows").unwrap();
+        let location = Location::Local(root.path().to_path_buf());
+        let alive = fs::File::open(root.path().join("run-1/.attempt-aaaaaa")).unwrap();
+        alive.lock().unwrap();
+        assert_eq!(sweep_attempts(&location, Duration::ZERO).await.unwrap(), 1);
+        assert_eq!(sweep_output(&location.join("run-1")), 0);
+        drop(alive);
+        assert_eq!(sweep_output(&location.join("run-1")), 1);
+        let left = |path: &str| root.path().join(path).exists();
+        assert!(left("run-1/matched.parquet") && left("run-2/kept") && left("kalla-spill"));
+        assert!(!left("run-1/.attempt-aaaaaa") && !left("run-2/.attempt-bbbbbb"));
+        assert_eq!(sweep_attempts(&location.join("nowhere"), Duration::ZERO).await.unwrap(), 0);
+        assert_eq!(sweep_scratch(Some(root.path()), Duration::from_secs(3600)), 0);
+        assert_eq!(sweep_scratch(Some(root.path()), Duration::ZERO), 1);
+    }
+}

@@ -1,0 +1,183 @@
+//! The arguments of `kalla worker`: each is a variable of the environment as well.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::units;
+
+const EXAMPLES: &str = "\
+Examples:
+  On a laptop, with results under ./staging:
+    kalla worker
+  In a fleet, with an S3-compatible store:
+    AWS_ENDPOINT_URL=http://minio:9000 AWS_ALLOW_HTTP=true AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… \\
+        STAGING_BUCKET=kalla-staging kalla worker --host 0.0.0.0
+  A job:
+    curl -d '{\"run_id\":\"3f0c2b1e-8d5a-4c1b-9a55-0d7f4e6a2b10\",\"match_sql\":\"SELECT l.id FROM left_src l JOIN right_src r ON l.id = r.id\",
+        \"sources\":[{\"alias\":\"a\",\"uri\":\"a.csv\"},{\"alias\":\"b\",\"uri\":\"b.csv\"}]}' http://127.0.0.1:9090/api/jobs
+
+The credentials of stores come from the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
+AWS_ALLOW_HTTP, GOOGLE_APPLICATION_CREDENTIALS. docs/reference/worker.md tells everything else.";
+
+/// Run jobs that are sent over HTTP or gRPC: results go to the storage, events to the callback of each job.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Worker {
+    /// Address to listen on
+    #[arg(long, env = "KALLA_HOST", value_name = "ADDRESS", default_value = "127.0.0.1", help_heading = "Listening")]
+    pub host: String,
+    /// Port of HTTP, gRPC and Arrow Flight; 0 takes a free one
+    #[arg(long, env = "KALLA_WORKER_PORT", value_name = "PORT", default_value_t = 9090, help_heading = "Listening")]
+    pub port: u16,
+    /// Token that every request has to bring, as `Authorization: Bearer …`
+    #[arg(long, env = "KALLA_WORKER_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret, help_heading = "Listening")]
+    pub token: Option<Secret>,
+    /// Certificate chain for TLS, a PEM file
+    #[arg(long, env = "KALLA_TLS_CERT", value_name = "FILE", requires = "tls_key", help_heading = "Listening")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key for TLS, a PEM file
+    #[arg(long, env = "KALLA_TLS_KEY", value_name = "FILE", requires = "tls_cert", help_heading = "Listening")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Directory for results and uploads, where there is no bucket
+    #[arg(long, env = "STAGING_PATH", value_name = "DIR", default_value = "./staging/", help_heading = "Storage")]
+    pub staging_path: PathBuf,
+    /// Bucket for results and uploads, in S3 or a store that speaks its protocol
+    #[arg(long, env = "STAGING_BUCKET", value_name = "NAME", conflicts_with = "gcs_bucket", help_heading = "Storage")]
+    pub staging_bucket: Option<String>,
+    /// Address of the S3-compatible store
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", requires = "staging_bucket", help_heading = "Storage")]
+    pub aws_endpoint_url: Option<String>,
+    /// Bucket for results and uploads, in Google Cloud Storage
+    #[arg(long, env = "GCS_BUCKET", value_name = "NAME", help_heading = "Storage")]
+    pub gcs_bucket: Option<String>,
+    /// How long uploads are kept, such as 12h or 7d
+    #[arg(long, env = "KALLA_RETENTION", value_name = "TIME", default_value = "7d", value_parser = units::duration, help_heading = "Storage")]
+    pub retention: Duration,
+    /// Largest file that PUT /api/files takes
+    #[arg(long, env = "KALLA_UPLOAD_BYTES", value_name = "SIZE", default_value = "50GB", value_parser = units::bytes, help_heading = "Storage")]
+    pub upload_bytes: u64,
+
+    /// Directories that jobs may read and write, separated as in PATH [default: the present one]
+    ///
+    /// Links are resolved first. STAGING_PATH is always one of them.
+    #[arg(long, env = "KALLA_FILE_ROOTS", value_name = "DIRS", value_delimiter = SEPARATOR, help_heading = "Safety")]
+    pub file_roots: Vec<PathBuf>,
+    /// Whether callbacks and databases may be at private addresses
+    ///
+    /// Link-local addresses and those of metadata services are refused always.
+    #[arg(long, env = "KALLA_PRIVATE_ADDRESSES", value_enum, default_value_t, help_heading = "Safety")]
+    pub private_addresses: PrivateAddresses,
+
+    /// Jobs that run at the same time [default: one per core]
+    #[arg(long, env = "KALLA_CONCURRENCY", value_name = "N", value_parser = at_least_one, help_heading = "Jobs")]
+    pub concurrency: Option<usize>,
+    /// Jobs that may wait; more are refused
+    #[arg(long, env = "KALLA_QUEUE", value_name = "N", default_value_t = 100, help_heading = "Jobs")]
+    pub queue: usize,
+    /// Memory that one job may use; past it, work goes to disk [default: half of the machine's, shared by all that run]
+    #[arg(long, env = "KALLA_JOB_MEMORY", value_name = "SIZE", value_parser = units::bytes, help_heading = "Jobs")]
+    pub job_memory: Option<u64>,
+    /// Time that one job may take
+    #[arg(long, env = "KALLA_JOB_TIMEOUT", value_name = "TIME", default_value = "6h", value_parser = units::duration, help_heading = "Jobs")]
+    pub job_timeout: Duration,
+    /// Rows that the SQL of one job may give
+    #[arg(long, env = "KALLA_MAX_MATCHED_ROWS", value_name = "N", default_value = "100_000_000", value_parser = units::count, help_heading = "Jobs")]
+    pub max_matched_rows: u64,
+    /// Time to finish when the worker is told to stop; what is not done then is stopped
+    #[arg(long, env = "KALLA_SHUTDOWN", value_name = "TIME", default_value = "30s", value_parser = units::duration, help_heading = "Jobs")]
+    pub shutdown: Duration,
+
+    /// Time that one callback may take
+    #[arg(long, env = "KALLA_CALLBACK_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = units::duration, help_heading = "Callbacks")]
+    pub callback_timeout: Duration,
+    /// Time during which the last event of a job is tried again and again; then it waits in the outbox
+    #[arg(long, env = "KALLA_CALLBACK_BUDGET", value_name = "TIME", default_value = "5m", value_parser = units::duration, help_heading = "Callbacks")]
+    pub callback_budget: Duration,
+
+    #[command(flatten)]
+    pub logs: Logs,
+}
+
+/// Follow one order of a worker, which comes on the standard input.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// What to log: error, warn, info, debug or trace, also by part: kalla_worker=debug,info
+    #[arg(long, env = "RUST_LOG", value_name = "LEVEL", default_value = "info", help_heading = "Logs")]
+    pub log: String,
+    /// Form of the log, which goes to the standard error
+    #[arg(long, env = "KALLA_LOG_FORMAT", value_enum, default_value_t, help_heading = "Logs")]
+    pub log_format: LogFormat,
+}
+
+const SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PrivateAddresses {
+    #[default]
+    Allow,
+    Refuse,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Shown to nobody.
+#[derive(Clone)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+fn secret(text: &str) -> Result<Secret, String> {
+    if text.is_empty() {
+        return Err("it is empty: leave it out, or set it to a token".to_owned());
+    }
+    Ok(Secret(text.to_owned()))
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (1..=1024).contains(&n) => Ok(n),
+        _ => Err(format!("`{text}` is not a number from 1 to 1024")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
+    use crate::args::Cli;
+
+    /// The reference page lists the variables in the first column of a table.
+    #[test]
+    fn every_variable_is_in_the_reference() {
+        let command = Cli::command();
+        let worker = command.find_subcommand("worker").unwrap();
+        let variables: BTreeSet<String> =
+            worker.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())).collect();
+        let page = include_str!("../../../../docs/reference/worker.md");
+        let listed: BTreeSet<String> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+            .filter(|name| !["AWS_", "GOOGLE_"].iter().any(|p| name.starts_with(p)) || name == "AWS_ENDPOINT_URL")
+            .collect();
+        assert_eq!(variables, listed, "docs/reference/worker.md and `kalla worker --help` differ");
+    }
+}

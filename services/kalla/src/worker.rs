@@ -1,0 +1,141 @@
+//! `kalla worker`: from arguments to a worker that runs until it is told to stop.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use console::style;
+use kalla_engine::job::Limits;
+use kalla_engine::location::Location;
+use kalla_engine::stores::{Bucket, Scheme};
+use kalla_engine::{Error, Stores};
+use kalla_worker::callback::CallbackSettings;
+use kalla_worker::config::{Config, Tls};
+use kalla_worker::process::{ProcessSettings, child};
+use kalla_worker::{Running, telemetry};
+
+use crate::args::worker::{LogFormat, Logs, PrivateAddresses, Worker};
+use crate::output::{self, AGREED, FAILED};
+use crate::signals;
+
+/// Events of a run are at least so far apart.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+pub async fn run(args: Worker, stores: Stores) -> Result<u8, Error> {
+    if let Err(error) = log(&args.logs) {
+        return complain(&error);
+    }
+    let running = match kalla_worker::start(config(args, stores)?).await {
+        Ok(running) => running,
+        Err(error) => return complain(&error),
+    };
+    until_told(running).await;
+    Ok(AGREED)
+}
+
+/// One job in a process of its own, as [`kalla_worker::process`] starts it.
+pub fn job(logs: &Logs, stores: Stores) -> ExitCode {
+    if log(logs).is_err() {
+        // The worker has the same settings and has told what is wrong with them.
+        return ExitCode::from(FAILED);
+    }
+    child::serve(stores)
+}
+
+fn log(logs: &Logs) -> Result<(), telemetry::TelemetryError> {
+    telemetry::init(&logs.log, logs.log_format == LogFormat::Json)
+}
+
+/// The second signal ends the process at once.
+async fn until_told(running: Running) {
+    if signals::interrupt().await.is_err() {
+        // Then nothing but a kill can end this process, and it may as well run on.
+        std::future::pending::<()>().await;
+    }
+    tokio::select! {
+        () = running.stop() => {}
+        Ok(()) = signals::interrupt() => std::process::exit(signals::INTERRUPTED),
+    }
+}
+
+fn complain(error: &dyn std::fmt::Display) -> Result<u8, Error> {
+    output::complain(&format!("{} {error}\n", style("error:").red().bold().for_stderr()));
+    Ok(FAILED)
+}
+
+fn config(args: Worker, stores: Stores) -> Result<Config, Error> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let concurrency = args.concurrency.unwrap_or(cores);
+    let usual = Limits::default();
+    let memory = args.job_memory.or_else(|| Some(machine_memory()? / 2 / u64::try_from(concurrency).ok()?));
+    let storage = match (args.staging_bucket, args.gcs_bucket) {
+        (Some(bucket), _) => bucket_root(stores.bucket(Scheme::S3, &bucket)),
+        (None, Some(bucket)) => bucket_root(stores.bucket(Scheme::Gcs, &bucket)),
+        (None, None) => Location::Local(absolute(&args.staging_path)?),
+    };
+    let roots = if args.file_roots.is_empty() { vec![PathBuf::from(".")] } else { args.file_roots };
+    Ok(Config {
+        host: args.host,
+        port: args.port,
+        storage,
+        stores,
+        file_roots: roots.iter().map(|root| absolute(root)).collect::<Result<_, _>>()?,
+        refuse_private: args.private_addresses == PrivateAddresses::Refuse,
+        token: args.token.map(|secret| secret.0),
+        tls: args.tls_cert.zip(args.tls_key).map(|(certificate, key)| Tls { certificate, key }),
+        concurrency,
+        queue: args.queue,
+        limits: Limits {
+            memory: memory.unwrap_or(usual.memory),
+            threads: cores,
+            max_matched: args.max_matched_rows,
+            timeout: Some(args.job_timeout),
+            ..usual
+        },
+        upload_bytes: args.upload_bytes,
+        callbacks: CallbackSettings {
+            timeout: args.callback_timeout,
+            budget: args.callback_budget,
+            progress_interval: PROGRESS_INTERVAL,
+        },
+        grace: args.shutdown,
+        retention: args.retention,
+        process: ProcessSettings { program: own_binary(), arguments: arguments(&args.logs) },
+    })
+}
+
+/// Through the kernel where it offers that, so that an upgrade on the disk changes nothing for a worker that runs.
+fn own_binary() -> PathBuf {
+    let link = PathBuf::from("/proc/self/exe");
+    if link.exists() { link } else { crate::program() }
+}
+
+/// The flags of [`Logs`].
+fn arguments(logs: &Logs) -> Vec<String> {
+    let format = match logs.log_format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    };
+    vec![format!("--log={}", logs.log), format!("--log-format={format}")]
+}
+
+fn bucket_root(bucket: Bucket) -> Location {
+    Location::Object { bucket, key: String::new() }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    let failed = |e: std::io::Error| Error::Output { path: path.display().to_string(), reason: e.to_string() };
+    // Through its components, so that a `.` in it goes.
+    Ok(std::path::absolute(path).map_err(failed)?.components().collect())
+}
+
+/// Of the container where there is one, else of the machine; `None` where the system does not tell it as Linux does.
+fn machine_memory() -> Option<u64> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let container = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse::<u64>().ok());
+    let machine = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+    });
+    container.into_iter().chain(machine).min()
+}

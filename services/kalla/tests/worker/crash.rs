@@ -1,0 +1,190 @@
+//! Workers that end at bad moments.
+
+use std::time::Duration;
+
+use kalla_proto::v1::JobPayload;
+
+use crate::behaviour::{ENDLESS, payload, temporary};
+use crate::door::Door;
+use crate::process::Worker;
+use crate::sink::{Mood, Sink};
+
+#[tokio::test]
+async fn another_worker_tells_what_a_killed_one_could_not() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let patience = [("KALLA_CALLBACK_TIMEOUT", "1s"), ("KALLA_CALLBACK_BUDGET", "1s")];
+    let mut first = Worker::start(&dir, &patience);
+    let job = payload(&dir, &sink.url());
+    sink.set_mood(&job.run_id, Mood { failures: usize::MAX, ..Default::default() });
+    Door::http(&first.url).submit(&job).await.unwrap();
+    first.line_with("stays in the outbox");
+    first.kill();
+    sink.set_mood(&job.run_id, Mood::default());
+    let second = Worker::start(&dir, &patience);
+    let last = sink.terminal(&job.run_id).await;
+    assert_eq!(last.body["matched_count"], 2);
+    // It knows the result of a run that it did not run, too.
+    let status = Door::http(&second.url).get(&job.run_id).await.unwrap();
+    assert_eq!(status.complete.unwrap().matched_count, 2);
+    let left = || std::fs::read_dir(dir.join("staging/outbox")).unwrap().count();
+    while left() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(sink.calls(&job.run_id).iter().filter(|call| call.accepted && call.is_terminal()).count(), 1);
+}
+
+#[tokio::test]
+async fn forty_jobs_through_a_storm() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let worker = Worker::start(&dir, &[("KALLA_CONCURRENCY", "4"), ("KALLA_CALLBACK_TIMEOUT", "1s")]);
+    let door = Door::http(&worker.url);
+    let jobs: Vec<_> = (0..40).map(|_| payload(&dir, &sink.url())).collect();
+    for job in &jobs {
+        sink.set_mood(&job.run_id, Mood { stormy: true, ..Default::default() });
+        door.submit(job).await.unwrap();
+    }
+    for job in &jobs {
+        assert_eq!(sink.terminal(&job.run_id).await.kind, "complete");
+    }
+    for job in &jobs {
+        let accepted = sink.calls(&job.run_id).iter().filter(|call| call.is_terminal() && call.accepted).count();
+        assert_eq!(accepted, 1);
+    }
+}
+
+/// Killed at moments that nobody chose. What is visible is whole, what is submitted again completes, and all that is said
+/// about it is one thing.
+#[tokio::test]
+async fn a_worker_that_is_killed_again_and_again() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let patience = [("KALLA_CALLBACK_TIMEOUT", "1s"), ("KALLA_CALLBACK_BUDGET", "1s"), ("KALLA_CONCURRENCY", "2")];
+    let mut moments = fastrand::Rng::with_seed(7);
+    for round in 0..10 {
+        let worker = Worker::start(&dir, &patience);
+        let door = Door::http(&worker.url);
+        let jobs: Vec<_> = (0..4)
+            .map(|_| {
+                let mut job = payload(&dir, &sink.url());
+                job.sources.iter_mut().for_each(|s| s.uri = dir.join("many.csv").to_str().unwrap().to_owned());
+                JobPayload {
+                    match_sql: "SELECT l.id FROM left_src l JOIN right_src r ON l.id = r.id".to_owned(),
+                    ..job
+                }
+            })
+            .collect();
+        for job in &jobs {
+            door.submit(job).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(moments.u64(0..800))).await;
+        worker.kill();
+        for job in &jobs {
+            assert_whole_or_nothing(&dir.join("staging/results").join(&job.run_id));
+        }
+        let worker = Worker::start(&dir, &patience);
+        let door = Door::http(&worker.url);
+        for job in &jobs {
+            door.submit(job).await.unwrap();
+        }
+        for job in &jobs {
+            let last = sink.terminal(&job.run_id).await;
+            assert_eq!((last.kind.as_str(), &last.body["matched_count"]), ("complete", &200_000.into()), "{round}");
+            assert_whole_or_nothing(&dir.join("staging/results").join(&job.run_id));
+            let calls = sink.calls(&job.run_id);
+            let said: std::collections::BTreeSet<&str> =
+                calls.iter().filter(|call| call.is_terminal()).map(|call| call.key.as_str()).collect();
+            assert_eq!(said.len(), 1, "{round}: {said:?}");
+        }
+    }
+}
+
+/// Either there is a manifest and every file that it names, as it describes it, or there is nothing to see.
+fn assert_whole_or_nothing(output: &std::path::Path) {
+    let Ok(manifest) = std::fs::read(output.join("manifest.json")) else {
+        let names = std::fs::read_dir(output).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let visible: Vec<_> = names.filter(|name| !name.to_string_lossy().starts_with('.')).collect();
+        // Files are moved to their names before the manifest, which alone makes them a result.
+        assert!(visible.iter().all(|name| name.to_string_lossy().ends_with(".parquet")), "{visible:?}");
+        return;
+    };
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    for file in manifest["files"].as_object().unwrap().values() {
+        let bytes = std::fs::metadata(file["path"].as_str().unwrap()).unwrap().len();
+        assert_eq!(file["bytes"], bytes);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_was_cut_short_runs_again() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let first = Worker::start(&dir, &[]);
+    let mut job = payload(&dir, &sink.url());
+    job.output_path = dir.join("staging/results/mine").to_str().unwrap().to_owned();
+    let mut slow = job.clone();
+    slow.sources.iter_mut().for_each(|source| source.uri = dir.join("many.csv").to_str().unwrap().to_owned());
+    slow.match_sql = ENDLESS.to_owned();
+    Door::http(&first.url).submit(&slow).await.unwrap();
+    sink.wait(&slow.run_id, "matching", |calls| calls.iter().find(|c| c.body["stage"] == "matching").map(drop)).await;
+    first.kill();
+    let output = dir.join("staging/results/mine");
+    let visible = |path: &std::path::Path| {
+        std::fs::read_dir(path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|e| !e.file_name().to_string_lossy().starts_with('.'))
+            .count()
+    };
+    assert_eq!(visible(&output), 0);
+    let second = Worker::start(&dir, &[]);
+    Door::http(&second.url).submit(&job).await.unwrap();
+    let last = sink.terminal(&job.run_id).await;
+    assert_eq!(last.body["matched_count"], 2);
+    assert_eq!(visible(&output), 4);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_finishes_first() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let worker = Worker::start(&dir, &[("KALLA_CONCURRENCY", "1")]);
+    let door = Door::http(&worker.url);
+    let jobs: Vec<_> = (0..5).map(|_| payload(&dir, &sink.url())).collect();
+    for job in &jobs {
+        door.submit(job).await.unwrap();
+    }
+    worker.terminate();
+    assert!(worker.wait().success());
+    for job in &jobs {
+        assert_eq!(sink.terminal(&job.run_id).await.kind, "complete");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_told() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let worker = Worker::start(&dir, &[("KALLA_SHUTDOWN", "2s")]);
+    let door = Door::http(&worker.url);
+    let mut job = payload(&dir, &sink.url());
+    job.sources.iter_mut().for_each(|source| source.uri = dir.join("many.csv").to_str().unwrap().to_owned());
+    job.match_sql = ENDLESS.to_owned();
+    door.submit(&job).await.unwrap();
+    sink.wait(&job.run_id, "matching", |calls| calls.iter().find(|c| c.body["stage"] == "matching").map(drop)).await;
+    let mut worker = worker;
+    worker.terminate();
+    worker.line_with("stopping");
+    let problem = door.submit(&payload(&dir, &sink.url())).await.unwrap_err();
+    assert!(problem.retryable && problem.message.contains("shutting down"), "{problem:?}");
+    let last = sink.terminal(&job.run_id).await;
+    assert_eq!(
+        (last.kind.as_str(), last.body["problem"]["retryable"].as_bool()),
+        ("error", Some(true)),
+        "{}",
+        last.body
+    );
+    assert!(worker.wait().success());
+}

@@ -1,0 +1,131 @@
+//! More than a worker can take: it says so, and loses nothing that it has accepted.
+
+use std::time::Duration;
+
+use kalla_proto::v1::{self, Code, JobPayload};
+
+use crate::behaviour::{ENDLESS, payload, temporary};
+use crate::door::Door;
+use crate::process::Worker;
+use crate::sink::Sink;
+
+#[tokio::test]
+async fn a_thousand_submissions_at_once() {
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[("KALLA_CONCURRENCY", "2"), ("KALLA_QUEUE", "20")]);
+    let sink = Sink::start().await;
+    let client = reqwest::Client::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..1000 {
+        let (client, job) = (client.clone(), payload(&dir, &sink.url()));
+        let url = format!("{}/api/jobs", worker.url);
+        tasks.spawn(async move {
+            let answer = client.post(url).body(serde_json::to_vec(&job).unwrap()).send().await.unwrap();
+            let wait = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+            (answer.status().as_u16(), wait, job.run_id)
+        });
+    }
+    let answers = tasks.join_all().await;
+    let accepted: Vec<_> = answers.iter().filter(|(status, ..)| *status == 202).collect();
+    let refused = answers.iter().filter(|(status, wait, _)| *status == 429 && wait.is_some()).count();
+    assert_eq!(accepted.len() + refused, 1000, "{answers:?}");
+    assert!(accepted.len() >= 20 && refused > 0, "{} accepted", accepted.len());
+    for (_, _, run_id) in accepted {
+        assert_eq!(sink.terminal(run_id).await.kind, "complete");
+    }
+    let metrics = reqwest::get(format!("{}/metrics", worker.url)).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains(&format!("kalla_submissions_refused_total{{reason=\"full\"}} {refused}")), "{metrics}");
+}
+
+#[tokio::test]
+async fn one_job_fails_alone() {
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[("KALLA_CONCURRENCY", "2")]);
+    let sink = Sink::start().await;
+    let door = Door::http(&worker.url);
+    let many = dir.join("many.csv").to_str().unwrap().to_owned();
+    let large = |sql: &str, limits: v1::Limits| {
+        let mut job = payload(&dir, &sink.url());
+        job.sources.iter_mut().for_each(|source| source.uri = many.clone());
+        JobPayload { match_sql: sql.to_owned(), limits: Some(limits), ..job }
+    };
+    let join = "SELECT l.id FROM left_src l JOIN right_src r ON l.id = r.id";
+    let product = "SELECT l.id FROM left_src l CROSS JOIN right_src r";
+    for (job, code) in [
+        (large(join, v1::Limits { memory_bytes: Some(1 << 20), ..Default::default() }), "exhausted"),
+        (large(product, v1::Limits { max_matched_rows: Some(1000), ..Default::default() }), "exhausted"),
+        (large(ENDLESS, v1::Limits { timeout_seconds: Some(1), ..Default::default() }), "deadline"),
+    ] {
+        door.submit(&job).await.unwrap();
+        let beside = payload(&dir, &sink.url());
+        door.submit(&beside).await.unwrap();
+        assert_eq!(sink.terminal(&beside.run_id).await.kind, "complete");
+        let last = sink.terminal(&job.run_id).await;
+        assert_eq!(last.body["problem"]["code"], code, "{}", last.body);
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_not_held_in_memory() {
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[("KALLA_UPLOAD_BYTES", "1MB")]);
+    let client = reqwest::Client::new();
+    let large = vec![b' '; 3 << 20];
+    let answer = client.post(format!("{}/api/jobs", worker.url)).body(large.clone()).send().await.unwrap();
+    assert_eq!(answer.status(), 413);
+    let url = format!("{}/api/files/large.csv", worker.url);
+    for _ in 0..2 {
+        let answer = client.put(&url).body(large.clone()).send().await.unwrap();
+        assert_eq!(answer.status(), 413);
+    }
+    // Without a length in its head.
+    let chunks = futures::stream::iter((0..30).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 100_000])));
+    let answer = client.put(&url).body(reqwest::Body::wrap_stream(chunks)).send().await.unwrap();
+    assert_eq!(answer.status(), 413);
+    let left: Vec<_> = std::fs::read_dir(dir.join("staging/files")).into_iter().flatten().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_job_is_json() {
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[]);
+    let client = reqwest::Client::new();
+    for (kind, status) in [
+        ("application/json", 202),
+        ("Application/JSON; charset=utf-8", 202),
+        ("application/x-www-form-urlencoded", 202),
+        ("application/xml", 415),
+        ("text/csv", 415),
+        ("\u{1f980}", 415),
+    ] {
+        let body = serde_json::to_vec(&payload(&dir, "")).unwrap();
+        let request = client.post(format!("{}/api/jobs", worker.url)).header("content-type", kind.as_bytes());
+        assert_eq!(request.body(body).send().await.unwrap().status(), status, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_hangs_holds_only_its_job() {
+    let (_kept, dir) = temporary();
+    // Takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let worker = Worker::start(&dir, &[("KALLA_CONCURRENCY", "2")]);
+    let sink = Sink::start().await;
+    let door = Door::http(&worker.url);
+    let mut hangs = payload(&dir, &sink.url());
+    hangs.sources[1].uri = format!("postgres://u:secret-word@{}/db?table=t", silent.local_addr().unwrap());
+    door.submit(&hangs).await.unwrap();
+    let beside = payload(&dir, &sink.url());
+    door.submit(&beside).await.unwrap();
+    sink.terminal(&beside.run_id).await;
+    let answer = tokio::time::timeout(Duration::from_secs(5), reqwest::get(format!("{}/health", worker.url))).await;
+    assert_eq!(answer.unwrap().unwrap().status(), 200);
+    let status = door.cancel(&hangs.run_id).await.unwrap();
+    assert_ne!(status.state(), v1::JobState::Queued);
+    let last = sink.terminal(&hangs.run_id).await;
+    assert_eq!(last.body["problem"]["code"], "cancelled");
+    assert!(!last.body.to_string().contains("secret-word"));
+    let problem = door.get(&uuid::Uuid::new_v4().to_string()).await.unwrap_err();
+    assert_eq!(problem.code(), Code::NotFound);
+}

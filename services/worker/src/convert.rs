@@ -1,0 +1,196 @@
+//! Messages of the contract as the engine's values, and back.
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use kalla_engine::job::{FileFormat, Filter, FilterOp, FilterValue, PostgresTable, ReadOptions, SourceUri};
+use kalla_engine::manifest::{self, LineageMode};
+use kalla_engine::stage::InputFacts;
+use kalla_engine::stage::text::Encoding;
+use kalla_engine::{CheckReport, Inspection, Stores};
+use kalla_proto::v1;
+
+/// Where a source is; the error says what is wrong with the text and never holds a password.
+pub fn source_uri(stores: &Stores, text: &str) -> Result<SourceUri, String> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        PostgresTable::parse(text).map(SourceUri::Postgres)
+    } else {
+        stores.locate(text).map(SourceUri::File)
+    }
+}
+
+/// The filters of a source; what is wrong with each as `(index, message)`.
+pub fn filters(filters: &[v1::Filter]) -> Result<Vec<Filter>, Vec<(usize, String)>> {
+    let read: Vec<_> = filters.iter().map(filter).collect();
+    let wrong: Vec<_> =
+        read.iter().enumerate().filter_map(|(i, r)| r.as_ref().err().map(|message| (i, message.clone()))).collect();
+    if wrong.is_empty() { Ok(read.into_iter().flatten().collect()) } else { Err(wrong) }
+}
+
+fn filter(filter: &v1::Filter) -> Result<Filter, String> {
+    use v1::FilterOp as Wire;
+    let op = match filter.op() {
+        Wire::Unspecified => return Err("`op` is missing".to_owned()),
+        Wire::Eq => FilterOp::Eq,
+        Wire::Neq => FilterOp::Neq,
+        Wire::Gt => FilterOp::Gt,
+        Wire::Gte => FilterOp::Gte,
+        Wire::Lt => FilterOp::Lt,
+        Wire::Lte => FilterOp::Lte,
+        Wire::Between => FilterOp::Between,
+        Wire::In => FilterOp::In,
+        Wire::Like => FilterOp::Like,
+    };
+    let missing = || "`value` is missing".to_owned();
+    let values = match filter.value.as_ref().and_then(|v| v.kind.as_ref()).ok_or_else(missing)? {
+        v1::filter_value::Kind::List(list) => list
+            .values
+            .iter()
+            .map(|v| v.kind.as_ref().and_then(scalar).ok_or_else(missing))
+            .collect::<Result<_, _>>()?,
+        kind => scalar(kind).into_iter().collect(),
+    };
+    Ok(Filter { column: filter.column.clone(), op, values })
+}
+
+fn scalar(kind: &v1::filter_value::Kind) -> Option<FilterValue> {
+    match kind {
+        v1::filter_value::Kind::Text(text) => Some(FilterValue::Text(text.clone())),
+        v1::filter_value::Kind::Number(digits) => Some(FilterValue::Number(digits.clone())),
+        v1::filter_value::Kind::Boolean(value) => Some(FilterValue::Bool(*value)),
+        v1::filter_value::Kind::List(_) => None,
+    }
+}
+
+/// How to read a source; everything that is wrong with it.
+pub fn options(wire: Option<&v1::ReadOptions>) -> Result<ReadOptions, Vec<String>> {
+    let Some(wire) = wire else { return Ok(ReadOptions::default()) };
+    let mut wrong = Vec::new();
+    let mut byte = |name: &str, text: &str| match text.as_bytes() {
+        [byte] if byte.is_ascii() => Some(*byte),
+        _ => {
+            wrong.push(format!("{name} `{text}`: one ASCII character is wanted"));
+            None
+        }
+    };
+    let mut options = ReadOptions {
+        format: match wire.format() {
+            v1::FileFormat::Unspecified => None,
+            v1::FileFormat::Csv => Some(FileFormat::Csv),
+            v1::FileFormat::Parquet => Some(FileFormat::Parquet),
+            v1::FileFormat::Ndjson => Some(FileFormat::Ndjson),
+        },
+        delimiter: wire.delimiter.as_deref().and_then(|text| byte("delimiter", text)),
+        quote: wire.quote.as_deref().map(|text| if text.is_empty() { None } else { byte("quote", text) }),
+        header: wire.header,
+        encoding: match wire.encoding() {
+            v1::Encoding::Unspecified => None,
+            v1::Encoding::Utf8 => Some(Encoding::Utf8),
+            v1::Encoding::Utf16le => Some(Encoding::Utf16Le),
+            v1::Encoding::Utf16be => Some(Encoding::Utf16Be),
+            v1::Encoding::Windows1252 => Some(Encoding::Windows1252),
+        },
+        nulls: wire.nulls.clone(),
+        types: Default::default(),
+    };
+    for (column, text) in &wire.types {
+        match text.parse() {
+            Ok(parsed) => drop(options.types.insert(column.clone(), parsed)),
+            Err(e) => wrong.push(format!("type of `{column}`: {e}")),
+        }
+    }
+    if wrong.is_empty() { Ok(options) } else { Err(wrong) }
+}
+
+/// How a source was read.
+pub fn dialect(facts: &InputFacts) -> v1::Dialect {
+    let text = facts.dialect.as_ref();
+    v1::Dialect {
+        format: facts.format.clone(),
+        delimiter: text.map(|d| d.delimiter.to_string()),
+        quote: text.and_then(|d| d.quote).map(|q| q.to_string()),
+        header: text.map(|d| d.header),
+        encoding: text.and_then(|d| serde_json::to_value(d.encoding).ok()?.as_str().map(str::to_owned)),
+    }
+}
+
+/// The columns of a table.
+pub fn columns(columns: &[manifest::Column]) -> Vec<v1::Column> {
+    let column = |c: &manifest::Column| v1::Column {
+        name: c.name.clone(),
+        r#type: c.data_type.clone(),
+        note: c.note.clone(),
+        nullable: c.nullable,
+    };
+    columns.iter().map(column).collect()
+}
+
+/// Rows as text, every digit kept.
+pub fn rows(batches: &[RecordBatch], limit: usize) -> Result<Vec<v1::Row>, kalla_engine::Error> {
+    let options = FormatOptions::default();
+    let mut rows = Vec::new();
+    for batch in batches {
+        let failed = |e: arrow::error::ArrowError| kalla_engine::Error::Internal(e.to_string());
+        let columns = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options));
+        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        for row in 0..batch.num_rows().min(limit - rows.len()) {
+            let cells = columns.iter().zip(batch.columns()).map(|(formatter, array)| v1::Cell {
+                value: array.is_valid(row).then(|| formatter.value(row).to_string()),
+            });
+            rows.push(v1::Row { cells: cells.collect() });
+        }
+    }
+    Ok(rows)
+}
+
+/// What a job that is right would read and give.
+pub fn checked(report: CheckReport) -> v1::CheckJobResponse {
+    let sources = report.sources.iter().map(|source| v1::CheckedSource {
+        alias: source.alias.clone(),
+        uri: source.uri.clone(),
+        columns: columns(&source.columns),
+    });
+    v1::CheckJobResponse {
+        sources: sources.collect(),
+        output: columns(&report.output),
+        lineage_left: lineage(report.lineage.left).into(),
+        lineage_right: lineage(report.lineage.right).into(),
+    }
+}
+
+fn lineage(mode: LineageMode) -> v1::LineageMode {
+    match mode {
+        LineageMode::Rows => v1::LineageMode::Rows,
+        LineageMode::Keys => v1::LineageMode::Keys,
+    }
+}
+
+/// What is in a source, with some of its rows.
+pub fn inspection(found: Inspection, sample: Vec<v1::Row>) -> v1::InspectSourceResponse {
+    let columns = found.columns.into_iter().map(|column| v1::ColumnProfile {
+        name: column.name,
+        r#type: column.data_type,
+        nulls: column.nulls,
+        distinct: column.distinct,
+        distinct_exact: column.distinct_exact,
+        min: column.min,
+        max: column.max,
+        note: column.note,
+    });
+    let rejects = found.rejects.into_iter().map(|reject| v1::RejectedRow {
+        line: reject.line,
+        column: reject.column,
+        reason: reject.reason,
+        raw: reject.raw,
+    });
+    v1::InspectSourceResponse {
+        uri: found.uri,
+        rows: found.rows,
+        rejected: found.rejected,
+        bytes: found.facts.bytes,
+        dialect: Some(dialect(&found.facts)),
+        columns: columns.collect(),
+        candidate_keys: found.candidate_keys.into_iter().map(|columns| v1::ColumnNames { columns }).collect(),
+        rejects: rejects.collect(),
+        sample,
+    }
+}

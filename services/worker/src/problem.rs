@@ -1,0 +1,139 @@
+//! Errors as the contract's [`Problem`], and problems as the answers of HTTP and gRPC.
+
+use kalla_engine::Error;
+use kalla_engine::error::{self, Class};
+use kalla_proto::json::FieldError;
+use kalla_proto::v1::{Code, Fault, Problem, Violation};
+use prost::Message as _;
+use tonic::Status;
+
+const LONGEST_TEXT: usize = 1000;
+const LARGEST_DETAILS: usize = 3000;
+
+/// The problem that stands for `error` on every wire.
+pub fn of(error: &Error) -> Problem {
+    let Class { code, fault, retryable } = error.class();
+    let violations = match error {
+        Error::Invalid(violations) => violations.iter().map(|v| violation(&v.field, &v.message)).collect(),
+        _ => Vec::new(),
+    };
+    problem(code_of(code), fault_of(fault), retryable, error.to_string(), violations)
+}
+
+fn code_of(code: error::Code) -> Code {
+    match code {
+        error::Code::Invalid => Code::Invalid,
+        error::Code::NotFound => Code::NotFound,
+        error::Code::Forbidden => Code::Forbidden,
+        error::Code::Exhausted => Code::Exhausted,
+        error::Code::Unavailable => Code::Unavailable,
+        error::Code::Deadline => Code::Deadline,
+        error::Code::Cancelled => Code::Cancelled,
+        error::Code::Internal => Code::Internal,
+    }
+}
+
+fn fault_of(fault: error::Fault) -> Fault {
+    match fault {
+        error::Fault::User => Fault::User,
+        error::Fault::External => Fault::External,
+        error::Fault::Internal => Fault::Internal,
+    }
+}
+
+/// As [`of`], for an answer that leaves the process: the cause of an internal error is logged and not sent.
+pub fn told(error: &Error) -> Problem {
+    match error {
+        Error::Internal(cause) => defect(cause),
+        error => of(error),
+    }
+}
+
+/// A fault of ours, whose cause only the log tells.
+pub fn defect(cause: &str) -> Problem {
+    let trace_id = crate::telemetry::trace_id();
+    tracing::error!(trace_id, cause, "a defect of Kalla");
+    let message = format!("a defect of Kalla: the worker's log tells the cause under {trace_id}");
+    Problem { trace_id, ..problem(Code::Internal, Fault::Internal, false, message, Vec::new()) }
+}
+
+/// Everything that is wrong with a request, at once.
+pub fn invalid(violations: Vec<kalla_engine::Violation>) -> Problem {
+    of(&Error::Invalid(violations))
+}
+
+/// A text that is not the message that it should be.
+pub fn unreadable(errors: &[FieldError]) -> Problem {
+    let violations = errors.iter().map(|e| violation(&e.path, &e.message)).collect();
+    let message = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    problem(Code::Invalid, Fault::User, false, message, violations)
+}
+
+/// An error of the caller that time does not mend.
+pub fn refused(code: Code, message: impl Into<String>) -> Problem {
+    problem(code, Fault::User, false, message.into(), Vec::new())
+}
+
+/// The same request may succeed later.
+pub fn later(code: Code, message: impl Into<String>) -> Problem {
+    problem(code, Fault::External, true, message.into(), Vec::new())
+}
+
+pub fn problem(code: Code, fault: Fault, retryable: bool, message: String, violations: Vec<Violation>) -> Problem {
+    Problem { code: code.into(), message, violations, trace_id: String::new(), retryable, fault: fault.into() }
+}
+
+fn violation(field: &str, message: &str) -> Violation {
+    Violation { field: field.to_owned(), message: message.to_owned() }
+}
+
+/// The status line of an HTTP answer.
+pub fn http_status(problem: &Problem) -> u16 {
+    match problem.code() {
+        Code::Invalid => 400,
+        Code::Unauthenticated => 401,
+        Code::Forbidden => 403,
+        Code::NotFound => 404,
+        Code::Conflict => 409,
+        Code::Exhausted => 429,
+        Code::Cancelled => 499,
+        Code::Unavailable => 503,
+        Code::Deadline => 504,
+        Code::Internal | Code::Unspecified => 500,
+    }
+}
+
+/// A gRPC status whose details hold the encoded problem.
+pub fn grpc_status(problem: &Problem) -> Status {
+    let code = match problem.code() {
+        Code::Invalid => tonic::Code::InvalidArgument,
+        Code::Unauthenticated => tonic::Code::Unauthenticated,
+        Code::Forbidden => tonic::Code::PermissionDenied,
+        Code::NotFound => tonic::Code::NotFound,
+        Code::Conflict => tonic::Code::AlreadyExists,
+        Code::Exhausted => tonic::Code::ResourceExhausted,
+        Code::Cancelled => tonic::Code::Cancelled,
+        Code::Unavailable => tonic::Code::Unavailable,
+        Code::Deadline => tonic::Code::DeadlineExceeded,
+        Code::Internal | Code::Unspecified => tonic::Code::Internal,
+    };
+    let problem = short(problem);
+    Status::with_details(code, problem.message.clone(), problem.encode_to_vec().into())
+}
+
+/// A status travels in headers, of which clients take 8 to 16 KiB: what does not fit is left out, and that is said.
+fn short(problem: &Problem) -> Problem {
+    let mut short = problem.clone();
+    for text in std::iter::once(&mut short.message).chain(short.violations.iter_mut().map(|v| &mut v.message)) {
+        if text.len() > LONGEST_TEXT {
+            text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+            text.push('…');
+        }
+    }
+    while short.encoded_len() > LARGEST_DETAILS && short.violations.pop().is_some() {}
+    let left_out = problem.violations.len() - short.violations.len();
+    if left_out > 0 {
+        short.violations.push(violation("", &format!("{left_out} more are not shown")));
+    }
+    short
+}

@@ -1,0 +1,151 @@
+//! One job of a worker: what is known of it, and who may change that.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use kalla_proto::v1;
+use kalla_proto::v1::job_event::Event;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::Span;
+
+use super::life::{self, Effect, Input, Outcome, State};
+use crate::outcome;
+use crate::payload::Accepted;
+
+/// The seq of every terminal event, whoever sends it: a receiver knows a repeated one by its idempotency key.
+const TERMINAL_SEQ: u64 = u32::MAX as u64;
+
+/// What became of the last word on a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The callback took the terminal event, or nobody wants it.
+    Reported,
+    /// It is in the outbox.
+    Unreported,
+    /// Nothing is told: a later attempt has taken its place.
+    Superseded,
+}
+
+/// A picture of a job.
+#[derive(Debug, Clone)]
+pub struct View {
+    pub state: State,
+    pub status: v1::JobStatus,
+    /// The latest.
+    pub event: Option<v1::JobEvent>,
+    pub settled: Option<Settled>,
+}
+
+impl View {
+    pub fn ended(&self) -> bool {
+        matches!(self.state, State::Ended(_))
+    }
+
+    fn apply(&mut self, input: Input) -> Option<Effect> {
+        let (state, effect) = life::apply(self.state, input);
+        self.state = state;
+        self.status.state = v1::JobState::from(state).into();
+        effect
+    }
+}
+
+pub struct Entry {
+    pub accepted: Accepted,
+    /// Ends its process.
+    pub cancel: CancellationToken,
+    pub span: Span,
+    pub view: watch::Sender<View>,
+    seq: AtomicU64,
+}
+
+impl Entry {
+    pub fn new(accepted: Accepted) -> Self {
+        let run_id = accepted.job.run_id.clone();
+        let span = tracing::info_span!(parent: None, "job", run_id, attempt = accepted.attempt);
+        let state = State::Queued;
+        let status = v1::JobStatus {
+            run_id,
+            state: v1::JobState::from(state).into(),
+            attempt: accepted.attempt,
+            accepted: Some(SystemTime::now().into()),
+            ..Default::default()
+        };
+        let view = watch::Sender::new(View { state, status, event: None, settled: None });
+        Self { accepted, cancel: CancellationToken::new(), span, view, seq: AtomicU64::new(1) }
+    }
+
+    pub fn run_id(&self) -> &str {
+        &self.accepted.job.run_id
+    }
+
+    pub fn status(&self) -> v1::JobStatus {
+        self.view.borrow().status.clone()
+    }
+
+    pub fn ended(&self) -> bool {
+        self.view.borrow().ended()
+    }
+
+    /// Whether it is this job's turn indeed.
+    pub fn begin(&self) -> bool {
+        let mut begins = false;
+        self.view.send_modify(|view| {
+            begins = view.apply(Input::Turn) == Some(Effect::Start);
+            view.status.started = Some(SystemTime::now().into());
+        });
+        begins
+    }
+
+    /// Stops a job that runs; the first reason counts.
+    pub fn interrupt(&self, why: life::Stop) {
+        let mut effect = None;
+        self.view.send_modify(|view| effect = view.apply(Input::Stop(why)));
+        if effect == Some(Effect::Interrupt) {
+            self.cancel.cancel();
+        }
+    }
+
+    pub fn progress(&self, progress: v1::Progress) {
+        let seq = self.seq.fetch_add(1, Ordering::Relaxed).min(TERMINAL_SEQ - 1);
+        let event = self.event(seq, Event::Progress(progress.clone()));
+        self.view.send_modify(|view| {
+            view.status.progress = Some(progress);
+            view.event = Some(event);
+        });
+    }
+
+    /// The part of the job that runs, or ran last.
+    pub fn stage(&self) -> v1::Stage {
+        self.view.borrow().status.progress.as_ref().map_or(v1::Stage::Staging, v1::Progress::stage)
+    }
+
+    /// Ends the job with the last word that `tell` has for its outcome; `None` when it had ended before.
+    pub fn end(&self, input: Input, tell: impl FnOnce(Outcome) -> Event) -> Option<Outcome> {
+        let mut ended = None;
+        self.view.send_modify(|view| {
+            let Some(Effect::Tell(outcome)) = view.apply(input) else { return };
+            ended = Some(outcome);
+            let event = self.event(TERMINAL_SEQ, tell(outcome));
+            view.status.ended = event.time;
+            match &event.event {
+                Some(Event::Complete(complete)) => view.status.complete = Some(complete.clone()),
+                Some(Event::Error(error)) => view.status.error = Some(error.clone()),
+                Some(Event::Progress(_)) | None => {}
+            }
+            view.event = Some(event);
+        });
+        ended
+    }
+
+    pub fn settle(&self, settled: Settled) {
+        self.view.send_modify(|view| {
+            view.settled = Some(settled);
+            view.status.reported = settled == Settled::Reported;
+        });
+    }
+
+    fn event(&self, seq: u64, event: Event) -> v1::JobEvent {
+        outcome::event(self.run_id(), self.accepted.attempt, seq, event)
+    }
+}

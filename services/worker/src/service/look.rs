@@ -1,0 +1,67 @@
+//! Looking without running: check a job, profile a source, show its head. In processes, a few at a time.
+
+use std::time::Duration;
+
+use kalla_proto::v1::{self, Code, Fault, Problem, order, report};
+use tokio_util::sync::CancellationToken;
+
+use super::JobService;
+use super::run::bounds;
+use crate::problem;
+use crate::process::Death;
+
+/// How long a look may wait for its turn, and take.
+const TURN: Duration = Duration::from_secs(10);
+const QUICK: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(600);
+
+impl JobService {
+    /// Plans a job against the schemas of its sources.
+    pub async fn check(&self, payload: v1::JobPayload) -> Result<v1::CheckJobResponse, Problem> {
+        let payload = v1::JobPayload { callback_url: String::new(), callback_token: None, ..payload };
+        match self.look(LONG, order::Order::Check(payload)).await? {
+            report::Report::Checked(checked) => Ok(checked),
+            other => Err(unasked(&other)),
+        }
+    }
+
+    /// Reads a whole source and profiles it.
+    pub async fn inspect(&self, request: v1::InspectSourceRequest) -> Result<v1::InspectSourceResponse, Problem> {
+        match self.look(LONG, order::Order::Inspect(request)).await? {
+            report::Report::Inspected(inspected) => Ok(inspected),
+            other => Err(unasked(&other)),
+        }
+    }
+
+    /// The head of a source.
+    pub async fn preview(&self, request: v1::PreviewSourceRequest) -> Result<v1::PreviewSourceResponse, Problem> {
+        match self.look(QUICK, order::Order::Preview(request)).await? {
+            report::Report::Previewed(previewed) => Ok(previewed),
+            other => Err(unasked(&other)),
+        }
+    }
+
+    /// Giving up the look ends its process.
+    async fn look(&self, limit: Duration, order: order::Order) -> Result<report::Report, Problem> {
+        let turn = tokio::time::timeout(TURN, self.0.looks.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(problem::later(Code::Exhausted, "too many sources are being looked into: try again later"));
+        };
+        let intake = &self.0.parts.intake;
+        let order = v1::Order { order: Some(order), bounds: Some(intake.bounds(intake.limits.threads)) };
+        let bounds = bounds(intake.limits.memory, Some(limit));
+        match self.0.parts.processes.follow(order, bounds, &CancellationToken::new(), |_| {}).await {
+            Ok(report::Report::Refused(problem)) => Err(problem),
+            Ok(report) => Ok(report),
+            Err(Death::OutOfTime(_)) => {
+                let message = format!("this took longer than {} s: filter the source, or run the job", limit.as_secs());
+                Err(problem::problem(Code::Deadline, Fault::User, false, message, Vec::new()))
+            }
+            Err(death) => Err(death.problem()),
+        }
+    }
+}
+
+fn unasked(report: &report::Report) -> Problem {
+    problem::defect(&format!("an answer to another question: {report:?}"))
+}

@@ -1,0 +1,248 @@
+//! The only way to run a job. Every door calls this, and what it promises holds through each of them: a run is executed
+//! once per attempt, a full queue refuses, and the last word on a job is told or kept.
+
+mod entry;
+mod life;
+mod look;
+mod registry;
+mod report;
+mod run;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use futures::Stream;
+use kalla_engine::Error;
+use kalla_proto::v1::job_event::Event;
+use kalla_proto::v1::{self, Code, Problem};
+use tokio::sync::{Notify, Semaphore, watch};
+use tracing::Instrument as _;
+
+use entry::Entry;
+pub use entry::{Settled, View};
+use life::Input;
+pub use life::{Outcome, Stop};
+use registry::Registry;
+
+use crate::callback::Courier;
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::outcome;
+use crate::payload::Intake;
+use crate::problem;
+use crate::process::Processes;
+use crate::storage::Storage;
+
+/// Clones are the same service.
+#[derive(Clone)]
+pub struct JobService(Arc<Shared>);
+
+/// What a service is made of.
+pub struct Parts {
+    pub intake: Intake,
+    pub storage: Storage,
+    pub processes: Processes,
+    pub outbox: Outbox,
+    pub courier: Courier,
+    pub metrics: Metrics,
+    /// Jobs that run at the same time.
+    pub concurrency: usize,
+    /// Jobs that wait at most.
+    pub queue: usize,
+}
+
+struct Shared {
+    parts: Parts,
+    registry: Mutex<Registry>,
+    /// Something ended or was settled.
+    changed: Notify,
+    /// Sources that are looked into at the same time.
+    looks: Semaphore,
+}
+
+impl JobService {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Shared {
+            looks: Semaphore::new(parts.concurrency),
+            parts,
+            registry: Mutex::default(),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// Accepts a job, or says why not. The same job again is accepted again and runs once.
+    pub fn submit(&self, payload: &v1::JobPayload) -> Result<watch::Receiver<View>, Problem> {
+        let metrics = &self.0.parts.metrics;
+        let accepted = self.0.parts.intake.accept(payload).map_err(|error| {
+            metrics.refused("invalid");
+            problem::told(&error)
+        })?;
+        let mut registry = self.0.lock();
+        if registry.closing {
+            metrics.refused("closing");
+            return Err(problem::later(Code::Unavailable, "this worker is shutting down: send the job to another one"));
+        }
+        let known = registry.get(&accepted.job.run_id).cloned();
+        if let Some(known) = &known {
+            if known.accepted.fingerprint != accepted.fingerprint {
+                metrics.refused("conflict");
+                let message =
+                    "run_id: this run is known with another payload: a different job needs a run_id of its own";
+                return Err(problem::refused(Code::Conflict, message));
+            }
+            if accepted.attempt <= known.accepted.attempt {
+                return Ok(known.view.subscribe());
+            }
+        }
+        if registry.running >= self.0.parts.concurrency && registry.queue.len() >= self.0.parts.queue {
+            metrics.refused("full");
+            let message = format!("{} jobs wait already: try again later", registry.queue.len());
+            return Err(problem::later(Code::Exhausted, message));
+        }
+        if let Some(known) = known {
+            self.0.stop(&mut registry, &known, Stop::Superseded);
+        }
+        let entry = Arc::new(Entry::new(accepted));
+        tracing::info!(parent: &entry.span, "accepted");
+        registry.insert(&entry);
+        self.0.start_next(&mut registry);
+        drop(registry);
+        let view = entry.view.subscribe();
+        let span = entry.span.clone();
+        tokio::spawn(report::report(Arc::clone(&self.0), entry).instrument(span));
+        Ok(view)
+    }
+
+    /// Where a job is: one of this worker, or any whose results are in the storage.
+    pub async fn get(&self, run_id: &str) -> Result<v1::JobStatus, Problem> {
+        if let Some(entry) = self.0.lock().get(run_id) {
+            return Ok(entry.status());
+        }
+        self.stored(run_id).await?.ok_or_else(|| no_such_job(run_id))
+    }
+
+    /// What happens to a job, its present state first, until it has ended.
+    pub fn watch(&self, run_id: &str) -> Result<impl Stream<Item = v1::JobEvent> + Send + use<>, Problem> {
+        let view = self.0.lock().get(run_id).map(|entry| entry.view.subscribe());
+        let view = view.ok_or_else(|| no_such_job(run_id))?;
+        Ok(futures::stream::unfold((view, None, false), |(mut view, last, over)| async move {
+            if over {
+                return None;
+            }
+            loop {
+                let event = view.borrow_and_update().event.clone();
+                if let Some(event) = event.filter(|event| Some(event.seq) != last) {
+                    let (seq, over) = (event.seq, outcome::is_terminal(&event));
+                    return Some((event, (view, Some(seq), over)));
+                }
+                view.changed().await.ok()?;
+            }
+        }))
+    }
+
+    /// Stops a job; one that has ended stays as it is.
+    pub async fn cancel(&self, run_id: &str) -> Result<v1::JobStatus, Problem> {
+        let entry = {
+            let mut registry = self.0.lock();
+            let entry = registry.get(run_id).cloned();
+            if let Some(entry) = &entry
+                && !entry.ended()
+            {
+                self.0.stop(&mut registry, entry, Stop::Cancelled);
+                self.0.start_next(&mut registry);
+            }
+            entry
+        };
+        match entry {
+            Some(entry) => Ok(entry.status()),
+            None => self.get(run_id).await,
+        }
+    }
+
+    /// Takes no more jobs.
+    pub fn close(&self) {
+        self.0.lock().closing = true;
+    }
+
+    /// Takes no more jobs, lets those that run end, stops what is not done when four fifths of `grace` are over, and gives
+    /// callbacks the rest. What is not delivered then is in the outbox.
+    pub async fn shutdown(&self, grace: Duration) {
+        let began = Instant::now();
+        self.close();
+        if !self.wait(grace.mul_f64(0.8), Entry::ended).await {
+            let mut registry = self.0.lock();
+            let late: Vec<_> = registry.all().filter(|entry| !entry.ended()).cloned().collect();
+            tracing::warn!(jobs = late.len(), "stopped before they were done");
+            late.iter().for_each(|entry| self.0.stop(&mut registry, entry, Stop::ShutDown));
+        }
+        let settled = |entry: &Entry| entry.view.borrow().settled.is_some();
+        if !self.wait(grace.saturating_sub(began.elapsed()), settled).await {
+            tracing::warn!("some callbacks are not delivered; their events are in the outbox");
+        }
+    }
+
+    /// Whether `done` holds of every job within `limit`.
+    async fn wait(&self, limit: Duration, done: impl Fn(&Entry) -> bool) -> bool {
+        let all_done = async {
+            loop {
+                let changed = self.0.changed.notified();
+                if self.0.lock().all().all(|entry| done(entry)) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(limit, all_done).await.is_ok()
+    }
+
+    async fn stored(&self, run_id: &str) -> Result<Option<v1::JobStatus>, Problem> {
+        let told = |error| problem::told(&error);
+        let Some(output) = self.0.parts.storage.run(run_id).await.map_err(told)? else { return Ok(None) };
+        let manifest = kalla_engine::committed(&output).await.map_err(told)?;
+        Ok(manifest.filter(|manifest| manifest.run_id == run_id).map(|manifest| {
+            let complete = outcome::complete(&manifest, &output, false);
+            v1::JobStatus {
+                run_id: run_id.to_owned(),
+                state: v1::JobState::Completed.into(),
+                complete: Some(complete),
+                ..Default::default()
+            }
+        }))
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// One that waits has nobody to notice and ends here.
+    fn stop(&self, registry: &mut Registry, entry: &Arc<Entry>, why: Stop) {
+        if registry.leave_queue(entry) {
+            let last = outcome::error(&Error::Cancelled, entry.stage());
+            self.end(registry, entry, Input::Stop(why), Event::Error(last));
+        } else {
+            entry.interrupt(why);
+        }
+    }
+
+    /// Begins as many jobs as there is room for. Each gets its share of the threads as things are now.
+    fn start_next(self: &Arc<Self>, registry: &mut Registry) {
+        while registry.running < self.parts.concurrency
+            && let Some(entry) = registry.queue.pop_front()
+        {
+            if !entry.begin() {
+                continue;
+            }
+            registry.running += 1;
+            let threads = self.parts.intake.limits.threads.div_ceil(registry.running);
+            let span = entry.span.clone();
+            tokio::spawn(run::run(Arc::clone(self), entry, threads).instrument(span));
+        }
+        self.parts.metrics.waiting(registry.queue.len(), registry.running);
+    }
+}
+
+fn no_such_job(run_id: &str) -> Problem {
+    problem::refused(Code::NotFound, format!("this worker knows no job of run `{run_id}`"))
+}

@@ -1,0 +1,60 @@
+//! Which jobs a worker knows: those that wait, run and have ended.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::entry::Entry;
+
+/// Ended jobs that are remembered.
+const REMEMBERED: usize = 10_000;
+
+#[derive(Default)]
+pub struct Registry {
+    entries: HashMap<String, Arc<Entry>>,
+    /// In the order in which they came.
+    pub queue: VecDeque<Arc<Entry>>,
+    pub running: usize,
+    /// The oldest first.
+    ended: VecDeque<Arc<Entry>>,
+    /// No job is taken any more.
+    pub closing: bool,
+}
+
+impl Registry {
+    pub fn get(&self, run_id: &str) -> Option<&Arc<Entry>> {
+        self.entries.get(run_id)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.values()
+    }
+
+    /// Puts a job at the end of the queue, in the place of an earlier attempt.
+    pub fn insert(&mut self, entry: &Arc<Entry>) {
+        self.entries.insert(entry.run_id().to_owned(), Arc::clone(entry));
+        self.queue.push_back(Arc::clone(entry));
+    }
+
+    /// Whether the job waited.
+    pub fn leave_queue(&mut self, entry: &Arc<Entry>) -> bool {
+        let before = self.queue.len();
+        self.queue.retain(|waiting| !Arc::ptr_eq(waiting, entry));
+        self.queue.len() < before
+    }
+
+    /// Remembers an ended job and forgets the one that ended longest ago.
+    pub fn remember(&mut self, entry: &Arc<Entry>) {
+        self.ended.push_back(Arc::clone(entry));
+        if self.ended.len() > REMEMBERED
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.forget(&oldest);
+        }
+    }
+
+    pub fn forget(&mut self, entry: &Arc<Entry>) {
+        if self.entries.get(entry.run_id()).is_some_and(|known| Arc::ptr_eq(known, entry)) {
+            self.entries.remove(entry.run_id());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A job from its turn to its last event.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use kalla_engine::{Error, Manifest, Violation};
+use kalla_proto::v1::job_event::Event;
+use kalla_proto::v1::{self, order, report};
+
+use super::Shared;
+use super::entry::Entry;
+use super::life::{Input, Outcome, Stop};
+use super::registry::Registry;
+use crate::process::{Bounds, Death};
+use crate::{outcome, problem};
+
+/// What the process of a job may take beyond the memory that its operators share: half as much again, for what they do
+/// not count, and what every process has.
+const OVERHEAD: u64 = 256 << 20;
+
+/// `threads`: the job's share of them.
+pub async fn run(shared: Arc<Shared>, entry: Arc<Entry>, threads: usize) {
+    let done = AssertUnwindSafe(execute(&shared, &entry, threads)).catch_unwind().await;
+    let (input, last) = done.unwrap_or_else(|_| {
+        let defect = problem::defect("a panic beside the process of a job");
+        (Input::Failed, Event::Error(outcome::failure(defect, entry.stage())))
+    });
+    {
+        let mut registry = shared.lock();
+        registry.running -= 1;
+        shared.end(&mut registry, &entry, input, last);
+        shared.start_next(&mut registry);
+    }
+    if input == Input::Completed
+        && let Ok(Some(manifest)) = kalla_engine::committed(&entry.accepted.job.output).await
+    {
+        shared.parts.metrics.worked(&manifest);
+    }
+}
+
+async fn execute(shared: &Shared, entry: &Entry, threads: usize) -> (Input, Event) {
+    match earlier(entry).await {
+        Ok(None) => {}
+        Ok(Some(manifest)) => {
+            let complete = outcome::complete(&manifest, &entry.accepted.job.output, entry.accepted.as_url);
+            return (Input::Completed, Event::Complete(complete));
+        }
+        Err(error) => return (Input::Failed, Event::Error(outcome::error(&error, entry.stage()))),
+    }
+    let job = &entry.accepted.job;
+    let note = shared.parts.storage.note_run(&job.run_id, &job.output);
+    let (done, noted) = tokio::join!(in_a_process(shared, entry, threads), note);
+    if let Err(error) = noted {
+        tracing::warn!(%error, "other workers will not find the results of this run");
+    }
+    match done {
+        Ok(Event::Error(error)) if error.problem.as_ref().is_some_and(|p| p.code() == v1::Code::Cancelled) => {
+            (Input::Gone, Event::Error(error))
+        }
+        Ok(event @ Event::Complete(_)) => (Input::Completed, event),
+        Ok(event) => (Input::Failed, event),
+        Err(death) => {
+            tracing::warn!(?death, "the process of the job ended");
+            let output = job.output.clone();
+            let swept = tokio::task::spawn_blocking(move || kalla_engine::sweep_output(&output)).await;
+            tracing::debug!(?swept, "what it left behind is removed");
+            (Input::Gone, Event::Error(outcome::failure(death.problem(), entry.stage())))
+        }
+    }
+}
+
+/// The result of an attempt that got as far as that, and no further.
+async fn earlier(entry: &Entry) -> Result<Option<Manifest>, Error> {
+    let job = &entry.accepted.job;
+    let Some(manifest) = kalla_engine::committed(&job.output).await?.filter(|m| m.run_id == job.run_id) else {
+        return Ok(None);
+    };
+    if manifest.match_sql == job.match_sql {
+        return Ok(Some(manifest));
+    }
+    let message = format!("{} holds the result of this run for other SQL: use a new run_id", job.output);
+    Err(Error::Invalid(vec![Violation::new("run_id", message)]))
+}
+
+/// Gives the last event of the process.
+async fn in_a_process(shared: &Shared, entry: &Entry, threads: usize) -> Result<Event, Death> {
+    let limits = &entry.accepted.job.limits;
+    let order = v1::Order {
+        order: Some(order::Order::Run(entry.accepted.payload.clone())),
+        bounds: Some(shared.parts.intake.bounds(threads)),
+    };
+    let bounds = bounds(limits.memory, limits.timeout);
+    let progress = |report| {
+        if let report::Report::Event(v1::JobEvent { event: Some(Event::Progress(progress)), .. }) = report {
+            entry.progress(progress);
+        }
+    };
+    match shared.parts.processes.follow(order, bounds, &entry.cancel, progress).await? {
+        report::Report::Event(v1::JobEvent { event: Some(event), .. }) => Ok(event),
+        other => Err(Death::Crashed(format!("an answer to another question: {other:?}"))),
+    }
+}
+
+pub fn bounds(memory: u64, time: Option<std::time::Duration>) -> Bounds {
+    Bounds { memory: memory.saturating_add(memory / 2).saturating_add(OVERHEAD), time }
+}
+
+impl Shared {
+    /// Tells everybody that the job has ended.
+    pub fn end(&self, registry: &mut Registry, entry: &Arc<Entry>, input: Input, last: Event) {
+        let stage = entry.stage();
+        let tell = |outcome| match outcome {
+            Outcome::Completed | Outcome::Failed => last,
+            Outcome::Stopped(Stop::Cancelled | Stop::Superseded) => {
+                Event::Error(outcome::error(&Error::Cancelled, stage))
+            }
+            Outcome::Stopped(Stop::ShutDown) => Event::Error(outcome::failure(shut_down(), stage)),
+        };
+        let Some(outcome) = entry.end(input, tell) else { return };
+        match entry.status().error {
+            Some(error) => tracing::info!(parent: &entry.span, ?outcome, error = error.error, "ended"),
+            None => tracing::info!(parent: &entry.span, ?outcome, "ended"),
+        }
+        self.parts.metrics.ended(outcome);
+        registry.remember(entry);
+        self.changed.notify_waiters();
+    }
+}
+
+fn shut_down() -> v1::Problem {
+    problem::later(v1::Code::Unavailable, "the worker was shut down before the job was done: run it again")
+}

@@ -1,0 +1,140 @@
+//! What workers share: results, uploads and notes under one root, a directory or a bucket.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use kalla_engine::location::{Location, in_words};
+use kalla_engine::{Error, Stores};
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutPayload};
+use serde::{Deserialize, Serialize};
+
+pub const FILES: &str = "files";
+pub const RESULTS: &str = "results";
+const RUNS: &str = "runs";
+
+#[derive(Clone)]
+pub struct Storage {
+    root: Location,
+    /// How other places are reached, where results are.
+    stores: Stores,
+    store: Arc<dyn ObjectStore>,
+    base: ObjectPath,
+}
+
+/// Where the results of a run are, for workers that did not run it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunNote {
+    pub run_id: String,
+    pub output_path: String,
+}
+
+impl Storage {
+    /// Creates a local root that is not there.
+    pub fn open(root: Location, stores: Stores) -> Result<Self, Error> {
+        if let Some(path) = root.as_local() {
+            std::fs::create_dir_all(path).map_err(|e| failed(&root, &e))?;
+        }
+        let (store, base) = root.open().map_err(|e| failed(&root, &e))?;
+        Ok(Self { root, stores, store, base })
+    }
+
+    pub fn root(&self) -> &Location {
+        &self.root
+    }
+
+    pub fn file(&self, id: &str) -> Location {
+        self.root.join(FILES).join(id)
+    }
+
+    /// A small request that fails when the storage cannot be used.
+    pub async fn reachable(&self) -> Result<(), Error> {
+        if let Some(path) = self.root.as_local() {
+            return std::fs::metadata(path).map(drop).map_err(|e| failed(&self.root, &e));
+        }
+        match self.store.list(Some(&self.path(RUNS))).next().await {
+            Some(Err(e)) => Err(failed(&self.root, &in_words(&e))),
+            _ => Ok(()),
+        }
+    }
+
+    pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), Error> {
+        let put = self.store.put(&self.path(name), PutPayload::from(bytes)).await;
+        put.map(drop).map_err(|e| failed(&self.root.join(name), &in_words(&e)))
+    }
+
+    /// `None` when there is no such object.
+    pub async fn get(&self, name: &str) -> Result<Option<Bytes>, Error> {
+        let got = async { self.store.get(&self.path(name)).await?.bytes().await };
+        match got.await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(failed(&self.root.join(name), &in_words(&e))),
+        }
+    }
+
+    /// An object that is gone already is as good.
+    pub async fn delete(&self, name: &str) -> Result<(), Error> {
+        match self.store.delete(&self.path(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(failed(&self.root.join(name), &in_words(&e))),
+        }
+    }
+
+    /// Names under the root that start with `folder/`, of objects that were last written at least `age` ago.
+    pub async fn older(&self, folder: &str, age: Duration) -> Result<Vec<String>, Error> {
+        let limit = SystemTime::now() - age;
+        let folder = self.path(folder);
+        let objects = self.store.list(Some(&folder)).try_collect::<Vec<ObjectMeta>>().await;
+        let objects = objects.map_err(|e| failed(&self.root, &in_words(&e)))?;
+        let old = objects.into_iter().filter(|object| SystemTime::from(object.last_modified) <= limit);
+        Ok(old.filter_map(|object| self.name(&object.location)).collect())
+    }
+
+    /// A stream of bytes that becomes the object as a whole or not at all.
+    pub fn writer(&self, name: &str) -> object_store::buffered::BufWriter {
+        object_store::buffered::BufWriter::new(Arc::clone(&self.store), self.path(name))
+    }
+
+    /// Leaves word where the results of a run are.
+    pub async fn note_run(&self, run_id: &str, output: &Location) -> Result<(), Error> {
+        let note = RunNote { run_id: run_id.to_owned(), output_path: output.to_string() };
+        let json = serde_json::to_vec(&note).map_err(|e| Error::Internal(e.to_string()))?;
+        self.put(&format!("{RUNS}/{run_id}.json"), json).await
+    }
+
+    /// Where the results of a run are, if a worker has left word.
+    pub async fn run(&self, run_id: &str) -> Result<Option<Location>, Error> {
+        let name = format!("{RUNS}/{run_id}.json");
+        // Whatever is no id of ours is no name of a note either.
+        let note = if check_id(run_id).is_ok() { self.get(&name).await? } else { None };
+        let Some(note) = note else { return Ok(None) };
+        let wrong = |reason: String| Error::Output { path: self.root.join(&name).to_string(), reason };
+        let note: RunNote = serde_json::from_slice(&note).map_err(|e| wrong(e.to_string()))?;
+        self.stores.locate(&note.output_path).map(Some).map_err(wrong)
+    }
+
+    fn path(&self, name: &str) -> ObjectPath {
+        name.split('/').fold(self.base.clone(), |path, part| path.join(part))
+    }
+
+    fn name(&self, path: &ObjectPath) -> Option<String> {
+        let parts: Vec<_> = path.prefix_match(&self.base)?.map(|part| part.as_ref().to_owned()).collect();
+        Some(parts.join("/"))
+    }
+}
+
+/// Ids become file names and URLs.
+pub fn check_id(id: &str) -> Result<(), String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if id.is_empty() || id.len() > 128 || id.starts_with('.') || !id.chars().all(fine) {
+        return Err("an id has 1 to 128 letters, digits, `.`, `_` and `-`, and does not start with a dot".to_owned());
+    }
+    Ok(())
+}
+
+fn failed(location: &Location, cause: &dyn std::fmt::Display) -> Error {
+    Error::Output { path: location.to_string(), reason: cause.to_string() }
+}

@@ -1,0 +1,57 @@
+//! Clears away, by age, what nobody needs any more: uploads, and attempts of workers that were killed.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::storage::{FILES, RESULTS, Storage};
+
+/// Between two rounds.
+const PAUSE: Duration = Duration::from_secs(3600);
+/// No attempt takes longer.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+
+/// Until `stop`.
+pub async fn keep_sweeping(storage: Storage, config: Config, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = sweep(&storage, &config) => {}
+            () = stop.cancelled() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn sweep(storage: &Storage, config: &Config) {
+    let mut uploads = 0;
+    match storage.older(FILES, config.retention).await {
+        Ok(old) => {
+            for name in old {
+                match storage.delete(&name).await {
+                    Ok(()) => uploads += 1,
+                    Err(error) => tracing::warn!(name, %error, "an old upload is not removed"),
+                }
+            }
+        }
+        Err(error) => tracing::warn!(%error, "old uploads are not swept"),
+    }
+    // A job that may run longer than a day is not taken for dead.
+    let age = config.limits.timeout.map_or(ABANDONED, |timeout| ABANDONED.max(timeout * 2));
+    let attempts = match kalla_engine::sweep_attempts(&storage.root().join(RESULTS), age).await {
+        Ok(removed) => removed,
+        Err(error) => {
+            tracing::warn!(%error, "abandoned attempts are not swept");
+            0
+        }
+    };
+    let spill_dir = config.limits.spill_dir.clone();
+    let scratch = tokio::task::spawn_blocking(move || kalla_engine::sweep_scratch(spill_dir.as_deref(), age)).await;
+    let scratch = scratch.unwrap_or(0);
+    if uploads + attempts + scratch > 0 {
+        tracing::info!(uploads, attempts, scratch, "swept");
+    }
+}
