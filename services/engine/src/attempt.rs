@@ -5,6 +5,7 @@
 //! a prefix of their own, and the manifest, created only if there is none, says which attempt's files are the result.
 
 use std::fs::{self, File, TryLockError};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use futures::TryStreamExt as _;
@@ -14,9 +15,15 @@ use tempfile::TempDir;
 use crate::error::{Error, Result};
 use crate::location::{Location, in_words};
 use crate::manifest::{MANIFEST, Manifest};
+use crate::write::Sink;
 
 /// Directories of attempts on a disk begin with this.
 pub const HIDDEN: &str = ".attempt-";
+/// Where staged files are while an attempt works, and where they stay beside its result.
+const STAGE: &str = "stage";
+const STAGED: &str = "staged";
+/// Bytes that are read at a time.
+const PART: usize = 1 << 20;
 /// Prefixes of attempts in a bucket, and directories for what is not a result, begin with this.
 pub const SCRATCH: &str = "kalla-";
 
@@ -75,7 +82,13 @@ impl Attempt {
         let dir = match &self.place {
             Place::Local { dir, .. } | Place::Bucket { staging: dir, .. } => dir,
         };
-        Location::Local(dir.path().join("stage"))
+        Location::Local(dir.path().join(STAGE))
+    }
+
+    /// Where the file of a source is found once its staged rows are kept; `None` where that is no file of this attempt.
+    pub fn kept_path(&self, staged: &Location) -> Option<Location> {
+        let name = staged.file_name()?;
+        (*staged == self.staging().join(name)).then(|| self.committed_path(STAGED).join(name))
     }
 
     /// Where a result file of this name will be found once it is committed.
@@ -86,17 +99,22 @@ impl Attempt {
         }
     }
 
-    /// Makes `names` and the manifest the result of the output. When another attempt of the same run was first, its
+    /// Makes `names` and the manifest the result of the output, with the staged rows beside it if `keep_staged`. When another attempt of the same run was first, its
     /// manifest is given back and this attempt's files are dropped.
-    pub async fn commit(self, names: &[String], manifest: Manifest) -> Result<Manifest> {
+    pub async fn commit(self, names: &[String], keep_staged: bool, manifest: Manifest) -> Result<Manifest> {
         let json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::Internal(format!("manifest: {e}")))?;
         match &self.place {
             Place::Local { dir, .. } => {
                 let Some(output) = self.output.as_local() else { return Ok(manifest) };
-                let committed = commit_local(output, dir.path(), names, &manifest, &json);
+                let committed = commit_local(output, dir.path(), names, keep_staged, &manifest, &json);
                 committed.map_err(|e| failed(&self.output, &e))
             }
-            Place::Bucket { .. } => commit_bucket(&self.output, manifest, json).await,
+            Place::Bucket { prefix, .. } => {
+                if keep_staged {
+                    upload(&self.staging(), &prefix.join(STAGED)).await?;
+                }
+                commit_bucket(&self.output, manifest, json).await
+            }
         }
     }
 
@@ -156,6 +174,7 @@ fn commit_local(
     output: &Path,
     attempt: &Path,
     names: &[String],
+    keep_staged: bool,
     manifest: &Manifest,
     json: &[u8],
 ) -> std::io::Result<Manifest> {
@@ -173,14 +192,68 @@ fn commit_local(
                 let _ = fs::remove_file(output.join(name));
             }
         }
+        drop_local(output)?;
     }
     for name in names {
         fs::rename(attempt.join(name), output.join(name))?;
+    }
+    let staged = attempt.join(STAGE);
+    if keep_staged && staged.exists() {
+        // Left by an attempt that ended before it wrote a manifest.
+        drop_local(output)?;
+        fs::rename(staged, output.join(STAGED))?;
     }
     let hidden = attempt.join(MANIFEST);
     fs::write(&hidden, json)?;
     fs::rename(hidden, path)?;
     Ok(manifest.clone())
+}
+
+fn drop_local(output: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(output.join(STAGED)) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the staged rows that were kept beside the result at `output`. Rows that are gone already are as good.
+pub async fn drop_staged(output: &Location) -> Result<()> {
+    if let Some(path) = output.as_local() {
+        return drop_local(path).map_err(|e| failed(output, &e));
+    }
+    let Some(manifest) = committed(output).await? else { return Ok(()) };
+    let prefix = format!("{output}/");
+    for path in manifest.inputs().filter_map(|input| input.staged.as_deref()?.strip_prefix(&prefix)) {
+        let location = output.join(path);
+        let failed = |e: object_store::Error| failed(&location, &in_words(&e));
+        let (store, path) = location.open().map_err(failed)?;
+        match store.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Copies the files of a directory into a bucket.
+async fn upload(directory: &Location, prefix: &Location) -> Result<()> {
+    let Some(path) = directory.as_local().filter(|path| path.exists()) else { return Ok(()) };
+    let failed = |e: std::io::Error| failed(prefix, &e);
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let mut file = File::open(entry.path()).map_err(failed)?;
+        let mut sink = Sink::create(&prefix.join(&entry.file_name().to_string_lossy()), false)?;
+        let mut part = vec![0; PART];
+        loop {
+            let read = file.read(&mut part).map_err(failed)?;
+            if read == 0 {
+                break;
+            }
+            sink.write(&part[..read]).await?;
+        }
+        sink.finish().await?;
+    }
+    Ok(())
 }
 
 async fn commit_bucket(output: &Location, manifest: Manifest, json: Vec<u8>) -> Result<Manifest> {

@@ -21,6 +21,8 @@ pub struct Job {
     /// Directory that receives the result sets; the manifest appears in it last.
     pub output: Location,
     pub format: ResultFormat,
+    /// Whether the staged rows stay beside the result, for whoever looks closer later.
+    pub keep_staged: bool,
     pub limits: Limits,
 }
 

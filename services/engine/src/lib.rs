@@ -26,7 +26,7 @@ mod tasks;
 mod unmatched;
 mod write;
 
-pub use attempt::committed;
+pub use attempt::{committed, drop_staged};
 pub use check::{CheckReport, CheckedSource, check, head_columns, validate};
 pub use error::{Error, Result, Violation};
 pub use inspect::{ColumnProfile, Head, Inspection, head, inspect};

@@ -54,6 +54,10 @@ pub struct Input {
     pub rejected: u64,
     pub facts: InputFacts,
     pub columns: Vec<Column>,
+    /// Where its staged rows were kept; they may have been removed since. `None`: nowhere, or the source is used where it
+    /// lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,8 +112,16 @@ pub struct ResultFile {
     pub sha256: String,
 }
 
+impl Manifest {
+    /// Left, right, then the extras.
+    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
+        [&self.left, &self.right].into_iter().chain(&self.extras)
+    }
+}
+
 impl Input {
-    pub fn new(alias: &str, uri: String, staged: &Staged) -> Self {
+    /// `kept`: where the staged rows are kept, if they are.
+    pub fn new(alias: &str, uri: String, staged: &Staged, kept: Option<String>) -> Self {
         Self {
             alias: alias.to_owned(),
             uri,
@@ -117,6 +129,7 @@ impl Input {
             rejected: staged.rejected,
             facts: staged.facts.clone(),
             columns: columns(&staged.schema, &staged.facts.notes),
+            staged: kept,
         }
     }
 }

@@ -59,7 +59,7 @@ pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: Canc
     match done {
         Ok(Done::Complete(result)) => {
             let (names, manifest) = result.manifest(&job, &attempt);
-            attempt.commit(&names, manifest).await
+            attempt.commit(&names, job.keep_staged, manifest).await
         }
         Ok(Done::Rejected(error, names)) => {
             attempt.abandon(&names).await?;
@@ -305,8 +305,10 @@ fn too_many_rejects(job: &Job, staged: &[Staged]) -> Option<Error> {
 impl Complete {
     /// The names of the files to commit, and the manifest that tells where they will be.
     fn manifest(self, job: &Job, attempt: &Attempt) -> (Vec<String>, Manifest) {
-        let mut inputs =
-            job.sources().zip(&self.staged).map(|(s, staged)| Input::new(&s.alias, s.uri.to_string(), staged));
+        let mut inputs = job.sources().zip(&self.staged).map(|(s, staged)| {
+            let kept = attempt.kept_path(staged.file.location()).filter(|_| job.keep_staged);
+            Input::new(&s.alias, s.uri.to_string(), staged, kept.map(|location| location.to_string()))
+        });
         let (left, right) = (inputs.next(), inputs.next());
         let extras = inputs.collect();
         let Accounted { lineage, counts, sums, timings, spilled_bytes, files } = self.rows;

@@ -73,6 +73,7 @@ pub fn reconcile(args: &Reconcile, stores: &Stores) -> Result<Plan, Error> {
         extras,
         match_sql,
         output,
+        keep_staged: false,
         format: match args.format {
             Format::Parquet => ResultFormat::Parquet,
             Format::Csv => ResultFormat::Csv,
@@ -99,6 +100,7 @@ pub fn check(args: &Check, stores: &Stores) -> Result<Plan, Error> {
         extras,
         match_sql: recipe.match_sql.clone(),
         output: Location::Local("kalla-out".into()),
+        keep_staged: false,
         format: ResultFormat::Parquet,
         limits: Limits::default(),
     };

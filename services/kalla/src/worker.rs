@@ -100,6 +100,7 @@ fn config(args: Worker, stores: Stores) -> Result<Config, Error> {
         },
         grace: args.shutdown,
         retention: args.retention,
+        keep_staged: args.keep_staged,
         process: ProcessSettings { program: own_binary(), arguments: arguments(&args.logs) },
     })
 }

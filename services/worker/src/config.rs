@@ -40,6 +40,8 @@ pub struct Config {
     pub grace: Duration,
     /// How long uploads are kept.
     pub retention: Duration,
+    /// How long staged rows stay beside the results; zero: not at all.
+    pub keep_staged: Duration,
     /// How the process of a job is started.
     pub process: ProcessSettings,
 }

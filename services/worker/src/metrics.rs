@@ -102,12 +102,16 @@ impl Metrics {
 
     /// What a job that completed has done.
     pub fn worked(&self, manifest: &Manifest) {
-        let inputs = || [&manifest.left, &manifest.right].into_iter().chain(&manifest.extras);
         let (counts, timings) = (&manifest.counts, &manifest.timings_ms);
         let unmatched = counts.unmatched_left_count + counts.unmatched_right_count;
         let written: u64 = manifest.files.values().map(|f| f.bytes).sum();
         for (stage, rows, bytes, milliseconds) in [
-            ("staging", inputs().map(|i| i.rows).sum(), inputs().filter_map(|i| i.facts.bytes).sum(), timings.staging),
+            (
+                "staging",
+                manifest.inputs().map(|i| i.rows).sum(),
+                manifest.inputs().filter_map(|i| i.facts.bytes).sum(),
+                timings.staging,
+            ),
             ("matching", counts.matched_count, 0, timings.matching),
             ("writing_results", counts.matched_count + unmatched, written, timings.writing_results),
         ] {

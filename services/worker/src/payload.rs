@@ -21,6 +21,8 @@ pub struct Intake {
     pub stores: Stores,
     /// Where the results of jobs without an output of their own go, each under its run_id.
     pub results: Location,
+    /// Whether staged rows stay beside the results for a time.
+    pub keep_staged: bool,
     /// What one job may use on this worker.
     pub limits: Limits,
 }
@@ -48,6 +50,7 @@ impl Intake {
         let limits = bounds.limits.unwrap_or_default();
         Self {
             policy: Policy::new(&roots, bounds.refuse_private),
+            keep_staged: bounds.keep_staged,
             results: stores.locate(&bounds.results).unwrap_or(Location::Local(PathBuf::new())),
             limits: Limits {
                 memory: limits.memory_bytes.unwrap_or(usual.memory),
@@ -75,6 +78,7 @@ impl Intake {
             file_roots: self.policy.roots().iter().map(|root| root.display().to_string()).collect(),
             refuse_private: self.policy.refuses_private(),
             results: self.results.to_string(),
+            keep_staged: self.keep_staged,
         }
     }
 
@@ -202,6 +206,7 @@ impl Intake {
                 v1::ResultFormat::Unspecified | v1::ResultFormat::Parquet => ResultFormat::Parquet,
                 v1::ResultFormat::Csv => ResultFormat::Csv,
             },
+            keep_staged: self.keep_staged,
             limits: self.limits(payload.limits.as_ref()),
         }
     }

@@ -76,8 +76,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let age = config.callbacks.budget + config.callbacks.timeout * 2;
     let outbox = Outbox::new(storage.clone(), courier.clone(), age);
     let results = storage.root().join(RESULTS);
+    let keep_staged = !config.keep_staged.is_zero();
     let parts = Parts {
-        intake: Intake { policy, stores: config.stores.clone(), results, limits: config.limits.clone() },
+        intake: Intake { policy, stores: config.stores.clone(), results, keep_staged, limits: config.limits.clone() },
         storage: storage.clone(),
         processes: Processes::new(config.process.clone()),
         outbox: outbox.clone(),

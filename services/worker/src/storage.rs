@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub const FILES: &str = "files";
 pub const RESULTS: &str = "results";
 const RUNS: &str = "runs";
+const STAGED: &str = "staged";
 
 #[derive(Clone)]
 pub struct Storage {
@@ -103,6 +104,24 @@ impl Storage {
         let note = RunNote { run_id: run_id.to_owned(), output_path: output.to_string() };
         let json = serde_json::to_vec(&note).map_err(|e| Error::Internal(e.to_string()))?;
         self.put(&format!("{RUNS}/{run_id}.json"), json).await
+    }
+
+    /// Leaves word that the staged rows of a run are kept for now.
+    pub async fn note_staged(&self, run_id: &str) -> Result<(), Error> {
+        self.put(&format!("{STAGED}/{run_id}"), Vec::new()).await
+    }
+
+    /// Removes the staged rows that were kept at least `age` ago; says of how many runs.
+    pub async fn drop_staged(&self, age: Duration) -> Result<usize, Error> {
+        let old = self.older(STAGED, age).await?;
+        for name in &old {
+            let run_id = name.rsplit('/').next().unwrap_or_default();
+            if let Some(output) = self.run(run_id).await? {
+                kalla_engine::drop_staged(&output).await?;
+            }
+            self.delete(name).await?;
+        }
+        Ok(old.len())
     }
 
     /// Where the results of a run are, if a worker has left word.

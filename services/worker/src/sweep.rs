@@ -1,4 +1,4 @@
-//! Clears away, by age, what nobody needs any more: uploads, and attempts of workers that were killed.
+//! Clears away, by age, what nobody needs any more: uploads, staged rows, and attempts of workers that were killed.
 
 use std::time::Duration;
 
@@ -7,20 +7,22 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::storage::{FILES, RESULTS, Storage};
 
-/// Between two rounds.
+/// Between two rounds, where nothing is to go sooner.
 const PAUSE: Duration = Duration::from_secs(3600);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// No attempt takes longer.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// Until `stop`.
 pub async fn keep_sweeping(storage: Storage, config: Config, stop: CancellationToken) {
+    let pause = PAUSE.min(config.retention).min(config.keep_staged).max(SHORTEST_PAUSE);
     loop {
         tokio::select! {
             () = sweep(&storage, &config) => {}
             () = stop.cancelled() => return,
         }
         tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
         }
     }
@@ -51,7 +53,14 @@ async fn sweep(storage: &Storage, config: &Config) {
     let spill_dir = config.limits.spill_dir.clone();
     let scratch = tokio::task::spawn_blocking(move || kalla_engine::sweep_scratch(spill_dir.as_deref(), age)).await;
     let scratch = scratch.unwrap_or(0);
-    if uploads + attempts + scratch > 0 {
-        tracing::info!(uploads, attempts, scratch, "swept");
+    let staged = match storage.drop_staged(config.keep_staged).await {
+        Ok(removed) => removed,
+        Err(error) => {
+            tracing::warn!(%error, "staged rows are not swept");
+            0
+        }
+    };
+    if uploads + attempts + scratch + staged > 0 {
+        tracing::info!(uploads, attempts, scratch, staged, "swept");
     }
 }

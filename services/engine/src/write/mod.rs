@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use row_groups::{Encoding, RowGroups};
+pub use sink::Sink;
 
 use crate::error::Result;
 use crate::job::ResultFormat;

@@ -49,6 +49,7 @@ impl Bench {
             extras: extras.iter().map(|(alias, text)| table(alias, text.as_bytes())).collect(),
             match_sql: sql.to_owned(),
             output: Location::Local(dir.path().join("out")),
+            keep_staged: false,
             format: ResultFormat::Parquet,
             limits: Limits { threads: 2, ..Limits::default() },
         };

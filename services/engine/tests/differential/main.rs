@@ -146,6 +146,7 @@ impl Case {
             extras: Vec::new(),
             match_sql: self.match_sql.clone(),
             output: Location::Local(directory.join("out")),
+            keep_staged: false,
             format: ResultFormat::Parquet,
             limits: Limits { threads: self.threads, ..Limits::default() },
         }

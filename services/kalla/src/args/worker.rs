@@ -57,6 +57,9 @@ pub struct Worker {
     /// How long uploads are kept, such as 12h or 7d
     #[arg(long, env = "KALLA_RETENTION", value_name = "TIME", default_value = "7d", value_parser = units::duration, help_heading = "Storage")]
     pub retention: Duration,
+    /// How long the staged rows of a job stay beside its results, such as 12h; 0 keeps none
+    #[arg(long, env = "KALLA_KEEP_STAGED", value_name = "TIME", default_value = "1d", value_parser = time_or_nothing, help_heading = "Storage")]
+    pub keep_staged: Duration,
     /// Largest file that PUT /api/files takes
     #[arg(long, env = "KALLA_UPLOAD_BYTES", value_name = "SIZE", default_value = "50GB", value_parser = units::bytes, help_heading = "Storage")]
     pub upload_bytes: u64,
@@ -144,6 +147,10 @@ fn secret(text: &str) -> Result<Secret, String> {
         return Err("it is empty: leave it out, or set it to a token".to_owned());
     }
     Ok(Secret(text.to_owned()))
+}
+
+fn time_or_nothing(text: &str) -> Result<Duration, String> {
+    if matches!(text.trim(), "0" | "0s") { Ok(Duration::ZERO) } else { units::duration(text) }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -106,7 +106,10 @@ fn assert_whole_or_nothing(output: &std::path::Path) {
         let names = std::fs::read_dir(output).into_iter().flatten().flatten().map(|entry| entry.file_name());
         let visible: Vec<_> = names.filter(|name| !name.to_string_lossy().starts_with('.')).collect();
         // Files are moved to their names before the manifest, which alone makes them a result.
-        assert!(visible.iter().all(|name| name.to_string_lossy().ends_with(".parquet")), "{visible:?}");
+        assert!(
+            visible.iter().all(|name| name == "staged" || name.to_string_lossy().ends_with(".parquet")),
+            "{visible:?}"
+        );
         return;
     };
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
@@ -143,7 +146,42 @@ async fn a_job_that_was_cut_short_runs_again() {
     Door::http(&second.url).submit(&job).await.unwrap();
     let last = sink.terminal(&job.run_id).await;
     assert_eq!(last.body["matched_count"], 2);
-    assert_eq!(visible(&output), 4);
+    assert_eq!(visible(&output), 5);
+}
+
+/// Of a job that a worker with these variables has run: the staged rows that its manifest names, in order.
+async fn staged(worker: &Worker, dir: &std::path::Path, sink: &Sink) -> (JobPayload, Vec<String>) {
+    let job = payload(dir, &sink.url());
+    Door::http(&worker.url).submit(&job).await.unwrap();
+    let last = sink.terminal(&job.run_id).await;
+    let manifest = std::fs::read(last.body["manifest_path"].as_str().unwrap()).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let sides = [&manifest["left"], &manifest["right"]];
+    (job, sides.iter().filter_map(|side| side["staged"].as_str().map(str::to_owned)).collect())
+}
+
+#[tokio::test]
+async fn staged_rows_stay_for_a_time() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let worker = Worker::start(&dir, &[]);
+    let (job, paths) = staged(&worker, &dir, &sink).await;
+    assert_eq!(paths.len(), 2);
+    for path in &paths {
+        assert!(std::fs::read(path).unwrap().starts_with(b"PAR1"), "{path}");
+    }
+    worker.kill();
+    let output = dir.join("staging/results").join(&job.run_id);
+    let _worker = Worker::start(&dir, &[("KALLA_KEEP_STAGED", "1s")]);
+    let began = std::time::Instant::now();
+    while output.join("staged").exists() {
+        assert!(began.elapsed() < Duration::from_secs(30), "staged rows are not swept");
+        tokio::task::yield_now().await;
+    }
+    assert!(output.join("matched.parquet").exists());
+    let worker = Worker::start(&dir, &[("KALLA_KEEP_STAGED", "0")]);
+    let (job, paths) = staged(&worker, &dir, &sink).await;
+    assert!(paths.is_empty() && !dir.join("staging/results").join(&job.run_id).join("staged").exists());
 }
 
 #[tokio::test]

@@ -32,8 +32,15 @@ pub async fn run(shared: Arc<Shared>, entry: Arc<Entry>, threads: usize) {
         shared.end(&mut registry, &entry, input, last);
         shared.start_next(&mut registry);
     }
+    let job = &entry.accepted.job;
+    if input == Input::Completed && job.keep_staged {
+        // Again, because the time for which they are kept begins now. The first word is for a worker that dies before.
+        if let Err(error) = shared.parts.storage.note_staged(&job.run_id).await {
+            tracing::warn!(%error, "staged rows may be swept early");
+        }
+    }
     if input == Input::Completed
-        && let Ok(Some(manifest)) = kalla_engine::committed(&entry.accepted.job.output).await
+        && let Ok(Some(manifest)) = kalla_engine::committed(&job.output).await
     {
         shared.parts.metrics.worked(&manifest);
     }
@@ -49,10 +56,13 @@ async fn execute(shared: &Shared, entry: &Entry, threads: usize) -> (Input, Even
         Err(error) => return (Input::Failed, Event::Error(outcome::error(&error, entry.stage()))),
     }
     let job = &entry.accepted.job;
-    let note = shared.parts.storage.note_run(&job.run_id, &job.output);
+    let note = async {
+        shared.parts.storage.note_run(&job.run_id, &job.output).await?;
+        if job.keep_staged { shared.parts.storage.note_staged(&job.run_id).await } else { Ok(()) }
+    };
     let (done, noted) = tokio::join!(in_a_process(shared, entry, threads), note);
     if let Err(error) = noted {
-        tracing::warn!(%error, "other workers will not find the results of this run");
+        tracing::warn!(%error, "other workers will not find what this run leaves");
     }
     match done {
         Ok(Event::Error(error)) if error.problem.as_ref().is_some_and(|p| p.code() == v1::Code::Cancelled) => {
