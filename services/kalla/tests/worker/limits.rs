@@ -1,8 +1,10 @@
 //! More than a worker can take: it says so, and loses nothing that it has accepted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kalla_proto::v1::{self, Code, JobPayload};
+
+use tokio::io::AsyncWriteExt as _;
 
 use crate::behaviour::{ENDLESS, payload, temporary};
 use crate::door::Door;
@@ -103,6 +105,30 @@ async fn a_job_is_json() {
         let request = client.post(format!("{}/api/jobs", worker.url)).header("content-type", kind.as_bytes());
         assert_eq!(request.body(body).send().await.unwrap().status(), status, "{kind}");
     }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_cut_short_leaves_nothing() {
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[]);
+    let mut stream = tokio::net::TcpStream::connect(worker.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = "PUT /api/files/cut.csv HTTP/1.1\r\nHost: worker\r\nContent-Length: 50000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b'x'; 30_000_000]).await.unwrap();
+    let files = || std::fs::read_dir(dir.join("staging/files")).into_iter().flatten().flatten().count();
+    let began = Instant::now();
+    while files() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(30), "nothing of the upload is on the disk");
+        tokio::task::yield_now().await;
+    }
+    assert!(!dir.join("staging/files/cut.csv").exists());
+    drop(stream);
+    while files() > 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "a part of the upload stays");
+        tokio::task::yield_now().await;
+    }
+    let problem = reqwest::get(format!("{}/api/files/cut.csv", worker.url)).await.unwrap();
+    assert_eq!(problem.status(), 405);
 }
 
 #[tokio::test]

@@ -65,7 +65,10 @@ impl Worker {
         });
         let mut worker = Self { dir: dir.to_path_buf(), url: String::new(), process, log };
         let line = worker.line_with("listening");
-        let address = line.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).expect("an address");
+        // In either form of the log.
+        let from = line.find("127.0.0.1:").expect("an address");
+        let address: String =
+            line[from..].chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
         worker.url = format!("http://{address}");
         worker
     }
@@ -96,6 +99,13 @@ impl Worker {
         pids.filter(|pid| status(pid).contains(&parent) && !status(pid).contains("\nState:\tZ"))
             .map(|pid| (pid, std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()))
             .collect()
+    }
+
+    /// Ends it, and gives what of its log nobody has read.
+    pub fn log_to_the_end(mut self) -> Vec<String> {
+        self.terminate();
+        self.process.wait().unwrap();
+        self.log.iter().collect()
     }
 
     /// SIGTERM, as a service manager sends it.

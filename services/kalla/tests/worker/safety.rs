@@ -103,6 +103,37 @@ async fn only_with_the_token() {
     assert_eq!(problem.unwrap_err().code(), Code::Unauthenticated);
 }
 
+/// Not in the log at its most talkative, not in events, results and answers.
+#[tokio::test]
+async fn secrets_stay_in() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let worker = Worker::start(&dir, &[("RUST_LOG", "trace"), ("KALLA_LOG_FORMAT", "json")]);
+    let door = Door::http(&worker.url);
+    let server = std::env::var("KALLA_TEST_POSTGRES").expect("KALLA_TEST_POSTGRES: scripts/test.sh sets it");
+    let server = server.replacen('@', ":geheim-77@", 1);
+    let mut said = String::new();
+    // A table that every database has, and one that none has.
+    for (table, kind) in [("information_schema.sql_features", "complete"), ("nowhere", "error")] {
+        let mut job = payload(&dir, &sink.url());
+        job.callback_token = Some("geheim-99".to_owned());
+        job.sources.iter_mut().for_each(|source| source.uri = format!("{server}?table={table}"));
+        job.match_sql =
+            "SELECT l.feature_id FROM left_src l JOIN right_src r ON l.feature_id = r.feature_id".to_owned();
+        door.submit(&job).await.unwrap();
+        let last = sink.terminal(&job.run_id).await;
+        assert_eq!(last.kind, kind, "{}", last.body);
+        sink.calls(&job.run_id).iter().for_each(|call| said += &call.body.to_string());
+        said += &format!("{:?}", door.get(&job.run_id).await.unwrap());
+        if let Some(path) = last.body["manifest_path"].as_str() {
+            said += &std::fs::read_to_string(path).unwrap();
+        }
+    }
+    said += &worker.log_to_the_end().join("\n");
+    assert!(said.contains("sql_features"));
+    assert!(!said.contains("geheim"), "{}", said.lines().find(|line| line.contains("geheim")).unwrap_or_default());
+}
+
 #[tokio::test]
 async fn over_tls() {
     let (_kept, dir) = temporary();
