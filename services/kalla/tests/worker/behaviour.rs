@@ -42,18 +42,22 @@ pub fn payload(dir: &Path, callback: &str) -> JobPayload {
     }
 }
 
+/// A job that has to be stopped.
+pub fn endless(dir: &Path, callback: &str) -> JobPayload {
+    let mut job = payload(dir, callback);
+    for source in &mut job.sources {
+        source.uri = dir.join("many.csv").to_str().unwrap().to_owned();
+    }
+    JobPayload { match_sql: ENDLESS.to_owned(), ..job }
+}
+
 impl Scene {
     fn job(&self) -> JobPayload {
         payload(&self.worker.dir, &self.sink.url())
     }
 
     fn endless(&self) -> JobPayload {
-        let mut job = self.job();
-        for source in &mut job.sources {
-            source.uri = self.worker.dir.join("many.csv").to_str().unwrap().to_owned();
-        }
-        job.match_sql = ENDLESS.to_owned();
-        job
+        endless(&self.worker.dir, &self.sink.url())
     }
 
     async fn run(&self, job: &JobPayload) -> Call {
@@ -163,9 +167,7 @@ impl Scene {
     pub async fn stops_when_told(&self) {
         let job = self.endless();
         self.door.submit(&job).await.unwrap();
-        self.sink
-            .wait(&job.run_id, "matching", |calls| calls.iter().find(|c| c.body["stage"] == "matching").map(drop))
-            .await;
+        self.sink.matching(&job.run_id).await;
         self.door.cancel(&job.run_id).await.unwrap();
         let last = self.sink.terminal(&job.run_id).await;
         assert_eq!((last.kind.as_str(), last.body["problem"]["code"].as_str()), ("error", Some("cancelled")));

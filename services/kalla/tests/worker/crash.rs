@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kalla_proto::v1::JobPayload;
 
-use crate::behaviour::{ENDLESS, payload, temporary};
+use crate::behaviour::{endless, payload, temporary};
 use crate::door::Door;
 use crate::process::Worker;
 use crate::sink::{Mood, Sink};
@@ -126,11 +126,10 @@ async fn a_job_that_was_cut_short_runs_again() {
     let first = Worker::start(&dir, &[]);
     let mut job = payload(&dir, &sink.url());
     job.output_path = dir.join("staging/results/mine").to_str().unwrap().to_owned();
-    let mut slow = job.clone();
-    slow.sources.iter_mut().for_each(|source| source.uri = dir.join("many.csv").to_str().unwrap().to_owned());
-    slow.match_sql = ENDLESS.to_owned();
+    let slow =
+        JobPayload { run_id: job.run_id.clone(), output_path: job.output_path.clone(), ..endless(&dir, &sink.url()) };
     Door::http(&first.url).submit(&slow).await.unwrap();
-    sink.wait(&slow.run_id, "matching", |calls| calls.iter().find(|c| c.body["stage"] == "matching").map(drop)).await;
+    sink.matching(&slow.run_id).await;
     first.kill();
     let output = dir.join("staging/results/mine");
     let visible = |path: &std::path::Path| {
@@ -207,11 +206,9 @@ async fn what_does_not_end_in_time_is_told() {
     let sink = Sink::start().await;
     let worker = Worker::start(&dir, &[("KALLA_SHUTDOWN", "2s")]);
     let door = Door::http(&worker.url);
-    let mut job = payload(&dir, &sink.url());
-    job.sources.iter_mut().for_each(|source| source.uri = dir.join("many.csv").to_str().unwrap().to_owned());
-    job.match_sql = ENDLESS.to_owned();
+    let job = endless(&dir, &sink.url());
     door.submit(&job).await.unwrap();
-    sink.wait(&job.run_id, "matching", |calls| calls.iter().find(|c| c.body["stage"] == "matching").map(drop)).await;
+    sink.matching(&job.run_id).await;
     let mut worker = worker;
     worker.terminate();
     worker.line_with("stopping");

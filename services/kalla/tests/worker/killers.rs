@@ -1,13 +1,13 @@
 //! Jobs that would bring down a worker that ran them itself, and processes that nobody wants any more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kalla_proto::v1::{Code, JobPayload};
 
-use crate::behaviour::{ENDLESS, payload, temporary};
+use crate::behaviour::{endless, payload, temporary};
 use crate::door::{Door, sources};
 use crate::process::Worker;
 use crate::sink::Sink;
@@ -122,12 +122,9 @@ async fn a_process_that_crashes_fails_its_job_alone() {
     for (signal, code, words) in [("-ABRT", "internal", "a defect of Kalla"), ("-KILL", "exhausted", "want of memory")]
     {
         let warm = worker.children();
-        let mut job = payload(&dir, &sink.url());
-        job.sources.iter_mut().for_each(|source| source.uri = dir.join("many.csv").to_str().unwrap().to_owned());
-        job.match_sql = ENDLESS.to_owned();
+        let job = endless(&dir, &sink.url());
         door.submit(&job).await.unwrap();
-        sink.wait(&job.run_id, "matching", |calls| calls.iter().find(|c| c.body["stage"] == "matching").map(drop))
-            .await;
+        sink.matching(&job.run_id).await;
         // The one that was warm has the job.
         for pid in warm.keys() {
             kill(*pid, signal);
@@ -143,6 +140,31 @@ async fn a_process_that_crashes_fails_its_job_alone() {
     }
 }
 
+/// It says nothing new, and so nothing is told; it does not listen, and so it is killed.
+#[tokio::test]
+async fn a_process_that_stands_still_is_ended() {
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[]);
+    let sink = Sink::start().await;
+    let door = Door::http(&worker.url);
+    let warm = worker.children();
+    let job = endless(&dir, &sink.url());
+    door.submit(&job).await.unwrap();
+    sink.matching(&job.run_id).await;
+    for pid in warm.keys() {
+        kill(*pid, "-STOP");
+    }
+    let ordered = Instant::now();
+    door.cancel(&job.run_id).await.unwrap();
+    let last = sink.terminal(&job.run_id).await;
+    assert!(ordered.elapsed() < AT_ONCE, "{:?}", ordered.elapsed());
+    assert_eq!(last.body["problem"]["code"], "cancelled", "{}", last.body);
+    let calls = sink.calls(&job.run_id);
+    let keys: BTreeSet<&str> = calls.iter().map(|call| call.key.as_str()).collect();
+    assert_eq!(keys.len(), calls.len(), "{calls:#?}");
+    assert_no_attempt(&dir, &job.run_id);
+}
+
 #[tokio::test]
 async fn processes_die_with_their_worker() {
     let (_kept, dir) = temporary();
@@ -150,12 +172,9 @@ async fn processes_die_with_their_worker() {
     let sink = Sink::start().await;
     let door = Door::http(&worker.url);
     for _ in 0..3 {
-        let mut job = payload(&dir, &sink.url());
-        job.sources.iter_mut().for_each(|source| source.uri = dir.join("many.csv").to_str().unwrap().to_owned());
-        job.match_sql = ENDLESS.to_owned();
+        let job = endless(&dir, &sink.url());
         door.submit(&job).await.unwrap();
-        sink.wait(&job.run_id, "matching", |calls| calls.iter().find(|c| c.body["stage"] == "matching").map(drop))
-            .await;
+        sink.matching(&job.run_id).await;
     }
     let processes = worker.children();
     assert!(processes.len() >= 3, "{processes:?}");

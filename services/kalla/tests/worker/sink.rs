@@ -94,6 +94,12 @@ impl Sink {
         }
     }
 
+    /// Waits until a job matches.
+    pub async fn matching(&self, run_id: &str) {
+        self.wait(run_id, "matching", |calls| calls.iter().find(|call| call.body["stage"] == "matching").map(drop))
+            .await;
+    }
+
     /// The terminal event that was accepted.
     pub async fn terminal(&self, run_id: &str) -> Call {
         self.wait(run_id, "terminal event", |calls| calls.iter().find(|c| c.is_terminal() && c.accepted).cloned()).await

@@ -42,11 +42,14 @@ async fn tell_progress(
     target: Option<&Target>,
     view: &mut watch::Receiver<View>,
 ) -> Option<JobEvent> {
+    let mut told = None;
     loop {
         let event = view.borrow_and_update().event.clone();
         match (event, target) {
             (Some(event), _) if outcome::is_terminal(&event) => return Some(event),
-            (Some(event), Some(target)) => {
+            // Other things change as well: what was told is not told again.
+            (Some(event), Some(target)) if told != Some(event.seq) => {
+                told = Some(event.seq);
                 if post(shared, target, &event, view).await == Some(Answer::Gone) {
                     tracing::info!("nobody wants this run any more");
                     shared.stop(&mut shared.lock(), entry, Stop::Cancelled);
@@ -56,7 +59,6 @@ async fn tell_progress(
                     () = tokio::time::sleep(shared.parts.courier.settings.progress_interval) => {}
                     _ = ending.wait_for(View::ended) => {}
                 }
-                continue;
             }
             _ => {}
         }
