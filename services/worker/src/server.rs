@@ -107,8 +107,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 impl Running {
     /// Stops in order: no more jobs, the jobs, their callbacks, the connections.
     pub async fn stop(self) {
-        self.service.close();
-        tracing::info!(grace_seconds = self.grace.as_secs(), "stopping");
         self.health.serving(false).await;
         self.service.shutdown(self.grace).await;
         self.stop.cancel();

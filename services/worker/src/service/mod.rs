@@ -15,11 +15,10 @@ use futures::Stream;
 use kalla_engine::Error;
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{self, Code, Problem};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore};
 use tracing::Instrument as _;
 
 use entry::Entry;
-pub use entry::{Settled, View};
 use life::Input;
 pub use life::{Outcome, Stop};
 use registry::Registry;
@@ -71,7 +70,7 @@ impl JobService {
     }
 
     /// Accepts a job, or says why not. The same job again is accepted again and runs once.
-    pub fn submit(&self, payload: &v1::JobPayload) -> Result<watch::Receiver<View>, Problem> {
+    pub fn submit(&self, payload: &v1::JobPayload) -> Result<(), Problem> {
         let metrics = &self.0.parts.metrics;
         let accepted = self.0.parts.intake.accept(payload).map_err(|error| {
             metrics.refused("invalid");
@@ -91,7 +90,7 @@ impl JobService {
                 return Err(problem::refused(Code::Conflict, message));
             }
             if accepted.attempt <= known.accepted.attempt {
-                return Ok(known.view.subscribe());
+                return Ok(());
             }
         }
         if registry.running >= self.0.parts.concurrency && registry.queue.len() >= self.0.parts.queue {
@@ -107,10 +106,9 @@ impl JobService {
         registry.insert(&entry);
         self.0.start_next(&mut registry);
         drop(registry);
-        let view = entry.view.subscribe();
         let span = entry.span.clone();
         tokio::spawn(report::report(Arc::clone(&self.0), entry).instrument(span));
-        Ok(view)
+        Ok(())
     }
 
     /// Where a job is: one of this worker, or any whose results are in the storage.
@@ -159,16 +157,12 @@ impl JobService {
         }
     }
 
-    /// Takes no more jobs.
-    pub fn close(&self) {
-        self.0.lock().closing = true;
-    }
-
     /// Takes no more jobs, lets those that run end, stops what is not done when four fifths of `grace` are over, and gives
     /// callbacks the rest. What is not delivered then is in the outbox.
     pub async fn shutdown(&self, grace: Duration) {
         let began = Instant::now();
-        self.close();
+        self.0.lock().closing = true;
+        tracing::info!(grace_seconds = grace.as_secs(), "stopping");
         if !self.wait(grace.mul_f64(0.8), Entry::ended).await {
             let mut registry = self.0.lock();
             let late: Vec<_> = registry.all().filter(|entry| !entry.ended()).cloned().collect();
