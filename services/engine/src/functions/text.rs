@@ -31,7 +31,8 @@ fn normalized(text: &str) -> String {
     }
     let folded: String = text
         .nfkd()
-        .filter(|&c| !is_accent(c))
+        // Before `nfc`, which puts marks into their order: one that is left without the sign before it moves to a letter.
+        .filter(|&c| c.is_whitespace() || (in_word(c) && !is_accent(c)))
         // Upper case first: it is what makes `ß` equal to `ss` and the two small sigmas equal.
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
@@ -46,13 +47,17 @@ fn push_words(chars: impl Iterator<Item = char>, out: &mut String) {
     for c in chars {
         if c.is_whitespace() {
             blank = !out.is_empty();
-        } else if c.is_alphanumeric() || is_combining_mark(c) {
+        } else if in_word(c) {
             if std::mem::take(&mut blank) {
                 out.push(' ');
             }
             out.push(c.to_ascii_lowercase());
         }
     }
+}
+
+fn in_word(c: char) -> bool {
+    c.is_alphanumeric() || is_combining_mark(c)
 }
 
 /// Accents of Latin, Greek and Cyrillic letters. The marks of other scripts stand for sounds and stay.
