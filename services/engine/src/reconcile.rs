@@ -28,10 +28,7 @@ use crate::tasks;
 use crate::unmatched::{unmatched_schema, write_unmatched};
 use crate::write::{TableWriter, WrittenFile};
 
-/// Stages the sources of `job`, matches them, and commits the result sets and the manifest to `job.output`.
-///
-/// Publishes on `progress` about ten times a second. A failed, cancelled or late job leaves nothing behind but the
-/// rows that were rejected while reading.
+/// See [`crate::reconcile`].
 pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: CancellationToken) -> Result<Manifest> {
     validate(&job)?;
     let job = Arc::new(job);
@@ -179,8 +176,7 @@ impl Run {
             readers.spawn(async move { stage::stage(&source, &cx).await.map(|staged| (index, staged)) });
         }
         let mut staged: BTreeMap<usize, Staged> = BTreeMap::new();
-        while let Some(done) = readers.join_next().await {
-            let (index, one) = tasks::joined(done)??;
+        while let Some((index, one)) = tasks::next_of(&mut readers).await? {
             staged.insert(index, one);
         }
         Ok(staged.into_values().collect())

@@ -29,10 +29,21 @@ where
             }
         });
     }
-    while let Some(done) = tasks.join_next().await {
-        joined(done)??;
-    }
+    while next_of(&mut tasks).await?.is_some() {}
     Ok(())
+}
+
+/// What the next of some tasks gives; `None` when all have ended. After an error the others have ended too: what still
+/// writes would write into a directory that is about to be removed.
+pub async fn next_of<T: 'static>(tasks: &mut JoinSet<Result<T>>) -> Result<Option<T>> {
+    let Some(done) = tasks.join_next().await else { return Ok(None) };
+    match joined(done).and_then(|done| done) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => {
+            tasks.shutdown().await;
+            Err(error)
+        }
+    }
 }
 
 /// The value of a finished task; a panic in it becomes an error of the job.

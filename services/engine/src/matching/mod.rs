@@ -61,7 +61,7 @@ pub async fn run(
         [Side::Left, Side::Right].into_iter().filter_map(|side| Some((side, plan.keys(side)?))).collect();
     let present: Vec<String> = keyed.iter().flat_map(|(_, keys)| keys.iter().cloned()).collect();
     let parts = Arc::new(AtomicU64::new(0));
-    let mut tasks = JoinSet::new();
+    let mut partitions = JoinSet::new();
     for stream in streams {
         let partition = Partition {
             traced: Arc::clone(traced),
@@ -73,11 +73,11 @@ pub async fn run(
             marks: Marks::new(sides.0, sides.1)?,
             present: present.clone(),
         };
-        tasks.spawn(partition.drain(stream));
+        partitions.spawn(partition.drain(stream));
     }
     let mut marks = Marks::new(sides.0, sides.1)?;
-    while let Some(done) = tasks.join_next().await {
-        marks.merge(&tasks::joined(done)??);
+    while let Some(found) = tasks::next_of(&mut partitions).await? {
+        marks.merge(&found);
     }
     for (side, keys) in keyed {
         let rows = plan.numbered(side);
