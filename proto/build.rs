@@ -58,11 +58,12 @@ fn attribute_message(config: &mut Config, message: &DescriptorProto) -> Result<(
     if has_oneof != BY_HAND.contains(&name) {
         return Err(format!("{name}: a message has either a oneof and its JSON by hand, or neither").into());
     }
-    if has_oneof {
+    // The pieces of a file have no JSON either.
+    if has_oneof || message.field.iter().any(|field| field.r#type() == Type::Bytes) {
         return Ok(());
     }
     let path = format!(".{PACKAGE}.{name}");
-    let serde = if is_list(message) { "transparent" } else { "default" };
+    let serde = if is_bare(message) { "transparent" } else { "default" };
     config.message_attribute(&path, "#[derive(serde::Serialize, serde::Deserialize)]");
     config.message_attribute(&path, format!("#[serde({serde})]"));
     for field in &message.field {
@@ -92,10 +93,10 @@ fn field_attribute(message: &DescriptorProto, field: &FieldDescriptorProto) -> R
             "with = \"crate::json::time\", skip_serializing_if = \"Option::is_none\"".to_owned()
         }
         Type::Message => "skip_serializing_if = \"Option::is_none\"".to_owned(),
-        Type::Bytes | Type::Float | Type::Group => {
+        Type::Float | Type::Group => {
             return Err(format!("{}.{name}: the contract has no JSON form for this type", message.name()).into());
         }
-        _ if optional => "skip_serializing_if = \"Option::is_none\"".to_owned(),
+        _ if optional && !is_bare(message) => "skip_serializing_if = \"Option::is_none\"".to_owned(),
         _ => "deserialize_with = \"crate::json::or_default\"".to_owned(),
     })
 }
@@ -126,9 +127,10 @@ fn write_descriptors(path: &Path, set: &FileDescriptorSet) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// A message that is nothing but a list is in JSON the plain array.
-fn is_list(message: &DescriptorProto) -> bool {
-    matches!(message.field.as_slice(), [only] if only.label() == Label::Repeated)
+/// A message that is nothing but a list is in JSON the plain array; one that is nothing but a value that may be absent is the
+/// value or null.
+fn is_bare(message: &DescriptorProto) -> bool {
+    matches!(message.field.as_slice(), [only] if only.label() == Label::Repeated || only.proto3_optional())
 }
 
 fn is_map(message: &DescriptorProto, field: &FieldDescriptorProto) -> bool {

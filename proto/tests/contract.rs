@@ -5,8 +5,8 @@ use kalla_proto::json::{from_json_lenient, from_json_strict};
 use kalla_proto::v1::filter_value::Kind;
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{
-    Code, Complete, Fault, FilterOp, JobEvent, JobPayload, Limits, OutputPaths, Problem, Progress, Recipe, SourceType,
-    Stage, Violation,
+    Cell, Code, Complete, Fault, FilterOp, JobEvent, JobPayload, Limits, OutputPaths, Problem, Progress, Recipe, Row,
+    SourceType, Stage, Violation,
 };
 use serde_json::{Value, json};
 
@@ -287,4 +287,14 @@ fn times_are_rfc_3339() {
     let mut event = read("2026-03-01T12:00:00Z").unwrap();
     event.time = Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 });
     assert!(serde_json::to_string(&event).is_err());
+}
+
+/// Cells are texts, so that no digit is lost, and NULL is null.
+#[test]
+fn a_row_is_an_array_of_texts_and_nulls() {
+    let cell = |value: Option<&str>| Cell { value: value.map(str::to_owned) };
+    let row = Row { cells: vec![cell(Some("1.50")), cell(None), cell(Some(""))] };
+    let json = serde_json::to_string(&row).unwrap();
+    assert_eq!(json, r#"["1.50",null,""]"#);
+    assert_eq!(serde_json::from_str::<Row>(&json).unwrap(), row);
 }

@@ -153,7 +153,7 @@ fn locked_dir(output: &Path) -> std::io::Result<(TempDir, File)> {
     }
 }
 
-/// The manifest of the run whose result is at `output`; `None` while there is no result.
+/// See [`crate::committed`].
 pub async fn committed(output: &Location) -> Result<Option<Manifest>> {
     let location = output.join(MANIFEST);
     let failed = |e: object_store::Error| failed(&location, &in_words(&e));
@@ -216,7 +216,7 @@ fn drop_local(output: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Removes the staged rows that were kept beside the result at `output`. Rows that are gone already are as good.
+/// See [`crate::drop_staged`].
 pub async fn drop_staged(output: &Location) -> Result<()> {
     if let Some(path) = output.as_local() {
         return drop_local(path).map_err(|e| failed(output, &e));

@@ -47,10 +47,7 @@ pub fn validate(job: &Job) -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
 }
 
-/// Plans `match_sql` against the schemas of the sources; [`Error::Invalid`] lists what is wrong.
-///
-/// The types of a text file are taken from its head. Only when the job would be refused with those is the whole file
-/// read, because a later row can still make a column text.
+/// See [`crate::check`].
 pub async fn check(job: &Job) -> Result<CheckReport> {
     validate(job)?;
     let samples = futures::future::try_join_all(job.sources().map(|source| stage::sample(source, SAMPLE_ROWS))).await?;
@@ -63,7 +60,7 @@ pub async fn check(job: &Job) -> Result<CheckReport> {
 
 const SAMPLE_ROWS: usize = 1000;
 
-/// The columns of a source, their types as far as its head tells.
+/// See [`crate::head_columns`].
 pub async fn head_columns(source: &Source) -> Result<Vec<Column>> {
     let sample = stage::sample(source, SAMPLE_ROWS).await?;
     Ok(columns(&sample.schema, &sample.facts.notes))
@@ -125,7 +122,11 @@ fn empty_table(found: &Found) -> PlanTable {
 }
 
 /// A place for staged files that nobody will need.
-pub struct Scratch(tempfile::TempDir);
+pub struct Scratch {
+    dir: tempfile::TempDir,
+    /// Keeps it from being swept, however old it gets.
+    _lock: Option<std::fs::File>,
+}
 
 impl Scratch {
     pub fn new(limits: &Limits) -> Result<Self> {
@@ -134,14 +135,17 @@ impl Scratch {
         let dir = limits.spill_dir.as_ref().map_or_else(|| builder.tempdir(), |dir| builder.tempdir_in(dir));
         let failed =
             |e: std::io::Error| Error::Output { path: "temporary directory".to_owned(), reason: e.to_string() };
-        Ok(Self(dir.map_err(failed)?))
+        let dir = dir.map_err(failed)?;
+        // Where there are no locks nothing is swept either.
+        let lock = std::fs::File::open(dir.path()).ok().filter(|lock| lock.try_lock().is_ok());
+        Ok(Self { dir, _lock: lock })
     }
 
     pub fn context(&self, source: &Source, index: usize, threads: usize) -> StageContext {
         StageContext {
             alias: source.alias.clone(),
             threads,
-            target: Location::Local(self.0.path().join(format!("{index}.parquet"))),
+            target: Location::Local(self.dir.path().join(format!("{index}.parquet"))),
             meter: Meter::default(),
             cancel: CancellationToken::new(),
         }

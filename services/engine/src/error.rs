@@ -34,7 +34,10 @@ pub enum Error {
     TimedOut(Duration),
     #[error("cancelled")]
     Cancelled,
-    /// The results cannot be written.
+    /// There are no such results, or not any more.
+    #[error("{0}")]
+    Missing(String),
+    /// The results cannot be written, or read back.
     #[error("output {path}: {reason}")]
     Output { path: String, reason: String },
     /// A promise of the engine did not hold: a bug of ours.
@@ -77,7 +80,7 @@ impl Error {
     pub fn class(&self) -> Class {
         let (code, fault, retryable) = match self {
             Self::Invalid(_) | Self::Data { .. } | Self::Sql(_) => (Code::Invalid, Fault::User, false),
-            Self::NotFound { .. } => (Code::NotFound, Fault::User, false),
+            Self::NotFound { .. } | Self::Missing(_) => (Code::NotFound, Fault::User, false),
             Self::Denied { .. } => (Code::Forbidden, Fault::User, false),
             Self::Unavailable { .. } | Self::Output { .. } => (Code::Unavailable, Fault::External, true),
             Self::TooManyMatches { .. } | Self::OutOfMemory { .. } => (Code::Exhausted, Fault::User, false),

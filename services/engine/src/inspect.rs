@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray as _, RecordBatch};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch};
+use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::context::SessionContext;
 use datafusion::functions_aggregate::expr_fn::{approx_distinct, count, count_distinct, max, min};
@@ -61,7 +62,7 @@ const EXACT_ROWS: u64 = 1_000_000;
 const PAIRS_TRIED: usize = 10;
 const REJECTS_SHOWN: usize = 10;
 
-/// Reads all of `source` and profiles it; `sample_rows` rows come along.
+/// See [`crate::inspect`].
 pub async fn inspect(source: &Source, limits: &Limits, sample_rows: usize) -> Result<Inspection> {
     let scratch = Scratch::new(limits)?;
     let staged = stage::stage(source, &scratch.context(source, 0, limits.threads)).await?;
@@ -69,7 +70,8 @@ pub async fn inspect(source: &Source, limits: &Limits, sample_rows: usize) -> Re
     let ctx = query::session(limits, Joins::Hashed)?;
     let table = Arc::new(StagedTable::new(&ctx, &staged.file, false).map_err(failed)?);
     let rows = staged.file.rows();
-    let profiler = Profiler { ctx: &ctx, table, rows, notes: &staged.facts.notes };
+    let schema = Arc::clone(staged.file.schema());
+    let profiler = Profiler { ctx: &ctx, table, schema, rows, notes: &staged.facts.notes };
     let columns = profiler.columns().await.map_err(failed)?;
     let candidate_keys = profiler.keys(&columns).await.map_err(failed)?;
     let sample = profiler.all().and_then(|t| t.limit(0, Some(sample_rows))).map_err(failed)?.collect().await;
@@ -97,7 +99,7 @@ pub struct Head {
     pub facts: InputFacts,
 }
 
-/// The first `rows` rows of a source. Without filters its beginning is enough; with filters all of it is read.
+/// See [`crate::head`].
 pub async fn head(source: &Source, limits: &Limits, rows: usize) -> Result<Head> {
     if source.filters.is_empty() {
         let sample = stage::sample(source, rows).await?;
@@ -118,18 +120,21 @@ pub async fn head(source: &Source, limits: &Limits, rows: usize) -> Result<Head>
     })
 }
 
-struct Profiler<'a> {
-    ctx: &'a SessionContext,
-    table: Arc<StagedTable>,
-    rows: u64,
-    notes: &'a [ColumnNote],
+/// Looks into a table, column by column.
+pub struct Profiler<'a> {
+    pub ctx: &'a SessionContext,
+    pub table: Arc<dyn TableProvider>,
+    /// The columns of the table that are looked into.
+    pub schema: SchemaRef,
+    pub rows: u64,
+    pub notes: &'a [ColumnNote],
 }
 
 type Query<T> = Result<T, datafusion::error::DataFusionError>;
 
 impl Profiler<'_> {
-    fn all(&self) -> Query<DataFrame> {
-        self.ctx.read_table(Arc::<StagedTable>::clone(&self.table))
+    pub fn all(&self) -> Query<DataFrame> {
+        self.ctx.read_table(Arc::clone(&self.table))
     }
 
     async fn one_row(&self, aggregates: Vec<Expr>) -> Query<RecordBatch> {
@@ -142,40 +147,45 @@ impl Profiler<'_> {
     }
 
     async fn columns(&self) -> Query<Vec<ColumnProfile>> {
-        let schema = self.table.source_schema();
-        let mut profiles = Vec::with_capacity(schema.fields().len());
-        for field in schema.fields() {
-            let column = || ident(field.name());
-            let countable = !field.data_type().is_nested();
-            let exact = self.rows <= EXACT_ROWS;
-            let mut wanted = vec![count(column())];
-            if countable {
-                wanted.push(if exact || !has_sketch(field.data_type()) {
-                    count_distinct(column())
-                } else {
-                    approx_distinct(column())
-                });
-                wanted.extend([min(column()), max(column())]);
-            }
-            let row = self.one_row(wanted).await?;
-            let filled = number(&row, 0);
-            let mut profile = ColumnProfile {
-                name: field.name().clone(),
-                data_type: type_name(field.data_type()),
-                nulls: self.rows - filled,
-                distinct: if countable { number(&row, 1) } else { filled },
-                distinct_exact: countable && (exact || !has_sketch(field.data_type())),
-                min: countable.then(|| text(&row, 2)).flatten(),
-                max: countable.then(|| text(&row, 3)).flatten(),
-                note: self.notes.iter().find(|n| n.column == *field.name()).map(|n| n.note.clone()),
-            };
-            if !profile.distinct_exact && countable && profile.nulls == 0 && profile.distinct >= self.rows / 10 * 9 {
-                profile.distinct = number(&self.one_row(vec![count_distinct(column())]).await?, 0);
-                profile.distinct_exact = true;
-            }
-            profiles.push(profile);
+        let mut profiles = Vec::with_capacity(self.schema.fields().len());
+        for field in self.schema.fields() {
+            profiles.push(self.column(field).await?.0);
         }
         Ok(profiles)
+    }
+
+    /// What is in a column, and its least and its greatest value as arrays of one.
+    pub async fn column(&self, field: &Field) -> Query<(ColumnProfile, Option<[ArrayRef; 2]>)> {
+        let column = || ident(field.name());
+        let countable = !field.data_type().is_nested();
+        let exact = self.rows <= EXACT_ROWS;
+        let mut wanted = vec![count(column())];
+        if countable {
+            wanted.push(if exact || !has_sketch(field.data_type()) {
+                count_distinct(column())
+            } else {
+                approx_distinct(column())
+            });
+            wanted.extend([min(column()), max(column())]);
+        }
+        let row = self.one_row(wanted).await?;
+        let filled = number(&row, 0);
+        let mut profile = ColumnProfile {
+            name: field.name().clone(),
+            data_type: type_name(field.data_type()),
+            nulls: self.rows - filled,
+            distinct: if countable { number(&row, 1) } else { filled },
+            distinct_exact: countable && (exact || !has_sketch(field.data_type())),
+            min: countable.then(|| text(&row, 2)).flatten(),
+            max: countable.then(|| text(&row, 3)).flatten(),
+            note: self.notes.iter().find(|n| n.column == *field.name()).map(|n| n.note.clone()),
+        };
+        if !profile.distinct_exact && countable && profile.nulls == 0 && profile.distinct >= self.rows / 10 * 9 {
+            profile.distinct = number(&self.one_row(vec![count_distinct(column())]).await?, 0);
+            profile.distinct_exact = true;
+        }
+        let bounds = (countable && filled > 0).then(|| [Arc::clone(row.column(2)), Arc::clone(row.column(3))]);
+        Ok((profile, bounds))
     }
 
     async fn keys(&self, columns: &[ColumnProfile]) -> Query<Vec<Vec<String>>> {

@@ -113,7 +113,12 @@ pub enum FilterOp {
     Lte,
     Between,
     In,
+    /// The pattern of SQL's LIKE: `%` stands for any text, `_` for one character.
     Like,
+    /// Holds this text, in any case.
+    Contains,
+    /// With `true`: there is no value; with `false`: there is one.
+    IsNull,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -242,6 +247,8 @@ impl fmt::Display for FilterOp {
             Self::Between => "between",
             Self::In => "in",
             Self::Like => "like",
+            Self::Contains => "contains",
+            Self::IsNull => "is_null",
         })
     }
 }

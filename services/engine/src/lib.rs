@@ -3,8 +3,10 @@
 //! It stages two sources to typed Parquet, matches them with one SQL statement, and puts every row of both in exactly
 //! one place: matched, unmatched or rejected. It knows no protobuf, no HTTP server, no message broker, no database of ours.
 
+mod api;
 mod attempt;
 mod check;
+mod connection;
 pub mod error;
 mod functions;
 mod inspect;
@@ -18,6 +20,7 @@ pub mod progress;
 mod query;
 mod reconcile;
 mod rejects;
+pub mod results;
 pub mod stage;
 pub mod stores;
 mod sums;
@@ -26,12 +29,14 @@ mod tasks;
 mod unmatched;
 mod write;
 
-pub use attempt::{committed, drop_staged};
-pub use check::{CheckReport, CheckedSource, check, head_columns, validate};
+pub use api::{
+    Pending, check, committed, drop_staged, head, head_columns, inspect, reconcile, sweep_attempts, test_connection,
+};
+pub use check::{CheckReport, CheckedSource, validate};
+pub use connection::{Connection, Part};
 pub use error::{Error, Result, Violation};
-pub use inspect::{ColumnProfile, Head, Inspection, head, inspect};
+pub use inspect::{ColumnProfile, Head, Inspection};
 pub use job::Job;
 pub use manifest::Manifest;
-pub use reconcile::reconcile;
 pub use stores::Stores;
-pub use sweep::{sweep_attempts, sweep_output, sweep_scratch};
+pub use sweep::{sweep_output, sweep_scratch};

@@ -110,6 +110,8 @@ pub struct ResultFile {
     pub rows: u64,
     pub bytes: u64,
     pub sha256: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Column>,
 }
 
 impl Manifest {
@@ -168,6 +170,12 @@ pub fn type_name(data_type: &DataType) -> String {
 
 impl ResultFile {
     pub fn new(file: &WrittenFile, path: String) -> Self {
-        Self { path, rows: file.rows, bytes: file.bytes, sha256: file.sha256.clone().unwrap_or_default() }
+        Self {
+            path,
+            rows: file.rows,
+            bytes: file.bytes,
+            sha256: file.sha256.clone().unwrap_or_default(),
+            columns: columns(&file.schema, &[]),
+        }
     }
 }

@@ -14,8 +14,7 @@ use crate::attempt::{HIDDEN, SCRATCH, committed};
 use crate::error::{Error, Result};
 use crate::location::{Location, in_words};
 
-/// Removes attempts that were given up from the outputs directly below `root`, in a bucket those that nobody has written
-/// to for `age`; says how many. Files that a manifest names are never touched.
+/// See [`crate::sweep_attempts`].
 pub async fn sweep_attempts(root: &Location, age: Duration) -> Result<usize> {
     match root {
         Location::Local(path) => {

@@ -16,6 +16,7 @@ mod reading;
 mod recipe;
 mod reconcile;
 mod report;
+mod results;
 mod signals;
 mod sql;
 mod units;

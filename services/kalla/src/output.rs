@@ -9,7 +9,7 @@ use kalla_proto::v1::Problem;
 use serde::Serialize;
 
 use crate::args::{Cli, Command};
-use crate::{check, inspect, problem, reconcile, worker};
+use crate::{check, inspect, problem, reconcile, results, worker};
 
 /// Everything matched, or the thing that was asked for is there.
 pub const AGREED: u8 = 0;
@@ -40,6 +40,7 @@ pub fn run(cli: Cli, stores: Stores) -> ExitCode {
                 Command::Reconcile(args) => reconcile::run(*args, &stores).await,
                 Command::Inspect(args) => inspect::run(args, &stores).await,
                 Command::Check(args) => check::run(args, &stores).await,
+                Command::Results(args) => results::run(args, &stores).await,
                 Command::Worker(args) => worker::run(*args, stores).await,
                 Command::Job(_) => Ok(AGREED),
             }
@@ -71,8 +72,12 @@ pub fn print(text: &str) -> Result<(), Error> {
 
 /// Prints `value` as one JSON object.
 pub fn json(value: &impl Serialize) -> Result<(), Error> {
+    print(&as_json(value)?)
+}
+
+pub fn as_json(value: &impl Serialize) -> Result<String, Error> {
     let text = serde_json::to_string_pretty(value).map_err(|e| Error::Internal(e.to_string()))?;
-    print(&format!("{text}\n"))
+    Ok(text + "\n")
 }
 
 pub fn json_problem(problem: &Problem) {

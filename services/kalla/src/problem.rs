@@ -24,6 +24,7 @@ pub fn hint(error: &Error) -> Option<&'static str> {
         Error::Invalid(_)
         | Error::Data { .. }
         | Error::NotFound { .. }
+        | Error::Missing(_)
         | Error::Denied { .. }
         | Error::Unavailable { .. }
         | Error::Sql(_)

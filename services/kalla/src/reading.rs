@@ -104,11 +104,23 @@ const SYMBOLS: &[(&str, FilterOp)] = &[
     ("<", FilterOp::Lt),
 ];
 
-const WORDS: &[(&str, FilterOp)] =
-    &[(" in ", FilterOp::In), (" between ", FilterOp::Between), (" like ", FilterOp::Like)];
+const WORDS: &[(&str, FilterOp)] = &[
+    (" in ", FilterOp::In),
+    (" between ", FilterOp::Between),
+    (" like ", FilterOp::Like),
+    (" contains ", FilterOp::Contains),
+];
 
-/// Reads `amount>=1000`, `status in open,late`, `day between 2026-01-01 and 2026-01-31`, `name like 'A%'`.
+/// Reads `amount>=1000`, `status in open,late`, `day between 2026-01-01 and 2026-01-31`, `name like 'A%'`,
+/// `name contains acme`, `paid is null`, `paid is not null`.
 pub fn filter(text: &str) -> Result<Filter, String> {
+    for (words, null) in [(" is not null", false), (" is null", true)] {
+        let lower = text.trim_end().to_ascii_lowercase();
+        if let Some(column) = lower.strip_suffix(words).and_then(|column| text.get(..column.len())) {
+            let (column, _) = sql::name(column, "")?;
+            return Ok(Filter { column, op: FilterOp::IsNull, values: vec![FilterValue::Bool(null)] });
+        }
+    }
     let wrong = || format!("`{text}`: write it like amount>=1000, status in open,late or name like 'A%'");
     let (column, rest) = if text.trim_start().starts_with('"') {
         let (column, rest) = sql::name(text, "")?;
@@ -129,7 +141,9 @@ pub fn filter(text: &str) -> Result<Filter, String> {
             [low, high] => vec![one(low), one(high)],
             _ => return Err(format!("`{text}`: write COLUMN between LOW and HIGH")),
         },
-        FilterOp::Like => vec![FilterValue::Text(unquoted(value).unwrap_or_else(|| value.to_owned()))],
+        FilterOp::Like | FilterOp::Contains => {
+            vec![FilterValue::Text(unquoted(value).unwrap_or_else(|| value.to_owned()))]
+        }
         _ => vec![one(value)],
     };
     Ok(Filter { column, op, values })

@@ -86,6 +86,68 @@ fn inspect_and_check_tell_columns() {
 }
 
 #[test]
+fn results_are_looked_into() {
+    let left = "id,amount,name,day\n01,5.00,Acme,2026-01-01\n02,1234567890123456.78,\"Ünal, Ltd\",2026-02-01\n03,,acme 2,2026-03-01\n04,7.50,,1850-01-01\n05,1.00,x,2026-01-05\n";
+    let dir = tables(left, "ref\n05\n");
+    for format in ["parquet", "csv"] {
+        let done =
+            kalla(dir.path(), &["reconcile", "left.csv", "right.csv", "--on", "id=ref", "-q", "--format", format]);
+        assert_eq!(done.status.code(), Some(1), "{}", text(&done.stderr));
+        for (flags, total, rows) in [
+            (&["--columns", "id"] as &[&str], 4, &["01", "02", "03", "04"] as &[&str]),
+            (&["--where", "amount>=5", "--order", "amount:desc", "--columns", "id"], 3, &["02", "04", "01"]),
+            (&["--where", "name contains ACME", "--where", "amount is not null", "--columns", "id"], 1, &["01"]),
+            (&["--q", "ünal", "--columns", "id"], 1, &["02"]),
+            (&["--order", "name", "--offset", "1", "--limit", "2", "--columns", "id"], 4, &["03", "02"]),
+            (&["--where", "day<2026-01-01", "--columns", "id"], 1, &["04"]),
+        ] {
+            let done = kalla(dir.path(), &[&["results", "kalla-out", "left", "--json"], flags].concat());
+            let page: Value = serde_json::from_slice(&done.stdout).unwrap();
+            let ids: Vec<&str> = page["rows"].as_array().unwrap().iter().map(|row| row[0].as_str().unwrap()).collect();
+            assert_eq!((page["total"].as_u64().unwrap(), ids.as_slice()), (total, rows), "{format} {flags:?}");
+        }
+    }
+    let shown = kalla(dir.path(), &["results", "kalla-out", "left", "--where", "amount>5"]);
+    assert!(text(&shown.stdout).starts_with("unmatched_left  2 of 4 rows\n"), "{}", text(&shown.stdout));
+    let summary = kalla(dir.path(), &["results", "kalla-out", "left", "--summary", "--json"]);
+    let summary: Value = serde_json::from_slice(&summary.stdout).unwrap();
+    assert_eq!((&summary["rows"], &summary["columns"][1]["nulls"]), (&Value::from(4), &Value::from(1)));
+    assert_eq!(summary["columns"][1]["max"], "1234567890123456.78");
+
+    let wrong = kalla(dir.path(), &["results", "kalla-out", "left", "--order", "amout", "--where", "idd=1"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("the nearest is `amount`"), "{}", text(&wrong.stderr));
+    assert!(text(&wrong.stderr).contains("the nearest is `id`"), "{}", text(&wrong.stderr));
+    for args in [
+        &["results", "nowhere"] as &[&str],
+        &["results", "kalla-out", "rejected-left"],
+        &["results", "kalla-out", "--out", "x.doc"],
+    ] {
+        assert_eq!(kalla(dir.path(), args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+/// Amounts are numbers, what a double cannot hold is text, and so are ids.
+#[test]
+fn results_are_exported() {
+    let left = "id,amount,name,day\n01,5.00,Acme,2026-01-01\n02,1234567890123456.78,\"Ünal, Ltd\",1850-01-01\n03,,acme 2,2026-03-01\n";
+    let dir = tables(left, "ref\n05\n");
+    kalla(dir.path(), &["reconcile", "left.csv", "right.csv", "--on", "id=ref", "-q"]);
+    for name in ["x.csv", "x.parquet", "x.arrows", "x.xlsx"] {
+        let done = kalla(dir.path(), &["results", "kalla-out", "left", "--order", "id:desc", "--out", name]);
+        assert_eq!(done.status.code(), Some(0), "{name}: {}", text(&done.stderr));
+    }
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("x.csv")).unwrap(),
+        "id,amount,name,day,_row\n03,,acme 2,2026-03-01,2\n02,1234567890123456.78,\"Ünal, Ltd\",1850-01-01,1\n01,5.00,Acme,2026-01-01,0\n"
+    );
+    let python = std::env::var("KALLA_TEST_PYTHON").expect("KALLA_TEST_PYTHON: scripts/test.sh sets it");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exports.py");
+    let done = Command::new(python).arg(script).current_dir(dir.path()).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+}
+
+#[test]
 fn help_is_enough() {
     let dir = tempfile::tempdir().unwrap();
     let output = kalla(dir.path(), &["reconcile", "--help"]);

@@ -4,10 +4,13 @@ use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use kalla_engine::job::{FileFormat, Filter, FilterOp, FilterValue, PostgresTable, ReadOptions, SourceUri};
 use kalla_engine::manifest::{self, LineageMode};
+use kalla_engine::results::{Bin, FileKind, OrderBy, ResultSet, Selection, Summary};
 use kalla_engine::stage::InputFacts;
 use kalla_engine::stage::text::Encoding;
-use kalla_engine::{CheckReport, Inspection, Stores};
+use kalla_engine::{CheckReport, ColumnProfile, Connection, Inspection, Part, Stores, Violation};
 use kalla_proto::v1;
+
+use crate::problem;
 
 /// Where a source is; the error says what is wrong with the text and never holds a password.
 pub fn source_uri(stores: &Stores, text: &str) -> Result<SourceUri, String> {
@@ -39,6 +42,8 @@ fn filter(filter: &v1::Filter) -> Result<Filter, String> {
         Wire::Between => FilterOp::Between,
         Wire::In => FilterOp::In,
         Wire::Like => FilterOp::Like,
+        Wire::Contains => FilterOp::Contains,
+        Wire::IsNull => FilterOp::IsNull,
     };
     let missing = || "`value` is missing".to_owned();
     let values = match filter.value.as_ref().and_then(|v| v.kind.as_ref()).ok_or_else(missing)? {
@@ -166,16 +171,6 @@ fn lineage(mode: LineageMode) -> v1::LineageMode {
 
 /// What is in a source, with some of its rows.
 pub fn inspection(found: Inspection, sample: Vec<v1::Row>) -> v1::InspectSourceResponse {
-    let columns = found.columns.into_iter().map(|column| v1::ColumnProfile {
-        name: column.name,
-        r#type: column.data_type,
-        nulls: column.nulls,
-        distinct: column.distinct,
-        distinct_exact: column.distinct_exact,
-        min: column.min,
-        max: column.max,
-        note: column.note,
-    });
     let rejects = found.rejects.into_iter().map(|reject| v1::RejectedRow {
         line: reject.line,
         column: reject.column,
@@ -188,9 +183,103 @@ pub fn inspection(found: Inspection, sample: Vec<v1::Row>) -> v1::InspectSourceR
         rejected: found.rejected,
         bytes: found.facts.bytes,
         dialect: Some(dialect(&found.facts)),
-        columns: columns.collect(),
+        columns: found.columns.into_iter().map(profile).collect(),
         candidate_keys: found.candidate_keys.into_iter().map(|columns| v1::ColumnNames { columns }).collect(),
         rejects: rejects.collect(),
         sample,
     }
+}
+
+/// How far one came with a source.
+pub fn connection(found: Connection) -> v1::TestConnectionResponse {
+    let step = |part: Part, problem| v1::ConnectionStep { part: wire_part(part).into(), problem };
+    v1::TestConnectionResponse {
+        ok: found.failed.is_none(),
+        passed: found.passed.into_iter().map(|part| step(part, None)).collect(),
+        failed: found.failed.map(|(part, error)| step(part, Some(problem::told(&error)))),
+        columns: columns(&found.columns),
+    }
+}
+
+fn wire_part(part: Part) -> v1::ConnectionPart {
+    match part {
+        Part::Server => v1::ConnectionPart::Server,
+        Part::Login => v1::ConnectionPart::Login,
+        Part::Database => v1::ConnectionPart::Database,
+        Part::Table => v1::ConnectionPart::Table,
+        Part::File => v1::ConnectionPart::File,
+    }
+}
+
+fn profile(column: ColumnProfile) -> v1::ColumnProfile {
+    v1::ColumnProfile {
+        name: column.name,
+        r#type: column.data_type,
+        nulls: column.nulls,
+        distinct: column.distinct,
+        distinct_exact: column.distinct_exact,
+        min: column.min,
+        max: column.max,
+        note: column.note,
+    }
+}
+
+/// `None`: not given, or not known.
+pub fn result_set(wire: v1::ResultSet) -> Option<ResultSet> {
+    Some(match wire {
+        v1::ResultSet::Unspecified => return None,
+        v1::ResultSet::Matched => ResultSet::Matched,
+        v1::ResultSet::UnmatchedLeft => ResultSet::UnmatchedLeft,
+        v1::ResultSet::UnmatchedRight => ResultSet::UnmatchedRight,
+        v1::ResultSet::RejectedLeft => ResultSet::RejectedLeft,
+        v1::ResultSet::RejectedRight => ResultSet::RejectedRight,
+    })
+}
+
+pub fn to_wire(set: ResultSet) -> v1::ResultSet {
+    match set {
+        ResultSet::Matched => v1::ResultSet::Matched,
+        ResultSet::UnmatchedLeft => v1::ResultSet::UnmatchedLeft,
+        ResultSet::UnmatchedRight => v1::ResultSet::UnmatchedRight,
+        ResultSet::RejectedLeft => v1::ResultSet::RejectedLeft,
+        ResultSet::RejectedRight => v1::ResultSet::RejectedRight,
+    }
+}
+
+/// `None`: not given, or not known.
+pub fn file_kind(wire: v1::ExportFormat) -> Option<FileKind> {
+    Some(match wire {
+        v1::ExportFormat::Unspecified => return None,
+        v1::ExportFormat::Csv => FileKind::Csv,
+        v1::ExportFormat::Arrow => FileKind::Arrow,
+        v1::ExportFormat::Parquet => FileKind::Parquet,
+        v1::ExportFormat::Xlsx => FileKind::Xlsx,
+    })
+}
+
+/// Which rows a ticket wants, and how.
+pub fn selection(ticket: &v1::ResultTicket) -> Result<Selection, Vec<Violation>> {
+    let wrong = |messages: Vec<(usize, String)>| {
+        messages.into_iter().map(|(i, message)| Violation::new(format!("filters[{i}]"), message)).collect::<Vec<_>>()
+    };
+    let order = |order: &v1::OrderBy| OrderBy { column: order.column.clone(), descending: order.descending };
+    Ok(Selection {
+        columns: ticket.columns.clone(),
+        filters: filters(&ticket.filters).map_err(wrong)?,
+        search: ticket.search.clone(),
+        order: ticket.order.iter().map(order).collect(),
+        offset: ticket.offset,
+        limit: ticket.limit,
+    })
+}
+
+/// What is in the columns of a result.
+pub fn summary(summary: Summary) -> v1::SummarizeResultResponse {
+    let bin = |bin: Bin| v1::Bin { low: bin.low, high: bin.high, rows: bin.rows };
+    let columns = summary.columns.into_iter().map(|column| v1::ColumnSummary {
+        profile: Some(profile(column.profile)),
+        histogram: column.histogram.into_iter().map(bin).collect(),
+        top: column.top.into_iter().map(|top| v1::ValueCount { value: top.value, rows: top.rows }).collect(),
+    });
+    v1::SummarizeResultResponse { rows: summary.rows, columns: columns.collect() }
 }

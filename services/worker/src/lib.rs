@@ -14,6 +14,7 @@ pub mod payload;
 pub mod policy;
 pub mod problem;
 pub mod process;
+pub mod results;
 pub mod server;
 pub mod service;
 pub mod storage;

@@ -160,7 +160,12 @@ impl Intake {
         if payload.output_path.is_empty() {
             return Ok(self.results.join(&payload.run_id));
         }
-        self.place(self.stores.locate(&payload.output_path)?)
+        self.output_at(&payload.output_path)
+    }
+
+    /// Where results are, if they may be there.
+    pub fn output_at(&self, text: &str) -> Result<Location, String> {
+        self.place(self.stores.locate(text)?)
     }
 
     fn place(&self, location: Location) -> Result<Location, String> {

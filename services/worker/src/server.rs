@@ -9,6 +9,8 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use kalla_engine::job::Limits;
+use kalla_engine::results::Reader;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,6 +27,7 @@ use crate::outbox::Outbox;
 use crate::payload::Intake;
 use crate::policy::Policy;
 use crate::process::Processes;
+use crate::results::Results;
 use crate::service::{JobService, Parts};
 use crate::storage::{RESULTS, Storage};
 use crate::sweep;
@@ -36,6 +39,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests that are under way when the worker stops may take so much longer.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
+/// Memory that sorting results may take, of all that are read at a time; past it, it spills.
+const READING: u64 = 512 << 20;
+
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("{0}")]
@@ -44,6 +50,8 @@ pub enum StartError {
     Listen { address: String, error: std::io::Error },
     #[error("{file}: {reason}")]
     Tls { file: String, reason: String },
+    #[error("no threads for reading results: {0}")]
+    Threads(std::io::Error),
     #[error("callbacks: {0}")]
     Callbacks(#[from] reqwest::Error),
     #[error("reflection: {0}")]
@@ -77,8 +85,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let outbox = Outbox::new(storage.clone(), courier.clone(), age);
     let results = storage.root().join(RESULTS);
     let keep_staged = !config.keep_staged.is_zero();
+    let intake = Intake { policy, stores: config.stores.clone(), results, keep_staged, limits: config.limits.clone() };
+    let reader = Reader::new(Limits { memory: config.limits.memory.min(READING), ..config.limits.clone() })?;
+    let results = Results::new(storage.clone(), intake.clone(), reader).map_err(StartError::Threads)?;
     let parts = Parts {
-        intake: Intake { policy, stores: config.stores.clone(), results, keep_staged, limits: config.limits.clone() },
+        intake,
         storage: storage.clone(),
         processes: Processes::new(config.process.clone()),
         outbox: outbox.clone(),
@@ -88,7 +99,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         queue: config.queue,
     };
     let service = JobService::new(parts);
-    let house = House::new(&config, service.clone(), storage.clone(), metrics);
+    let house = House::new(&config, service.clone(), storage.clone(), results, metrics);
     let (router, health) = doors::router(house)?;
 
     let listener = listen(&config.host, config.port).await?;

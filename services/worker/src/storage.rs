@@ -135,6 +135,12 @@ impl Storage {
         self.stores.locate(&note.output_path).map(Some).map_err(wrong)
     }
 
+    /// The ids of the runs whose results somebody has left word of.
+    pub async fn runs(&self) -> Result<Vec<String>, Error> {
+        let notes = self.older(RUNS, Duration::ZERO).await?;
+        Ok(notes.iter().filter_map(|name| Some(name.rsplit('/').next()?.strip_suffix(".json")?.to_owned())).collect())
+    }
+
     fn path(&self, name: &str) -> ObjectPath {
         name.split('/').fold(self.base.clone(), |path, part| path.join(part))
     }

@@ -48,11 +48,6 @@ impl StagedTable {
         Ok(Self { file: file.clone(), url, path: path.to_string(), schema: schema.build() })
     }
 
-    /// The columns of the source, without the row number.
-    pub fn source_schema(&self) -> &SchemaRef {
-        self.file.schema()
-    }
-
     fn known_statistics(&self) -> Statistics {
         let rows = usize::try_from(self.file.rows()).map_or(Precision::Absent, Precision::Exact);
         let mut statistics = Statistics::new_unknown(self.schema.table_schema());

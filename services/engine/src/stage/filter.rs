@@ -1,5 +1,6 @@
 //! The filters of a source, for readers that cannot leave them to the source itself: exact, and NULL never passes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -21,16 +22,20 @@ pub struct BatchFilter {
     tests: Vec<(usize, Test)>,
 }
 
-/// What a value must be; NULL is nothing of it.
+/// What a value must be; NULL is nothing of it, unless it is asked for.
 #[derive(Debug, Clone)]
 enum Test {
     /// No value can pass.
     Never,
     /// Every value passes.
     Present,
+    /// NULL, and no value, passes.
+    Absent,
     /// With an array of one value.
     Compare(Op, ArrayRef),
     Like(ArrayRef),
+    /// As `Like`, in any case.
+    LikeAnyCase(ArrayRef),
     All(Vec<Test>),
     Any(Vec<Test>),
 }
@@ -67,6 +72,33 @@ impl BatchFilter {
         Ok((!tests.is_empty()).then_some(Self { tests }))
     }
 
+    /// The columns that are tested.
+    pub fn columns(&self) -> BTreeSet<usize> {
+        self.tests.iter().map(|(column, _)| *column).collect()
+    }
+
+    /// The same tests, for batches that hold nothing but the columns at `positions`.
+    pub fn onto(&self, positions: &BTreeSet<usize>) -> Self {
+        let moved = |column: &usize| positions.iter().position(|position| position == column);
+        Self { tests: self.tests.iter().filter_map(|(column, test)| Some((moved(column)?, test.clone()))).collect() }
+    }
+
+    /// Of each of some sets of rows, whether one of them may pass. `bounds` gives the least and the greatest values of a
+    /// column in each set, NULL where they are not known.
+    pub fn may_pass(
+        &self,
+        sets: usize,
+        bounds: impl Fn(usize) -> Option<(ArrayRef, ArrayRef)>,
+    ) -> Result<Vec<bool>, ArrowError> {
+        let mut all = vec![true; sets];
+        for (column, test) in &self.tests {
+            let Some((least, greatest)) = bounds(*column) else { continue };
+            let passes = test.within(&least, &greatest)?;
+            all.iter_mut().zip(passes.iter()).for_each(|(all, passes)| *all &= passes.unwrap_or(true));
+        }
+        Ok(all)
+    }
+
     /// The rows that pass, in their order.
     pub fn apply(&self, batch: RecordBatch) -> Result<RecordBatch> {
         self.mask(&batch)
@@ -77,7 +109,8 @@ impl BatchFilter {
             .map_err(|e| Error::Internal(format!("filtering: {e}")))
     }
 
-    fn mask(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>, ArrowError> {
+    /// Which rows pass; `None` when nothing is asked of them.
+    pub fn mask(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>, ArrowError> {
         let mut all: Option<BooleanArray> = None;
         for (column, test) in &self.tests {
             let passed = test.apply(batch.column(*column))?;
@@ -126,16 +159,45 @@ fn test(filter: &Filter, column_type: &DataType) -> Result<Test, String> {
             [low, high] => Ok(Test::All(vec![compare(Op::Gte, low)?, compare(Op::Lte, high)?])),
             values => Err(format!("between needs two values, here are {}", values.len())),
         },
-        FilterOp::Like => match (one()?, column_type) {
-            (FilterValue::Text(pattern), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => {
-                Ok(Test::Like(text(pattern, column_type)?))
-            }
-            (FilterValue::Text(_), _) => {
-                Err(format!("like needs a column of text, and `{}` is {}", filter.column, word(column_type)))
-            }
-            (other, _) => Err(format!("like needs a pattern in quotes, and {} is none", shown(other))),
+        FilterOp::Like => Ok(Test::Like(text(in_text(filter, one()?, column_type)?, column_type)?)),
+        FilterOp::Contains => {
+            let pattern = pattern_of(in_text(filter, one()?, column_type)?);
+            Ok(Test::LikeAnyCase(text(&pattern, column_type)?))
+        }
+        FilterOp::IsNull => match one()? {
+            FilterValue::Bool(true) => Ok(Test::Absent),
+            FilterValue::Bool(false) => Ok(Test::Present),
+            other => Err(format!("is_null takes true or false, and {} is neither", shown(other))),
         },
     }
+}
+
+/// The text of a filter that looks into texts.
+fn in_text<'a>(filter: &Filter, value: &'a FilterValue, column_type: &DataType) -> Result<&'a str, String> {
+    match (value, is_text(column_type)) {
+        (FilterValue::Text(text), true) => Ok(text),
+        (FilterValue::Text(_), false) => {
+            Err(format!("{} needs a column of text, and `{}` is {}", filter.op, filter.column, word(column_type)))
+        }
+        (other, _) => Err(format!("{} needs a text in quotes, and {} is none", filter.op, shown(other))),
+    }
+}
+
+pub fn is_text(column_type: &DataType) -> bool {
+    matches!(column_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// The pattern of LIKE for every text that holds `part`.
+pub fn pattern_of(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in part.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }
 
 fn compare(column: &str, op: Op, value: &FilterValue, column_type: &DataType) -> Result<Test, String> {
@@ -270,6 +332,7 @@ impl Test {
         match self {
             Self::Never => Ok(BooleanArray::from(vec![false; column.len()])),
             Self::Present => boolean::is_not_null(column),
+            Self::Absent => boolean::is_null(column),
             Self::Compare(op, value) => {
                 let value = Scalar::new(Arc::clone(value));
                 match op {
@@ -282,6 +345,7 @@ impl Test {
                 }
             }
             Self::Like(pattern) => comparison::like(column, &Scalar::new(Arc::clone(pattern))),
+            Self::LikeAnyCase(pattern) => comparison::ilike(column, &Scalar::new(Arc::clone(pattern))),
             Self::All(tests) => {
                 let start = BooleanArray::from(vec![true; column.len()]);
                 tests.iter().try_fold(start, |all, test| boolean::and_kleene(&all, &test.apply(column)?))
@@ -289,6 +353,39 @@ impl Test {
             Self::Any(tests) => {
                 let start = BooleanArray::from(vec![false; column.len()]);
                 tests.iter().try_fold(start, |any, test| boolean::or_kleene(&any, &test.apply(column)?))
+            }
+        }
+    }
+}
+
+impl Test {
+    /// Whether a value from `least` to `greatest` can pass, for each pair of them; NULL where that is not known.
+    fn within(&self, least: &ArrayRef, greatest: &ArrayRef) -> Result<BooleanArray, ArrowError> {
+        match self {
+            Self::Never => Ok(BooleanArray::from(vec![false; least.len()])),
+            // Statistics leave NaN out, which is greater than every number.
+            Self::Compare(..) if least.data_type().is_floating() => Ok(BooleanArray::new_null(least.len())),
+            Self::Compare(op, value) => {
+                let value = Scalar::new(Arc::clone(value));
+                match op {
+                    Op::Eq => boolean::and_kleene(&cmp::lt_eq(least, &value)?, &cmp::gt_eq(greatest, &value)?),
+                    Op::Neq => Ok(BooleanArray::new_null(least.len())),
+                    Op::Gt => cmp::gt(greatest, &value),
+                    Op::Gte => cmp::gt_eq(greatest, &value),
+                    Op::Lt => cmp::lt(least, &value),
+                    Op::Lte => cmp::lt_eq(least, &value),
+                }
+            }
+            Self::All(tests) => {
+                let start = BooleanArray::from(vec![true; least.len()]);
+                tests.iter().try_fold(start, |all, test| boolean::and_kleene(&all, &test.within(least, greatest)?))
+            }
+            Self::Any(tests) => {
+                let start = BooleanArray::from(vec![false; least.len()]);
+                tests.iter().try_fold(start, |any, test| boolean::or_kleene(&any, &test.within(least, greatest)?))
+            }
+            Self::Present | Self::Absent | Self::Like(_) | Self::LikeAnyCase(_) => {
+                Ok(BooleanArray::new_null(least.len()))
             }
         }
     }

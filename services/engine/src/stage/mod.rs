@@ -25,7 +25,7 @@ use crate::progress::Meter;
 use crate::sums::Sums;
 use crate::write::{Encoding, RowGroups};
 
-pub use row_file::{RowFile, Unit};
+pub use row_file::{Chunks, RowFile, Unit};
 
 /// Rejected rows that are kept, however many are allowed: enough to show what is wrong, not enough to fill the memory.
 pub const REJECTS_KEPT: usize = 10_000;

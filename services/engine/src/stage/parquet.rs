@@ -58,7 +58,8 @@ pub async fn sample(source: &Source, location: &Location, rows: usize) -> Result
     Ok(Sample { schema: Arc::clone(file.schema()), batches, facts })
 }
 
-async fn open(alias: &str, location: &Location) -> Result<(RowFile, InputFacts)> {
+/// The file, of which only the footer is read.
+pub async fn open(alias: &str, location: &Location) -> Result<(RowFile, InputFacts)> {
     let failed = |e: object_store::Error| super::store_error(alias, location, &e);
     let (store, path) = location.open().map_err(failed)?;
     let head = store.head(&path).await.map_err(failed)?;

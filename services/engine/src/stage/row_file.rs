@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
 use bytes::{Buf, Bytes};
-use object_store::ObjectStoreExt;
+use object_store::ObjectStore as _;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
@@ -128,13 +128,13 @@ impl RowFile {
                 self.decode(file, groups, selection).map_err(|e| broken(&e))
             }
             Location::Local(path) => {
-                let window = Window::read_local(path, &range).map_err(|e| broken(&e))?;
-                self.decode(window, groups, selection).map_err(|e| broken(&e))
+                let chunks = File::open(path).and_then(|file| Chunks::read_local(&file, &[range]));
+                let chunks = chunks.map_err(|e| broken(&e))?;
+                self.decode(chunks, groups, selection).map_err(|e| broken(&e))
             }
             Location::Object { .. } => {
-                let (store, path) = self.location.open().map_err(|e| broken(&e))?;
-                let bytes = store.get_range(&path, range.clone()).await.map_err(|e| broken(&e))?;
-                self.decode(Window { offset: range.start, bytes }, groups, selection).map_err(|e| broken(&e))
+                let chunks = Chunks::fetch(&self.location, &[range]).await.map_err(|e| broken(&e))?;
+                self.decode(chunks, groups, selection).map_err(|e| broken(&e))
             }
         }
     }
@@ -185,58 +185,66 @@ fn byte_range(groups: &[RowGroupMetaData]) -> Range<u64> {
     start.min(end)..end
 }
 
-/// A part of a file in memory, addressed by its offsets in the file.
-struct Window {
-    offset: u64,
-    bytes: Bytes,
-}
+/// Parts of a file in memory, addressed by their offsets in the file.
+pub struct Chunks(Vec<(u64, Bytes)>);
 
-impl Window {
-    #[cfg(unix)]
-    fn read_local(path: &std::path::Path, range: &Range<u64>) -> std::io::Result<Self> {
-        use std::os::unix::fs::FileExt as _;
-        let length = usize::try_from(range.end - range.start).map_err(std::io::Error::other)?;
-        let mut bytes = vec![0; length];
-        File::open(path)?.read_exact_at(&mut bytes, range.start)?;
-        Ok(Self { offset: range.start, bytes: bytes.into() })
+impl Chunks {
+    pub fn read_local(file: &File, ranges: &[Range<u64>]) -> std::io::Result<Self> {
+        let read = |range: &Range<u64>| Ok((range.start, read_range(file, range)?));
+        ranges.iter().map(read).collect::<std::io::Result<_>>().map(Self)
     }
 
-    #[cfg(not(unix))]
-    fn read_local(path: &std::path::Path, range: &Range<u64>) -> std::io::Result<Self> {
-        use std::io::{Read as _, Seek as _, SeekFrom};
-        let length = usize::try_from(range.end - range.start).map_err(std::io::Error::other)?;
-        let mut bytes = vec![0; length];
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(range.start))?;
-        file.read_exact(&mut bytes)?;
-        Ok(Self { offset: range.start, bytes: bytes.into() })
+    pub async fn fetch(location: &Location, ranges: &[Range<u64>]) -> Result<Self, object_store::Error> {
+        let (store, path) = location.open()?;
+        let bytes = store.get_ranges(&path, ranges).await?;
+        Ok(Self(ranges.iter().map(|range| range.start).zip(bytes).collect()))
     }
 
-    fn slice(&self, start: u64, length: Option<usize>) -> Result<Bytes, ParquetError> {
-        let outside = || ParquetError::EOF(format!("offset {start} is outside of the row group"));
-        let from = start.checked_sub(self.offset).and_then(|o| usize::try_from(o).ok()).ok_or_else(outside)?;
-        let to = length.map_or(Some(self.bytes.len()), |l| from.checked_add(l)).ok_or_else(outside)?;
-        if from > to || to > self.bytes.len() {
-            return Err(outside());
-        }
-        Ok(self.bytes.slice(from..to))
+    /// From `start` to the end of the part that holds it.
+    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
+        let found = self.0.iter().find_map(|(offset, bytes)| {
+            let within = usize::try_from(start.checked_sub(*offset)?).ok()?;
+            (within <= bytes.len()).then(|| bytes.slice(within..))
+        });
+        found.ok_or_else(|| ParquetError::EOF(format!("offset {start} is outside of what was read")))
     }
 }
 
-impl Length for Window {
+#[cfg(unix)]
+fn read_range(file: &File, range: &Range<u64>) -> std::io::Result<Bytes> {
+    use std::os::unix::fs::FileExt as _;
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).map_err(std::io::Error::other)?];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(bytes.into())
+}
+
+#[cfg(not(unix))]
+fn read_range(mut file: &File, range: &Range<u64>) -> std::io::Result<Bytes> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).map_err(std::io::Error::other)?];
+    file.seek(SeekFrom::Start(range.start))?;
+    file.read_exact(&mut bytes)?;
+    Ok(bytes.into())
+}
+
+impl Length for Chunks {
     fn len(&self) -> u64 {
-        self.offset + self.bytes.len() as u64
+        self.0.iter().map(|(offset, bytes)| offset + bytes.len() as u64).max().unwrap_or(0)
     }
 }
 
-impl ChunkReader for Window {
+impl ChunkReader for Chunks {
     type T = bytes::buf::Reader<Bytes>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(self.slice(start, None)?.reader())
+        Ok(self.from(start)?.reader())
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        self.slice(start, Some(length))
+        let bytes = self.from(start)?;
+        if length > bytes.len() {
+            return Err(ParquetError::EOF(format!("{length} bytes at {start} are outside of what was read")));
+        }
+        Ok(bytes.slice(..length))
     }
 }

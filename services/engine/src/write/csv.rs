@@ -22,6 +22,7 @@ pub struct CsvParts {
 
 struct Appender {
     location: Location,
+    schema: SchemaRef,
     sink: Sink,
     waiting: BTreeMap<u64, (Vec<u8>, u64)>,
     next: u64,
@@ -34,6 +35,7 @@ impl CsvParts {
         let empty = RecordBatch::new_empty(Arc::clone(schema));
         let appender = Appender {
             location: location.clone(),
+            schema: Arc::clone(schema),
             sink: Sink::create(location, true)?,
             waiting: BTreeMap::new(),
             next: 0,
@@ -55,7 +57,8 @@ impl CsvParts {
             .into_inner();
         appender.flush_header().await?;
         let (bytes, sha256) = appender.sink.finish().await?;
-        Ok(WrittenFile { location: appender.location, rows: appender.rows, bytes, sha256 })
+        let Appender { location, schema, rows, .. } = appender;
+        Ok(WrittenFile { location, schema, rows, bytes, sha256 })
     }
 }
 
@@ -79,7 +82,8 @@ impl Appender {
     }
 }
 
-fn encode(batches: &[RecordBatch], header: bool) -> Result<Vec<u8>> {
+/// The lines of `batches`, after those of the header if it is wanted.
+pub fn encode(batches: &[RecordBatch], header: bool) -> Result<Vec<u8>> {
     let failed = |e: ArrowError| Error::Internal(format!("encoding CSV: {e}"));
     let mut writer = arrow::csv::WriterBuilder::new().with_header(header).build(Vec::new());
     for batch in batches {

@@ -7,6 +7,7 @@ mod sink;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use csv::encode as encode_csv;
 pub use row_groups::{Encoding, RowGroups};
 pub use sink::Sink;
 
@@ -22,6 +23,7 @@ pub const PART_ROWS: usize = 128 * 1024;
 #[derive(Debug, Clone)]
 pub struct WrittenFile {
     pub location: Location,
+    pub schema: SchemaRef,
     pub rows: u64,
     pub bytes: u64,
     /// Hex; of result files only.

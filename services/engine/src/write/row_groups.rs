@@ -40,6 +40,7 @@ pub struct RowGroups {
 
 struct Appender {
     location: Location,
+    schema: SchemaRef,
     writer: SerializedFileWriter<Vec<u8>>,
     sink: Sink,
     /// Row groups that came before their turn.
@@ -70,6 +71,7 @@ impl RowGroups {
         let encoder = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(schema));
         let appender = Appender {
             location: location.clone(),
+            schema: Arc::clone(schema),
             writer,
             sink: Sink::create(location, encoding == Encoding::Result)?,
             waiting: BTreeMap::new(),
@@ -148,7 +150,8 @@ impl Appender {
         let metadata = self.writer.finish().map_err(internal)?;
         self.drain().await?;
         let (bytes, sha256) = self.sink.finish().await?;
-        Ok((WrittenFile { location: self.location, rows: self.rows, bytes, sha256 }, Arc::new(metadata)))
+        let file = WrittenFile { location: self.location, schema: self.schema, rows: self.rows, bytes, sha256 };
+        Ok((file, Arc::new(metadata)))
     }
 }
 

@@ -29,6 +29,10 @@ const TABLE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok'); \
       (3, 10.01, 0.3, '100% _x', 'ef', 'x', '2024-01-03', '2024-01-03 00:00+00', true, NULL, 'ok', '{}', '-3'), \
       (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)";
 
+fn is_null(column: &str, value: bool) -> Filter {
+    Filter { column: column.to_owned(), op: FilterOp::IsNull, values: vec![FilterValue::Bool(value)] }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_operator_keeps_the_rows_that_it_should() {
     use FilterOp::*;
@@ -56,6 +60,10 @@ async fn every_operator_keeps_the_rows_that_it_should() {
         (vec![filter("name", Like, &["100\\% %"])], "3"),
         (vec![filter("name", Like, &["%r%"])], "1"),
         (vec![filter("id", Like, &["_"])], "1 2 3 4"),
+        (vec![filter("name", Contains, &["BRIEN"])], "1"),
+        (vec![filter("name", Contains, &["% _"])], "3"),
+        (vec![is_null("amount", true)], "4"),
+        (vec![is_null("amount", false)], "1 2 3"),
         (vec![filter("code", Eq, &["ab"])], "1"),
         (vec![filter("code", Like, &["c_"])], "2"),
         // Cast to varchar(3) this would be abc.
@@ -102,6 +110,8 @@ async fn no_value_becomes_sql() {
         database.client.execute("INSERT INTO t (id, name) VALUES (77, $1)", &[&text]).await.unwrap();
         let rows = database.filtered("t", &[filter("name", FilterOp::Eq, &[text])]).await.unwrap();
         assert_eq!((rows.column("id"), rows.column("name")), (vec!["77"], vec![text]));
+        let rows = database.filtered("t", &[filter("name", FilterOp::Contains, &[text])]).await.unwrap();
+        assert!(rows.column("id").contains(&"77"), "{text}");
         database.run("DELETE FROM t WHERE id = 77").await;
     }
     assert_eq!(database.texts("SELECT count(*)::text FROM t").await, ["4"]);

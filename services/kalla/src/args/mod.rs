@@ -1,5 +1,6 @@
 //! The arguments of every command, and the help that explains them.
 
+pub mod results;
 pub mod worker;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ pub enum Command {
     Reconcile(Box<Reconcile>),
     Inspect(Inspect),
     Check(Check),
+    Results(results::Results),
     Worker(Box<worker::Worker>),
     #[command(hide = true)]
     Job(worker::Logs),
@@ -43,6 +45,7 @@ Examples:
   kalla reconcile invoices.csv payments.csv --on invoice_id=reference --tolerance amount=paid:0.02
   kalla reconcile old.parquet 'postgres://me@db/shop?table=orders' --on id
   kalla reconcile --recipe recipe.yaml invoices.csv payments.csv
+  kalla results kalla-out left --order amount:desc
   kalla worker
 
 `kalla COMMAND --help` explains each command in full.";
@@ -168,7 +171,7 @@ pub struct Matching {
 pub struct Reading {
     /// Only left rows for which this holds: 'amount>=1000', 'status in open,late'. Repeatable
     ///
-    /// Operators: = != < <= > >=, `in A,B`, `between A and B`, `like PATTERN`. A value in single quotes is a text even if
+    /// Operators: = != < <= > >=, `in A,B`, `between A and B`, `like PATTERN`, `contains TEXT`, `is null`. A value in single quotes is a text even if
     /// it looks like a number. The source itself filters where it can. Rows that are left out are not counted.
     #[arg(long, value_name = "FILTER", alias = "where-left")]
     pub left_where: Vec<String>,
@@ -290,6 +293,7 @@ impl Command {
             Self::Reconcile(args) => args.json,
             Self::Inspect(args) => args.json,
             Self::Check(args) => args.json,
+            Self::Results(args) => args.json,
             Self::Worker(_) | Self::Job(_) => false,
         }
     }
@@ -298,7 +302,7 @@ impl Command {
     pub fn threads(&self) -> Option<usize> {
         match self {
             Self::Reconcile(args) => args.limits.threads,
-            Self::Inspect(_) | Self::Check(_) | Self::Worker(_) | Self::Job(_) => None,
+            Self::Inspect(_) | Self::Check(_) | Self::Results(_) | Self::Worker(_) | Self::Job(_) => None,
         }
     }
 }

@@ -14,7 +14,7 @@ fn number(value: &str) -> FilterValue {
 
 #[test]
 fn filters() {
-    use FilterOp::{Between, Eq, Gt, Gte, In, Like, Lt, Lte, Neq};
+    use FilterOp::{Between, Contains, Eq, Gt, Gte, In, IsNull, Like, Lt, Lte, Neq};
     let cases = [
         ("amount>=1000", ("amount", Gte, vec![number("1000")])),
         ("amount <= -1.50", ("amount", Lte, vec![number("-1.50")])),
@@ -36,6 +36,10 @@ fn filters() {
         ("n between 'x and y' and z", ("n", Between, vec![text("x and y"), text("z")])),
         ("name like 'A%'", ("name", Like, vec![text("A%")])),
         ("name like 100%", ("name", Like, vec![text("100%")])),
+        ("name contains acme & co", ("name", Contains, vec![text("acme & co")])),
+        ("name CONTAINS '100'", ("name", Contains, vec![text("100")])),
+        ("paid is null", ("paid", IsNull, vec![FilterValue::Bool(true)])),
+        ("\"what is null\" IS NOT NULL", ("what is null", IsNull, vec![FilterValue::Bool(false)])),
         ("größe>1", ("größe", Gt, vec![number("1")])),
     ];
     for (line, (column, op, values)) in cases {

@@ -82,6 +82,41 @@ async fn sources_are_looked_into() {
     assert!(status.message().contains("outside of the directories"), "{status:?}");
 }
 
+#[tokio::test]
+async fn what_stands_in_the_way_of_a_source_is_told() {
+    use v1::ConnectionPart::{Database, File, Login, Server, Table};
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[]);
+    let mut client = sources(&worker.url).await;
+    let postgres = std::env::var("KALLA_TEST_POSTGRES").expect("KALLA_TEST_POSTGRES: scripts/test.sh sets it");
+    let base = postgres.rsplit_once('/').unwrap().0;
+    let address = base.rsplit_once('@').unwrap().1;
+    let file = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    std::fs::write(dir.join("torn.parquet"), b"PAR1 and no more of it").unwrap();
+    let cases = [
+        (format!("{base}/postgres?table=pg_catalog.pg_class"), &[Server, Login, Database, Table] as &[_], None, ""),
+        (format!("{base}/postgres?table=no_such_table"), &[Server, Login, Database], Some(Table), "no_such_table"),
+        (format!("{base}/no_such_database?table=t"), &[Server, Login], Some(Database), "no_such_database"),
+        (format!("postgres://nobody_here:secret@{address}/postgres?table=t"), &[Server], Some(Login), "nobody_here"),
+        ("postgres://postgres@127.0.0.1:1/postgres?table=t".to_owned(), &[], Some(Server), "is Postgres running"),
+        (file("a.csv"), &[File], None, ""),
+        (file("none.csv"), &[], Some(File), "there is no file"),
+        (file("torn.parquet"), &[], Some(File), "not a whole Parquet file"),
+    ];
+    for (uri, passed, failed, word) in cases {
+        let source = Some(v1::Source { uri: uri.clone(), ..Default::default() });
+        let answer = client.test_connection(v1::TestConnectionRequest { source }).await.unwrap().into_inner();
+        let right: Vec<_> = answer.passed.iter().map(v1::ConnectionStep::part).collect();
+        assert_eq!((right.as_slice(), answer.failed.as_ref().map(v1::ConnectionStep::part)), (passed, failed), "{uri}");
+        assert_eq!((answer.ok, answer.columns.is_empty()), (failed.is_none(), failed.is_some()), "{uri}");
+        let message = answer.failed.and_then(|step| step.problem).map(|problem| problem.message).unwrap_or_default();
+        assert!(message.contains(word) && !message.contains("secret"), "{uri}: {message}");
+    }
+    let source = Some(v1::Source { uri: "/etc/passwd".to_owned(), ..Default::default() });
+    let status = client.test_connection(v1::TestConnectionRequest { source }).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+}
+
 /// A client that knows nothing but the address.
 #[test]
 fn services_are_found_by_reflection() {

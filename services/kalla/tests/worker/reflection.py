@@ -1,5 +1,6 @@
 """Finds and calls the services of a worker knowing only its address, as grpcurl does: reflection.py HOST:PORT."""
 
+import base64
 import sys
 
 import grpc
@@ -12,7 +13,7 @@ database = ProtoReflectionDescriptorDatabase(channel)
 pool = DescriptorPool(database)
 
 services = set(database.get_services())
-wanted = {"kalla.v1.JobService", "kalla.v1.SourceService", "grpc.health.v1.Health"}
+wanted = {"kalla.v1.JobService", "kalla.v1.SourceService", "kalla.v1.ResultService", "grpc.health.v1.Health"}
 assert wanted <= services, services
 
 
@@ -39,3 +40,19 @@ events = call("kalla.v1.JobService", "WatchJob", {"run_id": job["run_id"]})
 assert events[-1]["event"]["complete"]["matched_count"] == "2", events
 preview = call("kalla.v1.SourceService", "PreviewSource", {"source": {"uri": "a.csv"}, "limit": 1})
 assert [column["name"] for column in preview["columns"]] == ["id", "amount"], preview
+reached = call("kalla.v1.SourceService", "TestConnection", {"source": {"uri": "b.csv"}})
+assert reached["ok"] and len(reached["columns"]) == 2, reached
+ticket = {"run_id": job["run_id"], "result_set": "RESULT_SET_UNMATCHED_LEFT", "columns": ["amount"]}
+page = call("kalla.v1.ResultService", "ReadResult", {"ticket": ticket})
+assert page == {
+    "columns": [{"name": "amount", "type": "decimal(18,2)", "nullable": True}],
+    "rows": [{"cells": [{"value": "10.00"}]}],
+    "total": "1",
+}, page
+summary = call("kalla.v1.ResultService", "SummarizeResult", {"ticket": ticket})
+assert summary["columns"][0]["profile"]["max"] == "10.00", summary
+pieces = call("kalla.v1.ResultService", "ExportResult", {"ticket": ticket, "format": "EXPORT_FORMAT_CSV"})
+file = b"".join(base64.b64decode(piece["chunk"]) for piece in pieces)
+assert file == b"amount\n10.00\n", file
+for service in wanted - {"grpc.health.v1.Health"}:
+    assert call("grpc.health.v1.Health", "Check", {"service": service}) == {"status": "SERVING"}

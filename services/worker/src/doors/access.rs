@@ -1,4 +1,6 @@
-//! What every request passes: the token, a span, and a net for panics.
+//! What every request passes: the token, its deadline, a span, and a net for panics.
+
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -37,7 +39,31 @@ async fn admit(State(house): State<House>, request: Request, next: Next) -> Resp
             problem::refused(Code::Unauthenticated, "send `Authorization: Bearer …` with this worker's token");
         return refusal(&request, refused);
     }
-    next.run(request).instrument(span).await
+    let Some(limit) = deadline(&request) else { return next.run(request).instrument(span).await };
+    match tokio::time::timeout(limit, next.run(request)).instrument(span).await {
+        Ok(response) => response,
+        // What was done for it has been dropped, and a process with it.
+        Err(_) => {
+            let late = problem::refused(Code::Deadline, "not done within the deadline of the request");
+            problem::grpc_status(&late).into_http()
+        }
+    }
+}
+
+/// How long a gRPC client waits: the header `grpc-timeout`, digits and a unit. What cannot be read is no deadline.
+fn deadline(request: &Request) -> Option<Duration> {
+    let text = request.headers().get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let value: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(value * 3600)),
+        "M" => Some(Duration::from_secs(value * 60)),
+        "S" => Some(Duration::from_secs(value)),
+        "m" => Some(Duration::from_millis(value)),
+        "u" => Some(Duration::from_micros(value)),
+        "n" => Some(Duration::from_nanos(value)),
+        _ => None,
+    }
 }
 
 fn bearer(request: &Request) -> Option<&str> {
@@ -54,5 +80,36 @@ fn refusal(request: &Request, problem: Problem) -> Response {
         problem::grpc_status(&problem).into_http::<axum::body::Body>()
     } else {
         Refusal::from(problem).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn deadlines_are_digits_and_a_unit() {
+        for (text, expected) in [
+            ("10S", Some(Duration::from_secs(10))),
+            ("2M", Some(Duration::from_secs(120))),
+            ("1H", Some(Duration::from_secs(3600))),
+            ("500m", Some(Duration::from_millis(500))),
+            ("7u", Some(Duration::from_micros(7))),
+            ("99999999n", Some(Duration::from_nanos(99_999_999))),
+            ("123456789S", None),
+            ("-1S", None),
+            ("S", None),
+            ("10", None),
+            ("10x", None),
+            ("", None),
+        ] {
+            let request = Request::builder().header("grpc-timeout", text).body(Body::empty()).unwrap();
+            assert_eq!(deadline(&request), expected, "{text}");
+        }
+        assert_eq!(deadline(&Request::new(Body::empty())), None);
     }
 }

@@ -1,18 +1,30 @@
-//! `kalla.v1.JobService` and `kalla.v1.SourceService`, with reflection and `grpc.health.v1`.
+//! The services of `kalla.v1`, with reflection and `grpc.health.v1`.
 
 use std::pin::Pin;
 
 use axum::Router;
+use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use kalla_proto::FILE_DESCRIPTOR_SET;
 use kalla_proto::v1::job_service_server::{JobService, JobServiceServer};
+use kalla_proto::v1::result_service_server::{ResultService, ResultServiceServer};
 use kalla_proto::v1::source_service_server::{SourceService, SourceServiceServer};
 use kalla_proto::v1::{self, Code};
 use tonic::{Request, Response, Status};
 use tonic_health::server::HealthReporter;
 
-use super::House;
+use super::patient::patient;
+use super::{House, flight};
 use crate::problem::{self, grpc_status};
+
+/// As `grpc.health.v1` names them; the empty name is the worker as a whole.
+const SERVICES: [&str; 5] = [
+    "",
+    "kalla.v1.JobService",
+    "kalla.v1.SourceService",
+    "kalla.v1.ResultService",
+    "arrow.flight.protocol.FlightService",
+];
 
 /// Says whether the services serve.
 pub struct Health(HealthReporter);
@@ -21,7 +33,7 @@ impl Health {
     pub async fn serving(&self, serving: bool) {
         let status =
             if serving { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
-        for service in ["", "kalla.v1.JobService", "kalla.v1.SourceService"] {
+        for service in SERVICES {
             self.0.set_service_status(service, status).await;
         }
     }
@@ -37,7 +49,9 @@ pub fn routes(house: &House) -> Result<(Router<House>, Health), tonic_reflection
     let door = Grpc(house.clone());
     let router = Router::new()
         .route_service("/kalla.v1.JobService/{*method}", JobServiceServer::new(door.clone()))
-        .route_service("/kalla.v1.SourceService/{*method}", SourceServiceServer::new(door))
+        .route_service("/kalla.v1.SourceService/{*method}", SourceServiceServer::new(door.clone()))
+        .route_service("/kalla.v1.ResultService/{*method}", ResultServiceServer::new(door))
+        .route_service("/arrow.flight.protocol.FlightService/{*method}", flight::service(house))
         .route_service("/grpc.health.v1.Health/{*method}", health)
         .route_service("/grpc.reflection.v1.ServerReflection/{*method}", reflection().build_v1()?)
         .route_service("/grpc.reflection.v1alpha.ServerReflection/{*method}", reflection().build_v1alpha()?);
@@ -98,6 +112,43 @@ impl SourceService for Grpc {
         request: Request<v1::PreviewSourceRequest>,
     ) -> Result<Response<v1::PreviewSourceResponse>, Status> {
         self.0.service.preview(request.into_inner()).await.map(Response::new).map_err(|p| grpc_status(&p))
+    }
+
+    async fn test_connection(
+        &self,
+        request: Request<v1::TestConnectionRequest>,
+    ) -> Result<Response<v1::TestConnectionResponse>, Status> {
+        self.0.service.reach(request.into_inner()).await.map(Response::new).map_err(|p| grpc_status(&p))
+    }
+}
+
+#[tonic::async_trait]
+impl ResultService for Grpc {
+    async fn read_result(
+        &self,
+        request: Request<v1::ReadResultRequest>,
+    ) -> Result<Response<v1::ReadResultResponse>, Status> {
+        self.0.results.page(request.into_inner().ticket).await.map(Response::new).map_err(|p| grpc_status(&p))
+    }
+
+    async fn summarize_result(
+        &self,
+        request: Request<v1::SummarizeResultRequest>,
+    ) -> Result<Response<v1::SummarizeResultResponse>, Status> {
+        self.0.results.summary(request.into_inner().ticket).await.map(Response::new).map_err(|p| grpc_status(&p))
+    }
+
+    type ExportResultStream = Pin<Box<dyn Stream<Item = Result<v1::ExportResultResponse, Status>> + Send>>;
+
+    async fn export_result(
+        &self,
+        request: Request<v1::ExportResultRequest>,
+    ) -> Result<Response<Self::ExportResultStream>, Status> {
+        let turn = self.0.results.turn().await.map_err(|p| grpc_status(&p))?;
+        let file = self.0.results.export(request.into_inner()).await.map_err(|p| grpc_status(&p))?;
+        let chunk = |bytes: Bytes| v1::ExportResultResponse { chunk: bytes.into() };
+        let file = patient(&self.0.results, file, turn).map_err(|p| grpc_status(&p))?;
+        Ok(Response::new(Box::pin(file.map(move |bytes| bytes.map(chunk)))))
     }
 }
 

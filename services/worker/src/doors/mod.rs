@@ -3,9 +3,11 @@
 mod access;
 mod answer;
 mod files;
+mod flight;
 mod grpc;
 mod http;
 mod operations;
+mod patient;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ pub use grpc::Health;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::results::Results;
 use crate::service::JobService;
 use crate::storage::Storage;
 
@@ -24,6 +27,7 @@ use crate::storage::Storage;
 pub struct House {
     pub service: JobService,
     pub storage: Storage,
+    pub results: Results,
     pub metrics: Metrics,
     /// The largest file that is taken.
     pub upload_bytes: u64,
@@ -31,10 +35,11 @@ pub struct House {
 }
 
 impl House {
-    pub fn new(config: &Config, service: JobService, storage: Storage, metrics: Metrics) -> Self {
+    pub fn new(config: &Config, service: JobService, storage: Storage, results: Results, metrics: Metrics) -> Self {
         Self {
             service,
             storage,
+            results,
             metrics,
             upload_bytes: config.upload_bytes,
             token: config.token.as_deref().map(Arc::from),

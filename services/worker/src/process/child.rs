@@ -115,6 +115,7 @@ async fn follow(order: v1::Order, stores: Stores, cancel: CancellationToken) -> 
         Some(order::Order::Check(payload)) => check(&intake, payload).await.map(report::Report::Checked),
         Some(order::Order::Inspect(request)) => inspect(&intake, request).await.map(report::Report::Inspected),
         Some(order::Order::Preview(request)) => preview(&intake, request).await.map(report::Report::Previewed),
+        Some(order::Order::Reach(request)) => reach(&intake, request).await.map(report::Report::Reached),
         None => Err(Error::Internal("an order that this process does not know".to_owned())),
     };
     done.unwrap_or_else(|error| report::Report::Refused(problem::told(&error)))
@@ -197,6 +198,11 @@ async fn preview(intake: &Intake, request: v1::PreviewSourceRequest) -> Result<v
         total: head.total,
         dialect: Some(convert::dialect(&head.facts)),
     })
+}
+
+async fn reach(intake: &Intake, request: v1::TestConnectionRequest) -> Result<v1::TestConnectionResponse, Error> {
+    let source = intake.source(request.source.as_ref()).await?;
+    kalla_engine::test_connection(&source).await.map(convert::connection)
 }
 
 fn rows_wanted(wanted: u32, usual: u32) -> usize {

@@ -41,6 +41,14 @@ impl JobService {
         }
     }
 
+    /// Tries to reach a source.
+    pub async fn reach(&self, request: v1::TestConnectionRequest) -> Result<v1::TestConnectionResponse, Problem> {
+        match self.look(QUICK, order::Order::Reach(request)).await? {
+            report::Report::Reached(reached) => Ok(reached),
+            other => Err(unasked(&other)),
+        }
+    }
+
     /// Giving up the look ends its process.
     async fn look(&self, limit: Duration, order: order::Order) -> Result<report::Report, Problem> {
         let turn = tokio::time::timeout(TURN, self.0.looks.acquire()).await;

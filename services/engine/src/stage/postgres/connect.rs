@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::tls;
 use super::uri::address;
+use crate::connection::Part;
 use crate::error::{Error, Place, Result};
 use crate::job::{PostgresTable, TlsMode};
 
@@ -20,6 +21,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server has to take note of a cancelled query before we leave.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How the driver says that the server asks for a password and the address has none.
+const PASSWORD_MISSING: &str = "password missing";
 
 /// What makes the text form of values and the order of rows the same in every session: nothing is left to the
 /// settings of the role or the database. The JIT costs more than it gives on short range scans.
@@ -78,19 +82,24 @@ impl Connector {
 
     /// A session with our settings.
     pub async fn connect(&self) -> Result<Connection> {
+        self.reach().await.map_err(|(_, error)| error)
+    }
+
+    /// As [`Self::connect`]; an error comes with the part of the connection that is not right.
+    pub async fn reach(&self) -> Result<Connection, (Part, Error)> {
         // The driver's own limit ends with the TCP handshake; a server may accept and then say nothing.
         let limit = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
         let opening = async {
-            let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(|e| self.refused(&e))?;
+            let connected = self.config.connect(self.tls.clone()).await;
+            let (client, connection) = connected.map_err(|e| (refusing(&e), self.refused(&e)))?;
             // An error of the connection ends every query on it; it is told there.
             let driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
             let session = Connection { client, driver };
-            session.client.batch_execute(SESSION).await.map_err(|e| self.failed(&e))?;
+            session.client.batch_execute(SESSION).await.map_err(|e| (Part::Database, self.failed(&e)))?;
             Ok(session)
         };
-        let session = tokio::time::timeout(limit, opening)
-            .await
-            .map_err(|_| self.unavailable(format!("{} did not answer within {} s", self.address, limit.as_secs())))??;
+        let silent = || self.unavailable(format!("{} did not answer within {} s", self.address, limit.as_secs()));
+        let session = tokio::time::timeout(limit, opening).await.map_err(|_| (Part::Server, silent()))??;
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(session.client.cancel_token());
         Ok(session)
     }
@@ -160,7 +169,7 @@ impl Connector {
         let Some(io) = cause.and_then(|cause| cause.downcast_ref::<io::Error>()) else {
             let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
             return match cause.as_str() {
-                "password missing" => {
+                PASSWORD_MISSING => {
                     Error::Denied { alias, what: format!("{address} asks for a password: put one into the URI") }
                 }
                 "server does not support TLS" => Error::Unavailable {
@@ -192,6 +201,22 @@ impl Connector {
 
     pub fn unavailable(&self, what: String) -> Error {
         Error::Unavailable { alias: self.alias.clone(), what }
+    }
+}
+
+/// Which part of a connection refuses.
+fn refusing(error: &tokio_postgres::Error) -> Part {
+    let Some(db) = error.as_db_error() else {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        return if cause.as_deref() == Some(PASSWORD_MISSING) { Part::Login } else { Part::Server };
+    };
+    let code = db.code();
+    if code.code().starts_with("28") {
+        Part::Login
+    } else if *code == SqlState::INVALID_CATALOG_NAME || *code == SqlState::INSUFFICIENT_PRIVILEGE {
+        Part::Database
+    } else {
+        Part::Server
     }
 }
 

@@ -107,6 +107,11 @@ fn well_formed(column: &Column, filter: &Filter) -> Result<(), String> {
     if let Some(wanted) = wanted.filter(|wanted| *wanted != filter.values.len()) {
         return Err(format!("column `{name}`: {wanted} value(s) expected, {} given", filter.values.len()));
     }
+    if filter.op == FilterOp::IsNull {
+        let is_bool = matches!(filter.values.as_slice(), [FilterValue::Bool(_)]);
+        return if is_bool { Ok(()) } else { Err(format!("column `{name}`: is_null takes true or false")) };
+    }
+    let in_text = matches!(filter.op, FilterOp::Like | FilterOp::Contains);
     // A number compared with text would be compared letter by letter, and 10 would come before 9.
     let is_text = matches!(column.kind, Kind::Text | Kind::PaddedText | Kind::Uuid);
     for value in &filter.values {
@@ -117,10 +122,10 @@ fn well_formed(column: &Column, filter: &Filter) -> Result<(), String> {
             FilterValue::Text(text) if filter.op == FilterOp::Like && ends_in_escape(text) => {
                 return Err(format!("column `{name}`: the pattern ends with a backslash that escapes nothing"));
             }
-            FilterValue::Number(number) if is_text || column.kind == Kind::Bool || filter.op == FilterOp::Like => {
+            FilterValue::Number(number) if is_text || column.kind == Kind::Bool || in_text => {
                 return Err(format!("column `{name}` is {}: write the value as text, \"{number}\"", column.base_type));
             }
-            FilterValue::Bool(value) if column.kind != Kind::Bool || filter.op == FilterOp::Like => {
+            FilterValue::Bool(value) if column.kind != Kind::Bool || in_text => {
                 return Err(format!("column `{name}` is {}, not boolean: {value} is no value of it", column.base_type));
             }
             _ => {}
@@ -143,7 +148,8 @@ fn text_of(value: &FilterValue) -> String {
 /// The type that a literal is read as: the column's, without a length or precision that would cut or round it.
 fn cast(column: &Column, op: FilterOp, text: &str) -> String {
     match column.kind {
-        _ if op == FilterOp::Like => "text".to_owned(),
+        _ if matches!(op, FilterOp::Like | FilterOp::Contains) => "text".to_owned(),
+        _ if op == FilterOp::IsNull => "boolean".to_owned(),
         Kind::Int2 | Kind::Int4 | Kind::Int8 if text.trim().parse::<i64>().is_err() => "numeric".to_owned(),
         Kind::Int2 | Kind::Int4 | Kind::Int8 => "int8".to_owned(),
         Kind::PaddedText => "bpchar".to_owned(),
@@ -173,5 +179,7 @@ fn comparison(column: &Column, op: FilterOp, literals: &[String]) -> String {
         FilterOp::In if literals.is_empty() => "FALSE".to_owned(),
         FilterOp::In => format!("{name} IN ({})", literals.join(", ")),
         FilterOp::Like => format!("{name}::text LIKE {}", literals.join("")),
+        FilterOp::Contains => format!("position(lower({}) IN lower({name}::text)) > 0", literals.join("")),
+        FilterOp::IsNull => format!("({name} IS NULL) = {}", literals.join("")),
     }
 }

@@ -24,6 +24,7 @@ use self::connect::Connector;
 use self::read::Failure;
 use self::snapshot::Snapshot;
 use super::{Sample, StageContext, Staged};
+use crate::connection::Part;
 use crate::error::{Error, Result};
 use crate::job::{PostgresTable, Source};
 
@@ -92,6 +93,13 @@ pub async fn sample(source: &Source, table: &PostgresTable, rows: usize) -> Resu
         }
     }
     Err(unfitting())
+}
+
+/// Opens a session and closes it again; says which part refused.
+pub async fn reach(alias: &str, table: &PostgresTable) -> Result<(), (Part, Error)> {
+    let connector = Connector::new(alias, table).map_err(|error| (Part::Server, error))?;
+    connector.reach().await?.close().await;
+    Ok(())
 }
 
 fn unfitting() -> Error {

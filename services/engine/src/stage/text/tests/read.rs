@@ -282,7 +282,7 @@ fn objects_may_differ_from_line_to_line() {
 
 #[test]
 fn filters_keep_what_they_say() {
-    use FilterOp::{Between, Eq, Gt, Gte, In, Like, Lt, Lte, Neq};
+    use FilterOp::{Between, Contains, Eq, Gt, Gte, In, IsNull, Like, Lt, Lte, Neq};
     let text = "id,n,d,day,ok\na,1,0.50,2026-01-01,true\nb,2,1.25,2026-01-02,false\nc,,,,\nd,30,2.00,2026-02-01,true\n";
     let number = |n: &str| FilterValue::Number(n.to_owned());
     let word = |t: &str| FilterValue::Text(t.to_owned());
@@ -301,6 +301,10 @@ fn filters_keep_what_they_say() {
         ("d", Between, vec![number("0.5"), number("1.25")], "ab"),
         ("day", Gte, vec![word("2026-01-02")], "bd"),
         ("ok", Eq, vec![FilterValue::Bool(true)], "ad"),
+        ("id", Contains, vec![word("B")], "b"),
+        ("id", Contains, vec![word("_")], ""),
+        ("ok", IsNull, vec![FilterValue::Bool(true)], "c"),
+        ("n", IsNull, vec![FilterValue::Bool(false)], "abd"),
     ];
     for (column, op, values, expected) in cases {
         let filter = Filter { column: column.to_owned(), op, values };

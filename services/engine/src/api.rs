@@ -1,0 +1,67 @@
+//! What one can wait for, boxed. The machine code of a future is generated where it is polled: without the box every crate
+//! that waits for one of these would generate the engine once more.
+
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Result;
+use crate::job::{Job, Limits, Source};
+use crate::location::Location;
+use crate::manifest::{Column, Manifest};
+use crate::progress::Progress;
+use crate::{CheckReport, Connection, Head, Inspection};
+
+pub type Pending<'a, T> = BoxFuture<'a, Result<T>>;
+
+/// Stages the sources of `job`, matches them, and commits the result sets and the manifest to `job.output`.
+///
+/// Publishes on `progress` about ten times a second. A failed, cancelled or late job leaves nothing behind but the
+/// rows that were rejected while reading.
+pub fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: CancellationToken) -> Pending<'static, Manifest> {
+    Box::pin(crate::reconcile::reconcile(job, progress, cancel))
+}
+
+/// Plans `match_sql` against the schemas of the sources; [`crate::Error::Invalid`] lists what is wrong.
+///
+/// The types of a text file are taken from its head. Only when the job would be refused with those is the whole file
+/// read, because a later row can still make a column text.
+pub fn check(job: &Job) -> Pending<'_, CheckReport> {
+    Box::pin(crate::check::check(job))
+}
+
+/// The columns of a source, their types as far as its head tells.
+pub fn head_columns(source: &Source) -> Pending<'_, Vec<Column>> {
+    Box::pin(crate::check::head_columns(source))
+}
+
+/// Reads all of `source` and profiles it; `sample_rows` rows come along.
+pub fn inspect<'a>(source: &'a Source, limits: &'a Limits, sample_rows: usize) -> Pending<'a, Inspection> {
+    Box::pin(crate::inspect::inspect(source, limits, sample_rows))
+}
+
+/// The first `rows` rows of a source. Without filters its beginning is enough; with filters all of it is read.
+pub fn head<'a>(source: &'a Source, limits: &'a Limits, rows: usize) -> Pending<'a, Head> {
+    Box::pin(crate::inspect::head(source, limits, rows))
+}
+
+/// Tries to read one row of `source`, without its filters.
+pub fn test_connection(source: &Source) -> Pending<'_, Connection> {
+    Box::pin(crate::connection::test_connection(source))
+}
+
+/// The manifest of the run whose result is at `output`; `None` while there is no result.
+pub fn committed(output: &Location) -> Pending<'_, Option<Manifest>> {
+    Box::pin(crate::attempt::committed(output))
+}
+
+/// Removes the staged rows that were kept beside the result at `output`. Rows that are gone already are as good.
+pub fn drop_staged(output: &Location) -> Pending<'_, ()> {
+    Box::pin(crate::attempt::drop_staged(output))
+}
+
+/// Removes attempts that were given up from the outputs directly below `root`, in a bucket those that nobody has written
+/// to for `age`; says how many. Files that a manifest names are never touched.
+pub fn sweep_attempts(root: &Location, age: std::time::Duration) -> Pending<'_, usize> {
+    Box::pin(crate::sweep::sweep_attempts(root, age))
+}

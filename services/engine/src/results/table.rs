@@ -1,0 +1,192 @@
+//! One result set: its file, opened once, and what has been learnt of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use parquet::arrow::RowNumber;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+
+use super::condition::Condition;
+use super::page::Selected;
+use super::scan::Scan;
+use super::{Reader, ResultSet, Selection};
+use crate::check::Scratch;
+use crate::error::{Error, Result};
+use crate::job::{FileFormat, ReadOptions, Source, SourceUri};
+use crate::lineage::ROW_NUMBER;
+use crate::location::Location;
+use crate::manifest::ResultFile;
+use crate::stage::text::{ColumnType, Encoding};
+use crate::stage::{self, RowFile};
+
+/// Conditions whose counts are remembered.
+const COUNTED: usize = 16;
+
+/// A result set that can be read. Clones are the same.
+#[derive(Clone)]
+pub struct ResultTable(Arc<Shared>);
+
+pub(super) struct Shared {
+    pub reader: Reader,
+    location: Location,
+    sha256: String,
+    bytes: u64,
+    /// The file, or what was made of it where it is no Parquet.
+    pub file: RowFile,
+    /// Held open where it is on a disk: another result may take its place, and what was opened is read on.
+    pub local: Option<Arc<File>>,
+    /// Gives the row number as the last column.
+    pub numbered: ArrowReaderMetadata,
+    /// Rows of each row group that pass a condition, by its text.
+    counts: Mutex<Vec<(String, Arc<Vec<u64>>)>>,
+    _scratch: Option<Scratch>,
+}
+
+impl ResultTable {
+    pub(super) async fn open(reader: &Reader, set: ResultSet, location: Location, entry: &ResultFile) -> Result<Self> {
+        let failed = |error: Error| unreadable(&location, error);
+        let (file, scratch) = match location.extension().as_deref() {
+            Some("csv") => stage_text(reader, set, &location, entry).await.map_err(failed)?,
+            _ => (stage::parquet::open(set.name(), &location).await.map_err(failed)?.0, None),
+        };
+        let local = file.location().as_local().map(File::open).transpose();
+        let local = local.map_err(|e| Error::Output { path: location.to_string(), reason: e.to_string() })?;
+        let number = Field::new(ROW_NUMBER, DataType::Int64, false).with_extension_type(RowNumber);
+        let numbered = ArrowReaderOptions::new()
+            .with_virtual_columns(vec![FieldRef::from(number)])
+            .and_then(|options| ArrowReaderMetadata::try_new(Arc::clone(file.metadata()), options))
+            .map_err(|e| Error::Output { path: location.to_string(), reason: e.to_string() })?;
+        Ok(Self(Arc::new(Shared {
+            reader: reader.clone(),
+            sha256: entry.sha256.clone(),
+            bytes: entry.bytes,
+            location,
+            file,
+            local: local.map(Arc::new),
+            numbered,
+            counts: Mutex::default(),
+            _scratch: scratch,
+        })))
+    }
+
+    pub fn location(&self) -> &Location {
+        &self.0.location
+    }
+
+    pub fn schema(&self) -> &SchemaRef {
+        self.0.file.schema()
+    }
+
+    /// Without any filter.
+    pub fn rows(&self) -> u64 {
+        self.0.file.rows()
+    }
+
+    /// Size of the file.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+
+    pub(super) fn sha256(&self) -> &str {
+        &self.0.sha256
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// The rows that `selection` wants; all that is wrong with it is told at once.
+    pub fn select(&self, selection: Selection) -> Result<Selected> {
+        Selected::new(self.clone(), selection)
+    }
+
+    /// A scan of some columns, by their positions.
+    pub(super) fn scan(&self, columns: BTreeSet<usize>, condition: &Arc<Condition>) -> Arc<Scan> {
+        Arc::new(Scan::new(Arc::clone(&self.0), columns, Arc::clone(condition)))
+    }
+
+    /// Rows of each row group that pass; counted once for each condition.
+    pub(super) async fn counts(&self, condition: &Arc<Condition>) -> Result<Arc<Vec<u64>>> {
+        let scan = self.scan(BTreeSet::new(), condition);
+        if condition.is_empty() {
+            return Ok(Arc::new(scan.group_rows()));
+        }
+        let key = format!("{condition:?}");
+        let known = |counts: &Vec<(String, Arc<Vec<u64>>)>| {
+            counts.iter().find(|(known, _)| *known == key).map(|(_, counts)| Arc::clone(counts))
+        };
+        if let Some(counts) = known(&self.0.counts.lock().unwrap_or_else(|e| e.into_inner())) {
+            return Ok(counts);
+        }
+        let counted = Arc::new(scan.count(self.0.reader.limits().threads).await?);
+        let mut counts = self.0.counts.lock().unwrap_or_else(|e| e.into_inner());
+        if counts.len() >= COUNTED {
+            counts.remove(0);
+        }
+        counts.push((key, Arc::clone(&counted)));
+        Ok(counted)
+    }
+}
+
+/// The columns of the file, then the row number.
+pub(super) fn with_row_number(schema: &Schema) -> SchemaRef {
+    let number = Arc::new(Field::new(ROW_NUMBER, DataType::Int64, false));
+    Arc::new(Schema::new(schema.fields().iter().cloned().chain([number]).collect::<Vec<_>>()))
+}
+
+/// Where a file of the manifest is: beside the manifest, wherever a directory was moved to; in a bucket under the output.
+pub(super) fn find(output: &Location, path: &str) -> Location {
+    let inside = path.strip_prefix(&format!("{output}/")).filter(|_| output.as_local().is_none());
+    inside
+        .unwrap_or_else(|| path.rsplit('/').next().unwrap_or(path))
+        .split('/')
+        .fold(output.clone(), |at, name| at.join(name))
+}
+
+/// Text has no row groups and no types: read as the types that were written, once.
+async fn stage_text(
+    reader: &Reader,
+    set: ResultSet,
+    location: &Location,
+    entry: &ResultFile,
+) -> Result<(RowFile, Option<Scratch>)> {
+    let types = entry.columns.iter().map(|column| {
+        let written = column.data_type.parse::<ColumnType>();
+        (column.name.clone(), written.unwrap_or(ColumnType::Text))
+    });
+    let source = Source {
+        alias: set.name().to_owned(),
+        uri: SourceUri::File(location.clone()),
+        filters: Vec::new(),
+        primary_key: Vec::new(),
+        options: ReadOptions {
+            format: Some(FileFormat::Csv),
+            delimiter: Some(b','),
+            quote: Some(Some(b'"')),
+            header: Some(true),
+            encoding: Some(Encoding::Utf8),
+            nulls: Vec::new(),
+            types: types.collect::<BTreeMap<_, _>>(),
+        },
+    };
+    let scratch = Scratch::new(reader.limits())?;
+    let staged = stage::stage(&source, &scratch.context(&source, 0, reader.limits().threads)).await?;
+    if let Some(reject) = staged.rejects.first() {
+        let reason = format!("line {}: {}", reject.line, reject.reason);
+        return Err(Error::Output { path: location.to_string(), reason });
+    }
+    Ok((staged.file, Some(scratch)))
+}
+
+/// A result is no source.
+fn unreadable(location: &Location, error: Error) -> Error {
+    let path = location.to_string();
+    match error {
+        Error::NotFound { .. } => Error::Missing(format!("{path} is gone: run the job again")),
+        Error::Denied { what, .. } | Error::Unavailable { what, .. } => Error::Output { path, reason: what },
+        Error::Data { reason, .. } => Error::Output { path, reason },
+        other => other,
+    }
+}

@@ -1,0 +1,192 @@
+//! Results read back: over Arrow Flight with PyArrow, against DuckDB on the same files, and as pages over gRPC.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use kalla_proto::v1::job_service_client::JobServiceClient;
+use kalla_proto::v1::result_service_client::ResultServiceClient;
+use kalla_proto::v1::{self, FilterOp, JobPayload, ResultSet, job_event::Event};
+
+use crate::behaviour::temporary;
+use crate::door::{channel, problem};
+use crate::process::Worker;
+
+/// Several row groups, and more than one Flight endpoint.
+const LEFT: usize = 420_000;
+const QUERIES: &str = "300";
+
+/// Rows of every type, with NULLs, in no order but that of their numbers. Two of three left rows match.
+fn write_sources(dir: &Path) {
+    let mut left = String::from("id,ref,note,amount,day,at,ok\n");
+    let mut right = String::from("id,paid\n");
+    let mut state = 7_u64;
+    let mut below = |end: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % end
+    };
+    let notes = ["Acme GmbH", "müller & söhne", "100% paid", "a_b", "O'Brien", "", "ÜBER", "zz top"];
+    for id in 0..LEFT {
+        let amount = below(200_000);
+        let reference = if below(9) == 0 { String::new() } else { format!("INV-{}", below(90_000)) };
+        let note = notes[usize::try_from(below(8)).unwrap()];
+        let (day, hour, ok) = (below(28) + 1, below(24), ["true", "false", ""][usize::try_from(below(3)).unwrap()]);
+        let amount = if below(20) == 0 { String::new() } else { format!("{}.{:02}", amount / 100, amount % 100) };
+        writeln!(
+            left,
+            "{id},{reference},{note},{amount},2026-0{}-{day:02},2026-01-{day:02} {hour:02}:00:00,{ok}",
+            below(9) + 1
+        )
+        .unwrap();
+        if id % 3 != 0 {
+            writeln!(right, "{id},{}.{:02}", below(1000), below(100)).unwrap();
+        }
+    }
+    for id in 0..50_000 {
+        writeln!(right, "{},1.00", LEFT + id).unwrap();
+    }
+    std::fs::write(dir.join("a.csv"), left).unwrap();
+    std::fs::write(dir.join("b.csv"), right).unwrap();
+}
+
+fn job(format: v1::ResultFormat) -> JobPayload {
+    let source = |name: &str| v1::Source { alias: name.to_owned(), uri: format!("{name}.csv"), ..Default::default() };
+    JobPayload {
+        run_id: uuid::Uuid::new_v4().to_string(),
+        match_sql: "SELECT a.id, a.ref, b.paid, a.amount, a.day, a.at, a.ok, a.note FROM a JOIN b ON a.id = b.id"
+            .to_owned(),
+        sources: vec![source("a"), source("b")],
+        format: format.into(),
+        ..Default::default()
+    }
+}
+
+async fn complete(worker: &Worker, job: JobPayload) -> v1::Complete {
+    let mut jobs = JobServiceClient::new(channel(&worker.url).await);
+    let run_id = job.run_id.clone();
+    jobs.submit_job(v1::SubmitJobRequest { job: Some(job) }).await.unwrap();
+    let mut events = jobs.watch_job(v1::WatchJobRequest { run_id }).await.unwrap().into_inner();
+    let mut last = None;
+    while let Some(event) = events.message().await.unwrap() {
+        last = event.event.unwrap().event;
+    }
+    match last.unwrap() {
+        Event::Complete(complete) => complete,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn read_with_pyarrow(worker: &Worker, run_id: &str, directory: &Path) {
+    let python = std::env::var("KALLA_TEST_PYTHON").expect("KALLA_TEST_PYTHON: scripts/test.sh sets it");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worker/flight.py");
+    let address = worker.url.strip_prefix("http://").unwrap();
+    let directory = directory.to_str().unwrap();
+    let done = Command::new(python).args([script, address, run_id, directory, QUERIES]).output().unwrap();
+    let told = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pyarrow_reads_what_duckdb_reads() {
+    let (_kept, dir) = temporary();
+    write_sources(&dir);
+    let worker = Worker::start(&dir, &[]);
+    let job = job(v1::ResultFormat::Parquet);
+    let run_id = job.run_id.clone();
+    let complete = complete(&worker, job).await;
+    let directory = Path::new(&complete.output_paths.unwrap().matched).parent().unwrap().to_path_buf();
+    tokio::task::spawn_blocking(move || read_with_pyarrow(&worker, &run_id, &directory)).await.unwrap();
+}
+
+fn ticket(run_id: &str, set: ResultSet) -> v1::ResultTicket {
+    v1::ResultTicket { run_id: run_id.to_owned(), result_set: set.into(), ..Default::default() }
+}
+
+fn filter(column: &str, op: FilterOp, value: v1::filter_value::Kind) -> v1::Filter {
+    let value = Some(v1::FilterValue { kind: Some(value) });
+    v1::Filter { column: column.to_owned(), op: op.into(), value }
+}
+
+fn cells(rows: &[v1::Row]) -> Vec<Vec<Option<String>>> {
+    rows.iter().map(|row| row.cells.iter().map(|cell| cell.value.clone()).collect()).collect()
+}
+
+/// The same job with Parquet and with CSV results: the same pages, the same summary.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_and_summaries_are_the_same_in_every_format() {
+    let (_kept, dir) = temporary();
+    write_sources(&dir);
+    let worker = Worker::start(&dir, &[]);
+    let mut client = ResultServiceClient::new(channel(&worker.url).await);
+    let mut seen = Vec::new();
+    for format in [v1::ResultFormat::Parquet, v1::ResultFormat::Csv] {
+        let job = job(format);
+        let run_id = job.run_id.clone();
+        let completed = complete(&worker, job).await;
+        assert_eq!(completed.unmatched_left_count, 140_000);
+
+        let mut wanted = ticket(&run_id, ResultSet::UnmatchedLeft);
+        wanted.columns = ["id", "amount", "note", "day"].map(str::to_owned).to_vec();
+        wanted.filters = vec![
+            filter("amount", FilterOp::Gte, v1::filter_value::Kind::Number("1500.005".to_owned())),
+            filter("note", FilterOp::Contains, v1::filter_value::Kind::Text("MÜLLER".to_owned())),
+        ];
+        wanted.order = vec![v1::OrderBy { column: "amount".to_owned(), descending: true }];
+        (wanted.offset, wanted.limit) = (10, Some(5));
+        let page =
+            client.read_result(v1::ReadResultRequest { ticket: Some(wanted.clone()) }).await.unwrap().into_inner();
+        assert_eq!(page.rows.len(), 5);
+        assert_eq!(page.columns[1].r#type, "decimal(18,2)");
+        let rows = cells(&page.rows);
+        assert!(rows.iter().all(|row| row[2].as_deref() == Some("müller & söhne")), "{rows:?}");
+        assert!(page.total > 1000, "{}", page.total);
+
+        let request = v1::SummarizeResultRequest { ticket: Some(ticket(&run_id, ResultSet::UnmatchedRight)) };
+        let summary = client.summarize_result(request).await.unwrap().into_inner();
+        assert_eq!(summary.rows, 50_000);
+        let id = &summary.columns[0];
+        let profile = id.profile.as_ref().unwrap();
+        assert_eq!((profile.min.as_deref(), profile.max.as_deref()), (Some("420000"), Some("469999")));
+        assert_eq!((profile.distinct, id.histogram.len()), (50_000, 20));
+        assert!(id.histogram.iter().all(|bin| bin.rows == 2500), "{:?}", id.histogram);
+
+        wanted.order.clear();
+        (wanted.offset, wanted.limit) = (page.total - 3, None);
+        let end =
+            client.read_result(v1::ReadResultRequest { ticket: Some(wanted.clone()) }).await.unwrap().into_inner();
+        assert_eq!(end.rows.len(), 3);
+        let request = v1::SummarizeResultRequest { ticket: Some(wanted) };
+        let filtered = client.summarize_result(request).await.unwrap().into_inner();
+        assert_eq!(filtered.columns[2].top, [v1::ValueCount { value: "müller & söhne".to_owned(), rows: page.total }]);
+        seen.push((rows, page.total, cells(&end.rows), summary, filtered));
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_ticket_is_told_at_once() {
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[]);
+    let mut client = ResultServiceClient::new(channel(&worker.url).await);
+    let unknown = ticket(&uuid::Uuid::new_v4().to_string(), ResultSet::Matched);
+    let status = client.read_result(v1::ReadResultRequest { ticket: Some(unknown) }).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::NotFound);
+    assert!(status.message().contains("no run"), "{status:?}");
+    let status = client.read_result(v1::ReadResultRequest { ticket: None }).await.unwrap_err();
+    assert!(status.message().contains("ticket"), "{status:?}");
+
+    let job = JobPayload {
+        match_sql: "SELECT a.id FROM a JOIN b ON a.id = b.id".to_owned(),
+        ..job(v1::ResultFormat::Parquet)
+    };
+    let run_id = job.run_id.clone();
+    complete(&worker, job).await;
+    let mut wrong = ticket(&run_id, ResultSet::Matched);
+    wrong.columns = vec!["nothing".to_owned()];
+    wrong.order = vec![v1::OrderBy { column: "idd".to_owned(), descending: false }];
+    wrong.filters = vec![filter("id", FilterOp::Contains, v1::filter_value::Kind::Text("1".to_owned()))];
+    let status = client.read_result(v1::ReadResultRequest { ticket: Some(wrong) }).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    let fields: Vec<String> = problem(&status).violations.into_iter().map(|v| v.field).collect();
+    assert_eq!(fields, ["columns[0]", "order[0].column", "filters[0]"]);
+}

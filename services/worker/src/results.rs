@@ -1,0 +1,223 @@
+//! What runs have written, by ticket: whatever the storage holds, whichever worker wrote it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
+use kalla_engine::location::Location;
+use kalla_engine::results::{Reader, ResultSet, Rows, Selected, Selection};
+use kalla_engine::{Error, Manifest, Violation};
+use kalla_proto::v1::{self, Code, Problem};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
+
+use crate::payload::Intake;
+use crate::storage::Storage;
+use crate::{convert, problem};
+
+/// Results that are read at the same time, and how long one waits for its turn.
+const READERS: usize = 32;
+const TURN: Duration = Duration::from_secs(10);
+
+const USUAL_PAGE: u64 = 100;
+const LARGEST_PAGE: u64 = 1000;
+
+/// Clones are the same.
+#[derive(Clone)]
+pub struct Results {
+    storage: Storage,
+    intake: Intake,
+    reader: Reader,
+    turns: Arc<Semaphore>,
+    threads: Arc<Threads>,
+}
+
+/// Threads of their own: who sorts keeps no request waiting, nor the watch over processes.
+struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What a ticket would give.
+pub struct Description {
+    pub schema: SchemaRef,
+    /// Within offset and limit.
+    pub rows: u64,
+    /// Size of the file, where the ticket wants all of it.
+    pub bytes: Option<u64>,
+}
+
+impl Results {
+    pub fn new(storage: Storage, intake: Intake, reader: Reader) -> std::io::Result<Self> {
+        let threads = Builder::new_multi_thread()
+            .worker_threads(intake.limits.threads.max(1))
+            .thread_name("kalla-results")
+            .enable_all()
+            .build()?;
+        let turns = Arc::new(Semaphore::new(READERS));
+        Ok(Self { storage, intake, reader, turns, threads: Arc::new(Threads(Some(threads))) })
+    }
+
+    /// Held while results are read.
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        match tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(problem::later(Code::Exhausted, "too many results are being read: try again later")),
+        }
+    }
+
+    /// Does `work` on the threads for reading, until nobody waits for it any more.
+    async fn apart<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let task = self.spawn(work(self.clone()))?;
+        match task.await {
+            Ok(done) => done.map_err(|error| problem::told(&error)),
+            Err(error) => Err(problem::defect(&format!("reading results: {error}"))),
+        }
+    }
+
+    /// Ends when the handle is dropped.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<AbortOnDropHandle<T>, Problem> {
+        let runtime =
+            self.threads.0.as_ref().ok_or_else(|| problem::later(Code::Unavailable, "the worker is closing"))?;
+        Ok(AbortOnDropHandle::new(runtime.spawn(work.in_current_span())))
+    }
+
+    /// The rows that a ticket names.
+    async fn select(&self, ticket: &v1::ResultTicket) -> Result<Selected, Error> {
+        let (set, selection) = read_ticket(ticket)?;
+        let (output, manifest) = self.run(&ticket.run_id, ticket.output_path.as_deref()).await?;
+        self.reader.open(&output, &manifest, set).await?.select(selection)
+    }
+
+    /// The rows of a ticket, and their columns.
+    pub async fn rows(&self, ticket: v1::ResultTicket) -> Result<(SchemaRef, Rows), Problem> {
+        let read = |this: Self| async move {
+            let selected = this.select(&ticket).await?;
+            Ok((selected.schema(), selected.rows().await?))
+        };
+        self.apart(read).await
+    }
+
+    pub async fn describe(&self, ticket: v1::ResultTicket) -> Result<Description, Problem> {
+        let read = |this: Self| async move {
+            let selected = this.select(&ticket).await?;
+            let passing = selected.count().await?.saturating_sub(ticket.offset);
+            let rows = ticket.limit.map_or(passing, |limit| limit.min(passing));
+            let all = rows == selected.table().rows() && ticket.columns.is_empty();
+            Ok(Description { schema: selected.schema(), rows, bytes: all.then(|| selected.table().bytes()) })
+        };
+        self.apart(read).await
+    }
+
+    pub async fn schema(&self, ticket: v1::ResultTicket) -> Result<SchemaRef, Problem> {
+        self.apart(|this: Self| async move { Ok(this.select(&ticket).await?.schema()) }).await
+    }
+
+    /// Where the results of a run are, and what they are.
+    pub async fn run(&self, run_id: &str, output: Option<&str>) -> Result<(Location, Manifest), Error> {
+        let output = match output.filter(|path| !path.is_empty()) {
+            Some(path) => {
+                let wrong = |message| Error::Invalid(vec![Violation::new("output_path", message)]);
+                self.intake.output_at(path).map_err(wrong)?
+            }
+            None => self.storage.run(run_id).await?.ok_or_else(|| {
+                Error::Missing(format!("no run `{run_id}` has been here: name its output_path if it ran elsewhere"))
+            })?,
+        };
+        match kalla_engine::committed(&output).await? {
+            Some(manifest) if manifest.run_id == run_id => Ok((output, manifest)),
+            Some(other) => {
+                Err(Error::Missing(format!("the results at {output} are of the run {}, not {run_id}", other.run_id)))
+            }
+            None => Err(Error::Missing(format!("the run `{run_id}` has no results: it has not completed"))),
+        }
+    }
+
+    /// Every run that has results here. One that cannot be read is left out: others are still to be seen.
+    pub async fn runs(&self) -> Result<Vec<(Location, Manifest)>, Error> {
+        let mut runs = Vec::new();
+        for run_id in self.storage.runs().await? {
+            match self.run(&run_id, None).await {
+                Ok(run) => runs.push(run),
+                Err(Error::Missing(_)) => {}
+                Err(error) => tracing::warn!(run_id, %error, "the results of a run cannot be listed"),
+            }
+        }
+        Ok(runs)
+    }
+
+    /// One page, as text.
+    pub async fn page(&self, ticket: Option<v1::ResultTicket>) -> Result<v1::ReadResultResponse, Problem> {
+        let mut ticket = given(ticket)?;
+        let limit = ticket.limit.unwrap_or(USUAL_PAGE).min(LARGEST_PAGE);
+        ticket.limit = Some(limit);
+        let _turn = self.turn().await?;
+        let read = |this: Self| async move {
+            let selected = this.select(&ticket).await?;
+            let columns = kalla_engine::manifest::columns(&selected.schema(), &[]);
+            let batches = selected.rows().await?.try_collect::<Vec<_>>().await?;
+            Ok(v1::ReadResultResponse {
+                columns: convert::columns(&columns),
+                rows: convert::rows(&batches, usize::try_from(limit).unwrap_or(usize::MAX))?,
+                total: selected.count().await?,
+            })
+        };
+        self.apart(read).await
+    }
+
+    pub async fn summary(&self, ticket: Option<v1::ResultTicket>) -> Result<v1::SummarizeResultResponse, Problem> {
+        let ticket = given(ticket)?;
+        let _turn = self.turn().await?;
+        self.apart(|this: Self| async move { Ok(convert::summary(this.select(&ticket).await?.summary().await?)) }).await
+    }
+
+    /// The bytes of a file.
+    pub async fn export(&self, request: v1::ExportResultRequest) -> Result<FileBytes, Problem> {
+        let kind = convert::file_kind(request.format());
+        let ticket = given(request.ticket)?;
+        let kind = kind.ok_or_else(|| problem::refused(Code::Invalid, "format: it is missing"))?;
+        self.apart(|this: Self| async move { this.select(&ticket).await?.export(kind).await }).await
+    }
+}
+
+/// The bytes of a file as they are written.
+pub type FileBytes = BoxStream<'static, Result<Bytes, Error>>;
+
+fn given(ticket: Option<v1::ResultTicket>) -> Result<v1::ResultTicket, Problem> {
+    ticket.ok_or_else(|| problem::refused(Code::Invalid, "ticket: it is missing"))
+}
+
+/// All that is wrong with a ticket and can be seen without the columns, at once.
+pub fn read_ticket(ticket: &v1::ResultTicket) -> Result<(ResultSet, Selection), Error> {
+    let mut wrong = Vec::new();
+    if let Err(message) = crate::storage::check_id(&ticket.run_id) {
+        wrong.push(Violation::new("run_id", message));
+    }
+    let set = convert::result_set(ticket.result_set());
+    if set.is_none() {
+        let message = format!("it is missing: the result sets are {}", ResultSet::ALL.map(ResultSet::name).join(", "));
+        wrong.push(Violation::new("result_set", message));
+    }
+    let selection = convert::selection(ticket).map_err(|messages| wrong.extend(messages));
+    match (set, selection) {
+        (Some(set), Ok(selection)) if wrong.is_empty() => Ok((set, selection)),
+        _ => Err(Error::Invalid(wrong)),
+    }
+}
