@@ -169,6 +169,10 @@ async fn resident(url: &str) -> u64 {
     line.parse().unwrap()
 }
 
+/// What the allocator keeps of a thread that has read the largest messages: another thread may be the first to do so in a
+/// later round.
+const KEPT: u64 = 64 << 20;
+
 /// Memory after a first round, when everything that is made once has been made, is about that after the others.
 async fn stays_well(worker: &Worker, round: impl AsyncFn()) {
     round().await;
@@ -177,7 +181,8 @@ async fn stays_well(worker: &Worker, round: impl AsyncFn()) {
         round().await;
     }
     let after = resident(&worker.url).await;
-    assert!(after < before + (64 << 20), "{before} bytes before, {after} after");
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get() as u64);
+    assert!(after < before + KEPT * (threads + 1), "{before} bytes before, {after} after");
     assert_eq!(reqwest::get(format!("{}/health", worker.url)).await.unwrap().status(), 200);
 }
 
