@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
-use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use kalla_engine::location::Location;
-use kalla_engine::results::{Reader, ResultSet, Rows, Selected, Selection};
+use kalla_engine::results::{Reader, ResultSet, Selected, Selection};
 use kalla_engine::{Error, Manifest, Violation};
 use kalla_proto::v1::{self, Code, Problem};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
@@ -23,6 +24,9 @@ use crate::{convert, problem};
 /// Results that are read at the same time, and how long one waits for its turn.
 const READERS: usize = 32;
 const TURN: Duration = Duration::from_secs(10);
+
+/// A client that takes nothing for so long has gone.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const USUAL_PAGE: u64 = 100;
 const LARGEST_PAGE: u64 = 1000;
@@ -48,8 +52,12 @@ impl Drop for Threads {
     }
 }
 
+/// Items on their way to a client.
+pub type Flow<T> = BoxStream<'static, Result<T, Problem>>;
+
 /// What a ticket would give.
 pub struct Description {
+    pub ticket: v1::ResultTicket,
     pub schema: SchemaRef,
     /// Within offset and limit.
     pub rows: u64,
@@ -68,35 +76,63 @@ impl Results {
         Ok(Self { storage, intake, reader, turns, threads: Arc::new(Threads(Some(threads))) })
     }
 
-    /// Held while results are read.
-    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        match tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(problem::later(Code::Exhausted, "too many results are being read: try again later")),
-        }
-    }
-
-    /// Does `work` on the threads for reading, until nobody waits for it any more.
-    async fn apart<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Problem>
+    /// Does `work` on the threads for reading, in its turn and until nobody waits for it any more. Who has more to read
+    /// keeps the turn.
+    async fn apart<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<(T, OwnedSemaphorePermit), Problem>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let task = self.spawn(work(self.clone()))?;
-        match task.await {
-            Ok(done) => done.map_err(|error| problem::told(&error)),
+        let Ok(Ok(turn)) = tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await else {
+            return Err(problem::later(Code::Exhausted, "too many results are being read: try again later"));
+        };
+        match self.spawn(work(self.clone()))?.await {
+            Ok(done) => done.map(|done| (done, turn)).map_err(|error| problem::told(&error)),
             Err(error) => Err(problem::defect(&format!("reading results: {error}"))),
         }
     }
 
     /// Ends when the handle is dropped.
-    pub fn spawn<T: Send + 'static>(
+    fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<AbortOnDropHandle<T>, Problem> {
         let runtime =
             self.threads.0.as_ref().ok_or_else(|| problem::later(Code::Unavailable, "the worker is closing"))?;
         Ok(AbortOnDropHandle::new(runtime.spawn(work.in_current_span())))
+    }
+
+    /// Items on their way to a client that may be slow: read no faster than they are taken, and given up with a word when
+    /// they are not taken at all. The turn is held until the last is taken, the client leaves, or it is given up.
+    fn patient<T: Send + 'static>(
+        &self,
+        mut items: BoxStream<'static, Result<T, Error>>,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Flow<T>, Problem> {
+        let (sender, receiver) = mpsc::channel(1);
+        let reading = self.spawn(async move {
+            let _turn = turn;
+            while let Some(item) = items.next().await {
+                match tokio::time::timeout(PATIENCE, sender.reserve()).await {
+                    Ok(Ok(place)) => place.send(Some(item.map_err(|error| problem::told(&error)))),
+                    _ => return,
+                }
+            }
+            // The end is said: what ends without it is not whole.
+            let _ = tokio::time::timeout(PATIENCE, sender.send(None)).await;
+        })?;
+        let taken = futures::stream::unfold(Some((receiver, reading)), |open| async move {
+            let (mut receiver, reading) = open?;
+            match receiver.recv().await {
+                Some(Some(item)) => Some((item, Some((receiver, reading)))),
+                Some(None) => None,
+                None => {
+                    let message = format!("nothing has been taken for {} s", PATIENCE.as_secs());
+                    Some((Err(problem::later(Code::Deadline, message)), None))
+                }
+            }
+        });
+        Ok(taken.boxed())
     }
 
     /// The rows that a ticket names.
@@ -107,31 +143,44 @@ impl Results {
     }
 
     /// The rows of a ticket, and their columns.
-    pub async fn rows(&self, ticket: v1::ResultTicket) -> Result<(SchemaRef, Rows), Problem> {
+    pub async fn rows(&self, ticket: v1::ResultTicket) -> Result<(SchemaRef, Flow<RecordBatch>), Problem> {
         let read = |this: Self| async move {
             let selected = this.select(&ticket).await?;
             Ok((selected.schema(), selected.rows().await?))
         };
-        self.apart(read).await
+        let ((schema, rows), turn) = self.apart(read).await?;
+        Ok((schema, self.patient(rows, turn)?))
     }
 
     pub async fn describe(&self, ticket: v1::ResultTicket) -> Result<Description, Problem> {
+        let read = |this: Self| async move { describe(&this.select(&ticket).await?, ticket).await };
+        Ok(self.apart(read).await?.0)
+    }
+
+    /// The result sets of a run, each as a whole.
+    pub async fn sets(&self, run_id: &str) -> Result<Vec<Description>, Problem> {
+        let run_id = run_id.to_owned();
         let read = |this: Self| async move {
-            let selected = this.select(&ticket).await?;
-            let passing = selected.count().await?.saturating_sub(ticket.offset);
-            let rows = ticket.limit.map_or(passing, |limit| limit.min(passing));
-            let all = rows == selected.table().rows() && ticket.columns.is_empty();
-            Ok(Description { schema: selected.schema(), rows, bytes: all.then(|| selected.table().bytes()) })
+            let (output, manifest) = this.run(&run_id, None).await?;
+            let mut sets = Vec::new();
+            for set in ResultSet::ALL.into_iter().filter(|set| manifest.files.contains_key(set.name())) {
+                let selected = this.reader.open(&output, &manifest, set).await?.select(Selection::default())?;
+                let result_set = convert::to_wire(set).into();
+                let ticket = v1::ResultTicket { run_id: run_id.clone(), result_set, ..Default::default() };
+                sets.push(describe(&selected, ticket).await?);
+            }
+            Ok(sets)
         };
-        self.apart(read).await
+        Ok(self.apart(read).await?.0)
     }
 
     pub async fn schema(&self, ticket: v1::ResultTicket) -> Result<SchemaRef, Problem> {
-        self.apart(|this: Self| async move { Ok(this.select(&ticket).await?.schema()) }).await
+        let read = |this: Self| async move { Ok(this.select(&ticket).await?.schema()) };
+        Ok(self.apart(read).await?.0)
     }
 
     /// Where the results of a run are, and what they are.
-    pub async fn run(&self, run_id: &str, output: Option<&str>) -> Result<(Location, Manifest), Error> {
+    async fn run(&self, run_id: &str, output: Option<&str>) -> Result<(Location, Manifest), Error> {
         let output = match output.filter(|path| !path.is_empty()) {
             Some(path) => {
                 let wrong = |message| Error::Invalid(vec![Violation::new("output_path", message)]);
@@ -150,17 +199,9 @@ impl Results {
         }
     }
 
-    /// Every run that has results here. One that cannot be read is left out: others are still to be seen.
-    pub async fn runs(&self) -> Result<Vec<(Location, Manifest)>, Error> {
-        let mut runs = Vec::new();
-        for run_id in self.storage.runs().await? {
-            match self.run(&run_id, None).await {
-                Ok(run) => runs.push(run),
-                Err(Error::Missing(_)) => {}
-                Err(error) => tracing::warn!(run_id, %error, "the results of a run cannot be listed"),
-            }
-        }
-        Ok(runs)
+    /// The ids of the runs that somebody has left word of; not all of them have results.
+    pub async fn runs(&self) -> Result<Vec<String>, Problem> {
+        self.storage.runs().await.map_err(|error| problem::told(&error))
     }
 
     /// One page, as text.
@@ -168,7 +209,6 @@ impl Results {
         let mut ticket = given(ticket)?;
         let limit = ticket.limit.unwrap_or(USUAL_PAGE).min(LARGEST_PAGE);
         ticket.limit = Some(limit);
-        let _turn = self.turn().await?;
         let read = |this: Self| async move {
             let selected = this.select(&ticket).await?;
             let columns = kalla_engine::manifest::columns(&selected.schema(), &[]);
@@ -179,33 +219,40 @@ impl Results {
                 total: selected.count().await?,
             })
         };
-        self.apart(read).await
+        Ok(self.apart(read).await?.0)
     }
 
     pub async fn summary(&self, ticket: Option<v1::ResultTicket>) -> Result<v1::SummarizeResultResponse, Problem> {
         let ticket = given(ticket)?;
-        let _turn = self.turn().await?;
-        self.apart(|this: Self| async move { Ok(convert::summary(this.select(&ticket).await?.summary().await?)) }).await
+        let read = |this: Self| async move { Ok(convert::summary(this.select(&ticket).await?.summary().await?)) };
+        Ok(self.apart(read).await?.0)
     }
 
     /// The bytes of a file.
-    pub async fn export(&self, request: v1::ExportResultRequest) -> Result<FileBytes, Problem> {
+    pub async fn export(&self, request: v1::ExportResultRequest) -> Result<Flow<Bytes>, Problem> {
         let kind = convert::file_kind(request.format());
         let ticket = given(request.ticket)?;
         let kind = kind.ok_or_else(|| problem::refused(Code::Invalid, "format: it is missing"))?;
-        self.apart(|this: Self| async move { this.select(&ticket).await?.export(kind).await }).await
+        let read = |this: Self| async move { this.select(&ticket).await?.export(kind).await };
+        let (file, turn) = self.apart(read).await?;
+        self.patient(file, turn)
     }
 }
 
-/// The bytes of a file as they are written.
-pub type FileBytes = BoxStream<'static, Result<Bytes, Error>>;
+async fn describe(selected: &Selected, ticket: v1::ResultTicket) -> Result<Description, Error> {
+    let passing = selected.count().await?.saturating_sub(ticket.offset);
+    let rows = ticket.limit.map_or(passing, |limit| limit.min(passing));
+    let all = rows == selected.table().rows() && ticket.columns.is_empty();
+    let bytes = all.then(|| selected.table().bytes());
+    Ok(Description { schema: selected.schema(), rows, bytes, ticket })
+}
 
 fn given(ticket: Option<v1::ResultTicket>) -> Result<v1::ResultTicket, Problem> {
     ticket.ok_or_else(|| problem::refused(Code::Invalid, "ticket: it is missing"))
 }
 
 /// All that is wrong with a ticket and can be seen without the columns, at once.
-pub fn read_ticket(ticket: &v1::ResultTicket) -> Result<(ResultSet, Selection), Error> {
+fn read_ticket(ticket: &v1::ResultTicket) -> Result<(ResultSet, Selection), Error> {
     let mut wrong = Vec::new();
     if let Err(message) = crate::storage::check_id(&ticket.run_id) {
         wrong.push(Violation::new("run_id", message));

@@ -132,10 +132,10 @@ impl Reader {
         manifest: &'a Manifest,
         set: ResultSet,
     ) -> Pending<'a, ResultTable> {
-        Box::pin(self.find(output, manifest, set))
+        Box::pin(self.open_set(output, manifest, set))
     }
 
-    async fn find(&self, output: &Location, manifest: &Manifest, set: ResultSet) -> Result<ResultTable> {
+    async fn open_set(&self, output: &Location, manifest: &Manifest, set: ResultSet) -> Result<ResultTable> {
         let Some(file) = manifest.files.get(set.name()) else {
             let there = manifest.files.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return Err(Error::Missing(format!("the run has no result set `{set}`: it has {there}")));

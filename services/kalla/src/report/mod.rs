@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use console::style;
 use kalla_engine::manifest::{Input, Manifest};
+use kalla_engine::results::ResultSet;
 
 use numbers::{bar, bytes, count, counted, decimal, millis, percent};
 use rows::Rows;
@@ -194,8 +195,7 @@ fn lines_of(table: &Table, width: usize, indent: usize) -> Vec<String> {
 
 fn files(manifest: &Manifest, out: &str) -> Vec<String> {
     let mut table = Table::new([("", Align::Left), ("", Align::Right), ("", Align::Right)]);
-    let order = ["matched", "unmatched_left", "unmatched_right", "rejected_left", "rejected_right"];
-    for file in order.iter().filter_map(|set| manifest.files.get(*set)) {
+    for file in ResultSet::ALL.iter().filter_map(|set| manifest.files.get(set.name())) {
         table.push([shown_path(out, &file.path), counted(file.rows, "row", "rows"), bytes(file.bytes)]);
     }
     table.push([shown_path(out, "manifest.json")]);

@@ -3,6 +3,7 @@
 //! A ticket is a [`v1::ResultTicket`] as protobuf or JSON, or the text `RUN_ID/matched`. Descriptors are the path
 //! `[run_id, result set]` or a ticket as command. Nothing is taken: there is no DoPut.
 
+use arrow::error::ArrowError;
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
@@ -14,7 +15,6 @@ use arrow_flight::{
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
-use kalla_engine::Error;
 use kalla_engine::results::ResultSet;
 use kalla_proto::json::from_json_strict;
 use kalla_proto::v1::{self, Code, Problem};
@@ -22,9 +22,9 @@ use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::House;
-use super::patient::{patient, refused};
 use crate::convert;
 use crate::problem::{self, grpc_status};
+use crate::results::Description;
 
 /// Rows of one endpoint: a larger result is offered in several, which a client may fetch at the same time.
 const ENDPOINT_ROWS: u64 = 1 << 18;
@@ -58,29 +58,33 @@ impl FlightService for Flight {
     /// The result sets of the runs of this storage; of one run, where the criteria are its run_id.
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
         let wanted = String::from_utf8_lossy(&request.into_inner().expression).into_owned();
-        let results = &self.0.results;
-        let runs = if wanted.is_empty() {
-            results.runs().await
-        } else {
-            results.run(&wanted, None).await.map(|run| vec![run])
-        };
-        let runs = runs.map_err(refused)?;
-        let sets = runs.into_iter().flat_map(|(_, manifest)| {
-            let sets = ResultSet::ALL.into_iter().filter(|set| manifest.files.contains_key(set.name()));
-            sets.map(|set| whole(&manifest.run_id, set)).collect::<Vec<_>>()
+        let results = self.0.results.clone();
+        let one = !wanted.is_empty();
+        let runs = if one { vec![wanted] } else { results.runs().await.map_err(|p| grpc_status(&p))? };
+        let infos = futures::stream::iter(runs).then(move |run_id| {
+            let results = results.clone();
+            async move {
+                let sets = match results.sets(&run_id).await {
+                    Ok(sets) => sets,
+                    Err(problem) if one => return vec![Err(grpc_status(&problem))],
+                    // It has no results yet, or not any more.
+                    Err(problem) if problem.code() == Code::NotFound => Vec::new(),
+                    Err(problem) => {
+                        tracing::warn!(run_id, problem = problem.message, "the results of a run cannot be listed");
+                        Vec::new()
+                    }
+                };
+                sets.into_iter().map(|set| info(set, None)).collect()
+            }
         });
-        let door = Self(self.0.clone());
-        let infos = futures::stream::iter(sets.collect::<Vec<_>>()).then(move |ticket| {
-            let door = Self(door.0.clone());
-            async move { door.info(ticket, None).await }
-        });
-        Ok(Response::new(infos.boxed()))
+        Ok(Response::new(infos.map(futures::stream::iter).flatten().boxed()))
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
         let descriptor = request.into_inner();
         let ticket = described(&descriptor).map_err(|p| grpc_status(&p))?;
-        self.info(ticket, Some(descriptor)).await.map(Response::new)
+        let found = self.0.results.describe(ticket).await.map_err(|p| grpc_status(&p))?;
+        info(found, Some(descriptor)).map(Response::new)
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
@@ -92,18 +96,15 @@ impl FlightService for Flight {
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
         let ticket = described(request.get_ref()).map_err(|p| grpc_status(&p))?;
         let schema = self.0.results.schema(ticket).await.map_err(|p| grpc_status(&p))?;
-        let IpcMessage(schema) = SchemaAsIpc::new(&schema, &IpcWriteOptions::default())
-            .try_into()
-            .map_err(|e: arrow::error::ArrowError| refused(Error::Internal(e.to_string())))?;
+        let IpcMessage(schema) =
+            SchemaAsIpc::new(&schema, &IpcWriteOptions::default()).try_into().map_err(|e: ArrowError| defect(&e))?;
         Ok(Response::new(SchemaResult { schema }))
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
         let ticket = read_ticket(&request.into_inner().ticket).map_err(|p| grpc_status(&p))?;
-        let turn = self.0.results.turn().await.map_err(|p| grpc_status(&p))?;
         let (schema, rows) = self.0.results.rows(ticket).await.map_err(|p| grpc_status(&p))?;
-        let batches = patient(&self.0.results, rows, turn).map_err(|p| grpc_status(&p))?;
-        let batches = batches.map_err(|status| FlightError::Tonic(Box::new(status)));
+        let batches = rows.map_err(|problem| FlightError::Tonic(Box::new(grpc_status(&problem))));
         let encoded = FlightDataEncoderBuilder::new().with_schema(schema).build(batches);
         Ok(Response::new(encoded.map_err(Status::from).boxed()))
     }
@@ -128,44 +129,42 @@ impl FlightService for Flight {
     }
 }
 
-impl Flight {
-    /// What a ticket would give. A large one is cut where that costs nothing: in the order of the file, unfiltered.
-    async fn info(&self, ticket: v1::ResultTicket, descriptor: Option<FlightDescriptor>) -> Result<FlightInfo, Status> {
-        let found = self.0.results.describe(ticket.clone()).await.map_err(|p| grpc_status(&p))?;
-        let rows = found.rows;
-        let cuttable = ticket.order.is_empty() && ticket.filters.is_empty() && ticket.search.is_none();
-        let pieces = if cuttable { rows.div_ceil(ENDPOINT_ROWS).max(1) } else { 1 };
-        let endpoints = (0..pieces).map(|piece| {
-            let mut part = ticket.clone();
-            if pieces > 1 {
-                let from = piece * ENDPOINT_ROWS;
-                part.offset = ticket.offset + from;
-                part.limit = Some(ENDPOINT_ROWS.min(rows - from));
-            }
-            FlightEndpoint::new().with_ticket(Ticket::new(part.encode_to_vec()))
-        });
-        let path = || {
-            let set = convert::result_set(ticket.result_set()).map_or("", ResultSet::name);
-            FlightDescriptor::new_path(vec![ticket.run_id.clone(), set.to_owned()])
-        };
-        Ok(FlightInfo::new()
-            .try_with_schema(&found.schema)
-            .map_err(|e| refused(Error::Internal(e.to_string())))?
-            .with_descriptor(descriptor.unwrap_or_else(path))
-            .with_endpoints(endpoints.collect())
-            .with_total_records(i64::try_from(rows).unwrap_or(-1))
-            // Of a part it is not known.
-            .with_total_bytes(found.bytes.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(-1))
-            .with_ordered(true))
-    }
+/// What a ticket would give. A large result is cut where that costs nothing: in the order of the file, unfiltered.
+fn info(found: Description, descriptor: Option<FlightDescriptor>) -> Result<FlightInfo, Status> {
+    let Description { ticket, schema, rows, bytes } = found;
+    let cuttable = ticket.order.is_empty() && ticket.filters.is_empty() && ticket.search.is_none();
+    let pieces = if cuttable { rows.div_ceil(ENDPOINT_ROWS).max(1) } else { 1 };
+    let endpoints = (0..pieces).map(|piece| {
+        let mut part = ticket.clone();
+        if pieces > 1 {
+            let from = piece * ENDPOINT_ROWS;
+            part.offset = ticket.offset + from;
+            part.limit = Some(ENDPOINT_ROWS.min(rows - from));
+        }
+        FlightEndpoint::new().with_ticket(Ticket::new(part.encode_to_vec()))
+    });
+    let path = || {
+        let set = convert::result_set(ticket.result_set()).map_or("", ResultSet::name);
+        FlightDescriptor::new_path(vec![ticket.run_id.clone(), set.to_owned()])
+    };
+    let whole = |count: u64| i64::try_from(count).unwrap_or(-1);
+    Ok(FlightInfo::new()
+        .try_with_schema(&schema)
+        .map_err(|e| defect(&e))?
+        .with_descriptor(descriptor.unwrap_or_else(path))
+        .with_endpoints(endpoints.collect())
+        .with_total_records(whole(rows))
+        // Of a part it is not known.
+        .with_total_bytes(bytes.map_or(-1, whole))
+        .with_ordered(true))
+}
+
+fn defect(error: &ArrowError) -> Status {
+    grpc_status(&problem::defect(&error.to_string()))
 }
 
 fn only_read() -> Status {
     Status::unimplemented("results can be read here and nothing else: jobs are submitted to kalla.v1.JobService")
-}
-
-fn whole(run_id: &str, set: ResultSet) -> v1::ResultTicket {
-    v1::ResultTicket { run_id: run_id.to_owned(), result_set: convert::to_wire(set).into(), ..Default::default() }
 }
 
 fn described(descriptor: &FlightDescriptor) -> Result<v1::ResultTicket, Problem> {
@@ -187,8 +186,9 @@ fn read_ticket(bytes: &[u8]) -> Result<v1::ResultTicket, Problem> {
     if let Some((run_id, set)) =
         text.and_then(|text| text.split_once('/')).filter(|(run_id, _)| uuid::Uuid::try_parse(run_id).is_ok())
     {
-        let set = set.parse().map_err(|message: String| problem::refused(Code::NotFound, message))?;
-        return Ok(whole(run_id, set));
+        let set: ResultSet = set.parse().map_err(|message: String| problem::refused(Code::NotFound, message))?;
+        let result_set = convert::to_wire(set).into();
+        return Ok(v1::ResultTicket { run_id: run_id.to_owned(), result_set, ..Default::default() });
     }
     let ticket = v1::ResultTicket::decode(bytes).ok().filter(|ticket| !ticket.run_id.is_empty());
     ticket.ok_or_else(|| {

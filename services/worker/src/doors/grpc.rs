@@ -13,7 +13,6 @@ use kalla_proto::v1::{self, Code};
 use tonic::{Request, Response, Status};
 use tonic_health::server::HealthReporter;
 
-use super::patient::patient;
 use super::{House, flight};
 use crate::problem::{self, grpc_status};
 
@@ -144,11 +143,9 @@ impl ResultService for Grpc {
         &self,
         request: Request<v1::ExportResultRequest>,
     ) -> Result<Response<Self::ExportResultStream>, Status> {
-        let turn = self.0.results.turn().await.map_err(|p| grpc_status(&p))?;
         let file = self.0.results.export(request.into_inner()).await.map_err(|p| grpc_status(&p))?;
         let chunk = |bytes: Bytes| v1::ExportResultResponse { chunk: bytes.into() };
-        let file = patient(&self.0.results, file, turn).map_err(|p| grpc_status(&p))?;
-        Ok(Response::new(Box::pin(file.map(move |bytes| bytes.map(chunk)))))
+        Ok(Response::new(Box::pin(file.map(move |bytes| bytes.map(chunk).map_err(|p| grpc_status(&p))))))
     }
 }
 

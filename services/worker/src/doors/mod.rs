@@ -7,7 +7,6 @@ mod flight;
 mod grpc;
 mod http;
 mod operations;
-mod patient;
 
 use std::sync::Arc;
 
