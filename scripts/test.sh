@@ -6,6 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
 
+# Laws are tried on the same cases each time: what breaks one of them broke with the change. Another number tries others.
+export PROPTEST_RNG_SEED="${PROPTEST_RNG_SEED:-20260101}"
+
 only="${1:-all}"
 case "$only" in all | lint) ;; *) die "scripts/test.sh knows \`lint\` or nothing, not \`$only\`" ;; esac
 
