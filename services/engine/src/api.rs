@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
+use crate::explain::{Question, Why};
 use crate::job::{Job, Limits, Source};
 use crate::location::Location;
 use crate::manifest::{Column, Manifest};
@@ -48,6 +49,14 @@ pub fn head<'a>(source: &'a Source, limits: &'a Limits, rows: usize) -> Pending<
 /// Tries to read one row of `source`, without its filters.
 pub fn test_connection(source: &Source) -> Pending<'_, Connection> {
     Box::pin(crate::connection::test_connection(source))
+}
+
+/// What stands between an unmatched row and its match: for each way to a match the nearest rows of the other side, and of
+/// every condition whether it holds and by how much it fails. Reads the staged rows of the run, which must have been kept.
+///
+/// Plans `match_sql`: in a service it belongs into a process of its own, like a job.
+pub fn why(question: Question<'_>) -> Pending<'_, Why> {
+    Box::pin(crate::explain::why(question))
 }
 
 /// The manifest of the run whose result is at `output`; `None` while there is no result.

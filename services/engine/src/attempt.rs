@@ -21,7 +21,7 @@ use crate::write::Sink;
 pub const HIDDEN: &str = ".attempt-";
 /// Where staged files are while an attempt works, and where they stay beside its result.
 const STAGE: &str = "stage";
-const STAGED: &str = "staged";
+pub const STAGED: &str = "staged";
 /// Bytes that are read at a time.
 const PART: usize = 1 << 20;
 /// Prefixes of attempts in a bucket, and directories for what is not a result, begin with this.

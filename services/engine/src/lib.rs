@@ -8,6 +8,7 @@ mod attempt;
 mod check;
 mod connection;
 pub mod error;
+pub mod explain;
 mod functions;
 mod inspect;
 pub mod job;
@@ -31,6 +32,7 @@ mod write;
 
 pub use api::{
     Pending, check, committed, drop_staged, head, head_columns, inspect, reconcile, sweep_attempts, test_connection,
+    why,
 };
 pub use check::{CheckReport, CheckedSource, validate};
 pub use connection::{Connection, Part};

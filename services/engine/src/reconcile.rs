@@ -18,7 +18,7 @@ use crate::job::{Job, Source};
 use crate::lineage::{Marks, Side};
 use crate::location::Location;
 use crate::manifest::{ColumnSum, Counts, Input, Lineage, Manifest, ResultFile, Timings};
-use crate::matching::{self, MatchPlan, PlanTable, StagedTable};
+use crate::matching::{self, MatchPlan, PlanTable};
 use crate::monitor::Monitor;
 use crate::progress::{Progress, Stage};
 use crate::query::{self, Joins};
@@ -198,7 +198,10 @@ impl Run {
 
     async fn plan(&self, staged: &[Staged], joins: Joins) -> Result<(SessionContext, MatchPlan)> {
         let ctx = query::session(&self.job.limits, joins)?;
-        let tables = staged.iter().map(|s| plan_table(&ctx, s)).collect::<Result<Vec<_>>>()?;
+        let tables = staged
+            .iter()
+            .map(|s| PlanTable::staged(&ctx, &s.file, s.facts.notes.clone()))
+            .collect::<Result<Vec<_>>>()?;
         let plan = matching::plan(&ctx, &self.job, &tables).await?;
         Ok((ctx, plan))
     }
@@ -241,18 +244,6 @@ struct MatchedRows {
     marks: Marks,
     rows: u64,
     spilled_bytes: u64,
-}
-
-fn plan_table(ctx: &SessionContext, staged: &Staged) -> Result<PlanTable> {
-    let table = |numbered| {
-        StagedTable::new(ctx, &staged.file, numbered).map_err(|e| Error::Internal(format!("staged table: {e}")))
-    };
-    Ok(PlanTable {
-        schema: Arc::clone(&staged.schema),
-        notes: staged.facts.notes.clone(),
-        plain: Arc::new(table(false)?),
-        numbered: Arc::new(table(true)?),
-    })
 }
 
 /// Conservation: every row that was read is matched or unmatched, on both sides, and the files say the same.

@@ -73,7 +73,7 @@ pub fn reconcile(args: &Reconcile, stores: &Stores) -> Result<Plan, Error> {
         extras,
         match_sql,
         output,
-        keep_staged: false,
+        keep_staged: args.keep_staged,
         format: match args.format {
             Format::Parquet => ResultFormat::Parquet,
             Format::Csv => ResultFormat::Csv,

@@ -20,6 +20,7 @@ mod results;
 mod signals;
 mod sql;
 mod units;
+mod why;
 mod worker;
 
 /// Staging and joining allocate large short-lived buffers on every thread; the system allocator gives their pages back

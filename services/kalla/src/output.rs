@@ -2,14 +2,17 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use console::{Term, style};
-use kalla_engine::{Error, Stores};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kalla_engine::location::Location;
+use kalla_engine::{Error, Manifest, Stores};
 use kalla_proto::v1::Problem;
 use serde::Serialize;
 
 use crate::args::{Cli, Command};
-use crate::{check, inspect, problem, reconcile, results, worker};
+use crate::{check, inspect, problem, reconcile, results, why, worker};
 
 /// Everything matched, or the thing that was asked for is there.
 pub const AGREED: u8 = 0;
@@ -41,6 +44,7 @@ pub fn run(cli: Cli, stores: Stores) -> ExitCode {
                 Command::Inspect(args) => inspect::run(args, &stores).await,
                 Command::Check(args) => check::run(args, &stores).await,
                 Command::Results(args) => results::run(args, &stores).await,
+                Command::Why(args) => why::run(args, &stores).await,
                 Command::Worker(args) => worker::run(*args, stores).await,
                 Command::Job(_) => Ok(AGREED),
             }
@@ -57,6 +61,25 @@ pub fn run(cli: Cli, stores: Stores) -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// The manifest of the results in a directory, which is `shown` to people so.
+pub async fn committed(dir: &Location, shown: &str) -> Result<Manifest, Error> {
+    kalla_engine::committed(dir).await?.ok_or_else(|| {
+        Error::Missing(format!(
+            "there are no results in {shown}: name the directory that --out of `kalla reconcile` was"
+        ))
+    })
+}
+
+/// Drawn where the standard error is a terminal.
+pub fn spinner(template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
 }
 
 /// Prints to the standard output. A reader that has gone away (`| head`) is no error.

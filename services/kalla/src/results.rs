@@ -2,11 +2,10 @@
 
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use console::style;
 use futures::TryStreamExt as _;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kalla_engine::job::Limits;
 use kalla_engine::manifest::{self, Column};
 use kalla_engine::results::{ColumnSummary, FileKind, Reader, ResultSet, Selected, Selection, Summary};
@@ -30,34 +29,19 @@ pub async fn run(args: Results, stores: &Stores) -> Result<u8, Error> {
     let kind = args.out.as_deref().map(kind_of).transpose().map_err(|message| wrong("--out", message))?;
     let dir = stores.locate(&args.dir).map_err(|message| wrong("DIR", message))?;
     let selection = selection(&args)?;
-    let manifest = kalla_engine::committed(&dir).await?.ok_or_else(|| {
-        Error::Missing(format!(
-            "there are no results in {}: name the directory that --out of `kalla reconcile` was",
-            args.dir
-        ))
-    })?;
+    let manifest = output::committed(&dir, &args.dir).await?;
     let set = ResultSet::from(args.set);
     let selected = Reader::new(Limits::default())?.open(&dir, &manifest, set).await?.select(selection)?;
     if let (Some(kind), Some(path)) = (kind, &args.out) {
         export(&selected, kind, path).await?;
         return Ok(AGREED);
     }
-    let reading = bar("  {spinner} reading  {elapsed}");
+    let reading = output::spinner("  {spinner} reading  {elapsed}");
     let text =
         if args.summary { summarize(&selected, set, args.json).await } else { show(&selected, set, &args).await };
     reading.finish_and_clear();
     output::print(&text?)?;
     Ok(AGREED)
-}
-
-/// Drawn where the standard error is a terminal.
-fn bar(template: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
 }
 
 fn selection(args: &Results) -> Result<Selection, Error> {
@@ -177,7 +161,7 @@ fn kind_of(path: &Path) -> Result<FileKind, String> {
 async fn export(selected: &Selected, kind: FileKind, path: &Path) -> Result<(), Error> {
     let failed = |e: std::io::Error| Error::Output { path: path.display().to_string(), reason: e.to_string() };
     let started = Instant::now();
-    let bar = bar("  {spinner} {bytes} written  {elapsed}");
+    let bar = output::spinner("  {spinner} {bytes} written  {elapsed}");
     let mut chunks = selected.export(kind).await?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();

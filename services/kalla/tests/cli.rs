@@ -148,6 +148,45 @@ fn results_are_exported() {
 }
 
 #[test]
+fn why_a_row_matches_nothing_is_told() {
+    let left = "id,ref,amount\n1,A-1,10.00\n2,B-7,99.50\n3,C-3,55.00\n";
+    let dir = tables(left, "ref,paid\nA-1,10.00\nB-7,99.00\nC-3,55.00\n");
+    let job = ["reconcile", "left.csv", "right.csv", "--on", "ref", "--tolerance", "amount=paid:0.02", "-q"];
+    for format in ["parquet", "csv"] {
+        kalla(dir.path(), &[&job[..], &["--keep-staged", "--format", format]].concat());
+        let shown = kalla(dir.path(), &["why", "kalla-out", "left", "1"]);
+        let expected = "\
+left row 1
+  id  ref  amount
+  2   B-7  99.50
+
+→ right row 1 meets every condition but one: `tolerance_match(l.amount, r.paid, 0.02)`: 99.50 and 99.00 are 0.50 apart, 0.02 allowed
+
+right row 1
+  ref  paid
+  B-7  99.00
+  the join
+    ✓ l.ref = r.ref
+    ✗ tolerance_match(l.amount, r.paid, 0.02)
+      99.50 and 99.00 are 0.50 apart, 0.02 allowed
+";
+        assert_eq!(text(&shown.stdout), expected, "{}", text(&shown.stderr));
+    }
+    let json = kalla(dir.path(), &["why", "kalla-out", "right", "1", "--json"]);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let outcome = &json["passes"][0]["candidates"][0]["outcomes"][1];
+    assert_eq!((&outcome["holds"], &outcome["apart"]), (&Value::from(false), &Value::from("0.50")));
+    assert_eq!(json["row"][1], "99.00");
+
+    let matched = kalla(dir.path(), &["why", "kalla-out", "left", "0"]);
+    assert_eq!(matched.status.code(), Some(2));
+    assert!(text(&matched.stderr).contains("left row 0 is matched, with right row 0"), "{}", text(&matched.stderr));
+    kalla(dir.path(), &job);
+    let gone = kalla(dir.path(), &["why", "kalla-out", "left", "1"]);
+    assert!(text(&gone.stderr).contains("--keep-staged"), "{}", text(&gone.stderr));
+}
+
+#[test]
 fn help_is_enough() {
     let dir = tempfile::tempdir().unwrap();
     let output = kalla(dir.path(), &["reconcile", "--help"]);

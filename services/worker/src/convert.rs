@@ -2,6 +2,7 @@
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use kalla_engine::explain::{Candidate, Operand, Outcome, Side, Why};
 use kalla_engine::job::{FileFormat, Filter, FilterOp, FilterValue, PostgresTable, ReadOptions, SourceUri};
 use kalla_engine::manifest::{self, LineageMode};
 use kalla_engine::results::{Bin, FileKind, OrderBy, ResultSet, Selection, Summary};
@@ -282,4 +283,56 @@ pub fn summary(summary: Summary) -> v1::SummarizeResultResponse {
         top: column.top.into_iter().map(|top| v1::ValueCount { value: top.value, rows: top.rows }).collect(),
     });
     v1::SummarizeResultResponse { rows: summary.rows, columns: columns.collect() }
+}
+
+/// `None`: not given, or not known.
+pub fn side(wire: v1::Side) -> Option<Side> {
+    Some(match wire {
+        v1::Side::Unspecified => return None,
+        v1::Side::Left => Side::Left,
+        v1::Side::Right => Side::Right,
+    })
+}
+
+/// Why a row matches nothing.
+pub fn explained(why: Why) -> v1::ExplainRowResponse {
+    let row =
+        |values: Vec<Option<String>>| v1::Row { cells: values.into_iter().map(|value| v1::Cell { value }).collect() };
+    let candidate = |candidate: Candidate| v1::Candidate {
+        rows: candidate.rows,
+        row: Some(row(candidate.values)),
+        chance: candidate.chance,
+        near: candidate.near,
+        outcomes: candidate.outcomes.into_iter().map(outcome).collect(),
+        matched: candidate.matched,
+        matched_with: candidate.matched_with,
+    };
+    let passes = why.passes.into_iter().map(|pass| v1::Pass {
+        name: pass.name,
+        conditions: pass.conditions,
+        kept_out: pass.kept_out.into_iter().map(outcome).collect(),
+        candidates: pass.candidates.into_iter().map(candidate).collect(),
+    });
+    v1::ExplainRowResponse {
+        verdict: why.verdict,
+        columns: why.columns,
+        row: Some(row(why.values)),
+        other_columns: why.other_columns,
+        passes: passes.collect(),
+    }
+}
+
+fn outcome(outcome: Outcome) -> v1::ConditionOutcome {
+    let operand = |operand: Operand| v1::Operand {
+        expression: operand.expression,
+        value: Some(v1::Cell { value: operand.value }),
+    };
+    v1::ConditionOutcome {
+        condition: outcome.condition,
+        holds: outcome.holds,
+        values: outcome.values.into_iter().map(operand).collect(),
+        apart: outcome.apart,
+        allowed: outcome.allowed,
+        reason: outcome.reason,
+    }
 }

@@ -199,6 +199,17 @@ impl Results {
         }
     }
 
+    /// Where the results of a run are, once they are there.
+    pub async fn output(&self, run_id: &str, output: Option<&str>) -> Result<String, Problem> {
+        let (run_id, output) = (run_id.to_owned(), output.map(str::to_owned));
+        let read = |this: Self| async move {
+            let wrong = |message| Error::Invalid(vec![Violation::new("run_id", message)]);
+            crate::storage::check_id(&run_id).map_err(wrong)?;
+            Ok(this.run(&run_id, output.as_deref()).await?.0.to_string())
+        };
+        Ok(self.apart(read).await?.0)
+    }
+
     /// The ids of the runs that somebody has left word of; not all of them have results.
     pub async fn runs(&self) -> Result<Vec<String>, Problem> {
         self.storage.runs().await.map_err(|error| problem::told(&error))

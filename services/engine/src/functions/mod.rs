@@ -25,6 +25,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use datafusion::prelude::SessionContext;
 
 pub(crate) use arguments::{Argument, TypeKind, ordinal};
+pub(crate) use tolerance::difference;
 
 /// Makes the functions of this module known to `ctx`.
 pub fn register(ctx: &SessionContext) {

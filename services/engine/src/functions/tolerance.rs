@@ -142,6 +142,25 @@ fn measure(a: Amount, b: Amount) -> Option<(i256, i256, i32)> {
     Some((magnitude(difference)?, magnitude(a)?.max(magnitude(b)?), scale))
 }
 
+/// How far apart the first values of two columns of numbers are, as text, with all digits where both are exact; `None` for
+/// what cannot be told.
+pub(crate) fn difference(a: &ArrayRef, b: &ArrayRef) -> Option<String> {
+    if is_float(a) || is_float(b) {
+        let strict = CastOptions { safe: false, ..CastOptions::default() };
+        let float = |array: &ArrayRef| cast_with_options(array, &DataType::Float64, &strict).ok();
+        let (a, b) = (float(a)?, float(b)?);
+        return Some(
+            (a.as_primitive::<Float64Type>().value(0) - b.as_primitive::<Float64Type>().value(0)).abs().to_string(),
+        );
+    }
+    let (difference, _, scale) = measure(amount_at(a, 0).ok()?, amount_at(b, 0).ok()?)?;
+    let digits = difference.to_string();
+    let Ok(fraction @ 1..) = usize::try_from(scale) else { return Some(digits) };
+    let padded = format!("{digits:0>width$}", width = fraction + 1);
+    let (whole, rest) = padded.split_at(padded.len() - fraction);
+    Some(format!("{whole}.{rest}"))
+}
+
 fn magnitude(value: i256) -> Option<i256> {
     if value < i256::ZERO { value.checked_neg() } else { Some(value) }
 }

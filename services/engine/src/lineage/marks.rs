@@ -161,7 +161,8 @@ impl Bits {
 }
 
 /// The row numbers of one side behind every output row: ascending, each once.
-struct RowLists {
+#[derive(Debug)]
+pub struct RowLists {
     rows: Vec<i64>,
     /// Ends of the output rows' parts in `rows`.
     ends: Vec<usize>,
@@ -169,10 +170,16 @@ struct RowLists {
 
 impl RowLists {
     fn of(batch: &RecordBatch, trace: &Trace) -> Result<Self> {
-        let columns: &[usize] = match trace {
-            Trace::Rows(columns) => columns,
-            Trace::Lost(_) => &[],
-        };
+        match trace {
+            Trace::Rows(columns) => Self::read(batch, columns),
+            Trace::Lost(_) => Self::read(batch, &[]),
+        }
+    }
+
+    /// Of the columns of a batch that hold the row numbers of one side.
+    ///
+    /// Errors: [`Error::Internal`] when they hold something else.
+    pub fn read(batch: &RecordBatch, columns: &[usize]) -> Result<Self> {
         let mut lists = Self { rows: Vec::new(), ends: Vec::with_capacity(batch.num_rows()) };
         let mut one = Vec::new();
         for row in 0..batch.num_rows() {
@@ -188,7 +195,8 @@ impl RowLists {
         Ok(lists)
     }
 
-    fn get(&self, row: usize) -> &[i64] {
+    /// Of one row of the batch.
+    pub fn get(&self, row: usize) -> &[i64] {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
         &self.rows[start..self.ends[row]]
     }

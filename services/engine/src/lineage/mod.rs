@@ -52,7 +52,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 
-pub use marks::Marks;
+pub use marks::{Marks, RowLists};
 
 use crate::error::{Error, Result, Violation};
 use reach::{Mention, Reach};
@@ -140,7 +140,7 @@ pub enum Trace {
 }
 
 impl Traced {
-    fn trace(&self, side: Side) -> &Trace {
+    pub fn trace(&self, side: Side) -> &Trace {
         match side {
             Side::Left => &self.left,
             Side::Right => &self.right,
@@ -175,6 +175,11 @@ impl Traced {
 /// a valid one.
 pub fn trace(plan: &LogicalPlan, tables: &SideTables) -> Result<Traced> {
     refuse_reserved_names(plan)?;
+    follow(plan, tables)
+}
+
+/// [`trace`] of a plan that was checked for our names before, and may have got some since.
+pub fn follow(plan: &LogicalPlan, tables: &SideTables) -> Result<Traced> {
     let (plan, width, left, right) = rewrite::output(plan, tables).map_err(broken)?;
     let columns = left.columns.len();
     let trace = |reach: &Reach, side: Side, first: usize| match lost(reach, &tables.get(side).names) {

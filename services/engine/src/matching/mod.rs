@@ -17,7 +17,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::StreamExt as _;
 use tokio::task::JoinSet;
 
-pub use plan::{MatchPlan, PlanTable, plan};
+pub use plan::{MatchPlan, PlanTable, plan, register, sides};
 pub use table::StagedTable;
 
 use crate::error::{Error, Result};

@@ -11,13 +11,13 @@ use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::matched_schema;
+use super::{StagedTable, matched_schema};
 use crate::error::{Error, Result, Violation};
 use crate::job::Job;
 use crate::lineage::{self, Side, SideTable, SideTables, Trace, Traced};
 use crate::manifest::LineageMode;
 use crate::query::{self, TableInfo};
-use crate::stage::ColumnNote;
+use crate::stage::{ColumnNote, RowFile};
 
 /// A source as the planner sees it.
 pub struct PlanTable {
@@ -27,6 +27,20 @@ pub struct PlanTable {
     pub plain: Arc<dyn TableProvider>,
     /// Its columns and, last, the row number.
     pub numbered: Arc<dyn TableProvider>,
+}
+
+impl PlanTable {
+    /// Of rows that have been staged.
+    pub fn staged(ctx: &SessionContext, file: &RowFile, notes: Vec<ColumnNote>) -> Result<Self> {
+        let table =
+            |numbered| StagedTable::new(ctx, file, numbered).map_err(|e| Error::Internal(format!("staged table: {e}")));
+        Ok(Self {
+            schema: Arc::clone(file.schema()),
+            notes,
+            plain: Arc::new(table(false)?),
+            numbered: Arc::new(table(true)?),
+        })
+    }
 }
 
 /// A match that can be run.
@@ -72,27 +86,10 @@ fn index(side: Side) -> usize {
 ///
 /// `tables` are in the order of [`Job::sources`].
 pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Result<MatchPlan> {
-    let internal = |e: datafusion::error::DataFusionError| Error::Internal(format!("registering tables: {e}"));
-    for (table, names) in tables.iter().zip(names(job)) {
-        for name in names {
-            ctx.register_table(TableReference::bare(name), Arc::clone(&table.plain)).map_err(internal)?;
-        }
-    }
-    let infos: Vec<TableInfo> = job
-        .sources()
-        .zip(tables)
-        .map(|(source, table)| TableInfo {
-            alias: source.alias.clone(),
-            schema: Arc::clone(&table.schema),
-            notes: table.notes.clone(),
-        })
-        .collect();
-    let side = |index: usize| SideTable {
-        names: names(job)[index].clone(),
-        numbered: provider_as_source(Arc::clone(&tables[index].numbered)),
-    };
+    let aliases: Vec<&str> = job.sources().map(|source| source.alias.as_str()).collect();
+    let infos = register(ctx, &aliases, tables)?;
     let visible = query::plan(ctx, &job.match_sql, &infos).await?;
-    let traced = lineage::trace(&visible, &SideTables::new(side(0), side(1)))?;
+    let traced = lineage::trace(&visible, &sides(&aliases, tables))?;
     let touched = query::touched_columns(ctx, &visible, &infos)?;
     let keys = [key_columns(job, Side::Left, &traced)?, key_columns(job, Side::Right, &traced)?];
     let failed = |e| query::execution_error(e, &job.limits);
@@ -101,15 +98,40 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     Ok(MatchPlan { visible, traced: Arc::new(traced), physical, touched, keys, numbered })
 }
 
+/// Makes the tables known to `ctx` under every name that they have in `match_sql`.
+pub fn register(ctx: &SessionContext, aliases: &[&str], tables: &[PlanTable]) -> Result<Vec<TableInfo>> {
+    let internal = |e: datafusion::error::DataFusionError| Error::Internal(format!("registering tables: {e}"));
+    for (table, names) in tables.iter().zip(names(aliases)) {
+        for name in names {
+            ctx.register_table(TableReference::bare(name), Arc::clone(&table.plain)).map_err(internal)?;
+        }
+    }
+    let info = |(alias, table): (&&str, &PlanTable)| TableInfo {
+        alias: (*alias).to_owned(),
+        schema: Arc::clone(&table.schema),
+        notes: table.notes.clone(),
+    };
+    Ok(aliases.iter().zip(tables).map(info).collect())
+}
+
+/// The two sides, for lineage.
+pub fn sides(aliases: &[&str], tables: &[PlanTable]) -> SideTables {
+    let side = |index: usize| SideTable {
+        names: names(aliases)[index].clone(),
+        numbered: provider_as_source(Arc::clone(&tables[index].numbered)),
+    };
+    SideTables::new(side(0), side(1))
+}
+
 /// What each source is called in `match_sql`: by its alias, and the sides by their fixed names too.
-fn names(job: &Job) -> Vec<Vec<String>> {
+fn names(aliases: &[&str]) -> Vec<Vec<String>> {
     let mut fixed = ["left_src", "right_src"].into_iter();
     let both = |alias: &str, fixed: Option<&str>| {
         let mut names = vec![alias.to_owned()];
         names.extend(fixed.filter(|f| *f != alias).map(str::to_owned));
         names
     };
-    job.sources().map(|source| both(&source.alias, fixed.next())).collect()
+    aliases.iter().map(|alias| both(alias, fixed.next())).collect()
 }
 
 /// `None` when the side's rows can be followed by number; else its primary key, which must stand in the output.

@@ -19,7 +19,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionContext};
 
 pub use execution::execution_error;
-pub use facts::TableInfo;
+pub use facts::{TableInfo, spelled};
 pub use session::{Joins, physical_plan, session};
 pub use touched::touched_columns;
 

@@ -5,6 +5,7 @@
 mod laws;
 mod matching;
 mod refused;
+mod why;
 
 use std::collections::BTreeSet;
 use std::path::Path;

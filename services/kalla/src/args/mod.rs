@@ -1,6 +1,7 @@
 //! The arguments of every command, and the help that explains them.
 
 pub mod results;
+pub mod why;
 pub mod worker;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ pub enum Command {
     Inspect(Inspect),
     Check(Check),
     Results(results::Results),
+    Why(why::Why),
     Worker(Box<worker::Worker>),
     #[command(hide = true)]
     Job(worker::Logs),
@@ -46,6 +48,7 @@ Examples:
   kalla reconcile old.parquet 'postgres://me@db/shop?table=orders' --on id
   kalla reconcile --recipe recipe.yaml invoices.csv payments.csv
   kalla results kalla-out left --order amount:desc
+  kalla why kalla-out left 17
   kalla worker
 
 `kalla COMMAND --help` explains each command in full.";
@@ -107,6 +110,9 @@ pub struct Reconcile {
     /// File format of the result sets
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
+    /// Keep the rows as they were read beside the results: `kalla why` looks into them
+    #[arg(long, help_heading = "Output")]
+    pub keep_staged: bool,
     /// Print the manifest as one JSON object; errors too, as {"problem": …}
     #[arg(long, help_heading = "Output")]
     pub json: bool,
@@ -294,6 +300,7 @@ impl Command {
             Self::Inspect(args) => args.json,
             Self::Check(args) => args.json,
             Self::Results(args) => args.json,
+            Self::Why(args) => args.json,
             Self::Worker(_) | Self::Job(_) => false,
         }
     }
@@ -302,7 +309,9 @@ impl Command {
     pub fn threads(&self) -> Option<usize> {
         match self {
             Self::Reconcile(args) => args.limits.threads,
-            Self::Inspect(_) | Self::Check(_) | Self::Results(_) | Self::Worker(_) | Self::Job(_) => None,
+            Self::Inspect(_) | Self::Check(_) | Self::Results(_) | Self::Why(_) | Self::Worker(_) | Self::Job(_) => {
+                None
+            }
         }
     }
 }

@@ -169,6 +169,39 @@ async fn pages_and_summaries_are_the_same_in_every_format() {
     assert!(seen.len() == 4 && seen.iter().all(|one| *one == seen[0]), "{seen:?}");
 }
 
+/// In a process of its own, of a worker that did not run the job.
+#[tokio::test]
+async fn why_a_row_matches_nothing_is_told_by_any_worker() {
+    let (_kept, dir) = temporary();
+    std::fs::write(dir.join("a.csv"), "id,ref,amount\n1,A-1,10.00\n2,B-7,99.50\n3,C-3,55.00\n").unwrap();
+    std::fs::write(dir.join("b.csv"), "ref,paid\nA-1,10.00\nB-7,99.00\nC-3,55.00\n").unwrap();
+    let first = Worker::start(&dir, &[]);
+    let job = JobPayload {
+        match_sql: "SELECT a.id FROM a JOIN b ON b.ref = a.ref AND tolerance_match(a.amount, b.paid, 0.02)".to_owned(),
+        ..job(v1::ResultFormat::Parquet)
+    };
+    let run_id = job.run_id.clone();
+    complete(&first, job).await;
+    let second = Worker::start(&dir, &[]);
+    let mut client = ResultServiceClient::new(channel(&second.url).await);
+    let mut ask = async |row, side: v1::Side| {
+        let request = v1::ExplainRowRequest { run_id: run_id.clone(), side: side.into(), row, output_path: None };
+        client.explain_row(request).await.map(tonic::Response::into_inner)
+    };
+    let found = ask(1, v1::Side::Left).await.unwrap();
+    assert!(found.verdict.ends_with("99.50 and 99.00 are 0.50 apart, 0.02 allowed"), "{}", found.verdict);
+    assert_eq!(found.passes[0].candidates[0].rows, [1]);
+    for (row, side, field, code) in [
+        (0, v1::Side::Left, "row", tonic::Code::InvalidArgument),
+        (7, v1::Side::Right, "row", tonic::Code::InvalidArgument),
+        (1, v1::Side::Unspecified, "side", tonic::Code::InvalidArgument),
+    ] {
+        let status = ask(row, side).await.unwrap_err();
+        assert_eq!(status.code(), code);
+        assert_eq!(problem(&status).violations[0].field, field);
+    }
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_ticket_is_told_at_once() {
     let (_kept, dir) = temporary();

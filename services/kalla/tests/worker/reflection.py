@@ -54,5 +54,8 @@ assert summary["columns"][0]["profile"]["max"] == "10.00", summary
 pieces = call("kalla.v1.ResultService", "ExportResult", {"ticket": ticket, "format": "EXPORT_FORMAT_CSV"})
 file = b"".join(base64.b64decode(piece["chunk"]) for piece in pieces)
 assert file == b"amount\n10.00\n", file
+row = {"run_id": job["run_id"], "side": "SIDE_LEFT", "row": 0}
+why = call("kalla.v1.ResultService", "ExplainRow", row)
+assert why["passes"][0]["conditions"] == ["l.id = r.id"] and why["verdict"], why
 for service in wanted - {"grpc.health.v1.Health"}:
     assert call("grpc.health.v1.Health", "Check", {"service": service}) == {"status": "SERVING"}

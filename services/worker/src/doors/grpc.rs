@@ -147,6 +147,16 @@ impl ResultService for Grpc {
         let chunk = |bytes: Bytes| v1::ExportResultResponse { chunk: bytes.into() };
         Ok(Response::new(Box::pin(file.map(move |bytes| bytes.map(chunk).map_err(|p| grpc_status(&p))))))
     }
+
+    async fn explain_row(
+        &self,
+        request: Request<v1::ExplainRowRequest>,
+    ) -> Result<Response<v1::ExplainRowResponse>, Status> {
+        let mut request = request.into_inner();
+        let output = self.0.results.output(&request.run_id, request.output_path.as_deref()).await;
+        request.output_path = Some(output.map_err(|p| grpc_status(&p))?);
+        self.0.service.explain(request).await.map(Response::new).map_err(|p| grpc_status(&p))
+    }
 }
 
 fn job(job: Option<v1::JobPayload>) -> Result<v1::JobPayload, Status> {

@@ -4,8 +4,9 @@ use std::io::{self, Read as _};
 use std::process::ExitCode;
 use std::sync::mpsc;
 
+use kalla_engine::explain::Question;
 use kalla_engine::progress::{Progress, Stage};
-use kalla_engine::{Error, Stores};
+use kalla_engine::{Error, Stores, Violation};
 use kalla_proto::v1::{self, job_event::Event, order, report};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -116,6 +117,7 @@ async fn follow(order: v1::Order, stores: Stores, cancel: CancellationToken) -> 
         Some(order::Order::Inspect(request)) => inspect(&intake, request).await.map(report::Report::Inspected),
         Some(order::Order::Preview(request)) => preview(&intake, request).await.map(report::Report::Previewed),
         Some(order::Order::Reach(request)) => reach(&intake, request).await.map(report::Report::Reached),
+        Some(order::Order::Explain(request)) => explain(&intake, request).await.map(report::Report::Explained),
         None => Err(Error::Internal("an order that this process does not know".to_owned())),
     };
     done.unwrap_or_else(|error| report::Report::Refused(problem::told(&error)))
@@ -203,6 +205,24 @@ async fn preview(intake: &Intake, request: v1::PreviewSourceRequest) -> Result<v
 async fn reach(intake: &Intake, request: v1::TestConnectionRequest) -> Result<v1::TestConnectionResponse, Error> {
     let source = intake.source(request.source.as_ref()).await?;
     kalla_engine::test_connection(&source).await.map(convert::connection)
+}
+
+async fn explain(intake: &Intake, request: v1::ExplainRowRequest) -> Result<v1::ExplainRowResponse, Error> {
+    let wrong = |field: &str, message: String| Error::Invalid(vec![Violation::new(field, message)]);
+    let path = request.output_path.as_deref().unwrap_or_default();
+    let output = intake.output_at(path).map_err(|message| wrong("output_path", message))?;
+    let manifest = kalla_engine::committed(&output).await?;
+    let manifest = manifest.ok_or_else(|| Error::Missing(format!("the results at {output} are gone")))?;
+    let side = convert::side(request.side()).ok_or_else(|| wrong("side", "it is missing: left or right".to_owned()))?;
+    let question = Question {
+        output: &output,
+        manifest: &manifest,
+        side,
+        row: request.row,
+        limits: &intake.limits,
+        locate: &|uri| intake.output_at(uri),
+    };
+    kalla_engine::why(question).await.map(convert::explained)
 }
 
 fn rows_wanted(wanted: u32, usual: u32) -> usize {

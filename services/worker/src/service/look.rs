@@ -49,6 +49,14 @@ impl JobService {
         }
     }
 
+    /// Says why a row matches nothing; the request names where the results are.
+    pub async fn explain(&self, request: v1::ExplainRowRequest) -> Result<v1::ExplainRowResponse, Problem> {
+        match self.look(LONG, order::Order::Explain(request)).await? {
+            report::Report::Explained(explained) => Ok(explained),
+            other => Err(unasked(&other)),
+        }
+    }
+
     /// Giving up the look ends its process.
     async fn look(&self, limit: Duration, order: order::Order) -> Result<report::Report, Problem> {
         let turn = tokio::time::timeout(TURN, self.0.looks.acquire()).await;

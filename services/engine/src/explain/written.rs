@@ -1,0 +1,85 @@
+//! What a run has written, as far as it tells which rows are matched, and with which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{AsArray as _, BooleanBufferBuilder, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::{DataType, Int64Type};
+use futures::TryStreamExt as _;
+
+use crate::error::{Error, Result};
+use crate::job::{Filter, FilterOp, FilterValue};
+use crate::lineage::RowLists;
+use crate::location::Location;
+use crate::manifest::Manifest;
+use crate::results::{Reader, ResultSet, Selection};
+
+/// The result sets of a run. Sides are 0, the left one, and 1.
+pub struct Written<'a> {
+    pub reader: Reader,
+    pub output: &'a Location,
+    pub manifest: &'a Manifest,
+}
+
+impl Written<'_> {
+    async fn read(&self, set: ResultSet, columns: &[&str], filter: Option<Filter>) -> Result<Vec<RecordBatch>> {
+        let selection = Selection {
+            columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+            filters: filter.into_iter().collect(),
+            ..Selection::default()
+        };
+        let table = self.reader.open(self.output, self.manifest, set).await?;
+        table.select(selection)?.rows().await?.try_collect().await
+    }
+
+    pub async fn is_unmatched(&self, side: usize, row: u64) -> Result<bool> {
+        let filter =
+            Filter { column: "_row".to_owned(), op: FilterOp::Eq, values: vec![FilterValue::Number(row.to_string())] };
+        let batches = self.read(UNMATCHED[side], &["_row"], Some(filter)).await?;
+        Ok(batches.iter().any(|batch| batch.num_rows() > 0))
+    }
+
+    /// A bit for every row of a side that is set where it is unmatched.
+    pub async fn unmatched(&self, side: usize, rows: u64) -> Result<BooleanBuffer> {
+        let rows = usize::try_from(rows).map_err(|_| Error::Internal(format!("{rows} rows are too many")))?;
+        let mut bits = BooleanBufferBuilder::new(rows);
+        bits.append_n(rows, false);
+        for batch in self.read(UNMATCHED[side], &["_row"], None).await? {
+            for row in batch.column(0).as_primitive::<Int64Type>().values() {
+                if let Some(row) = usize::try_from(*row).ok().filter(|row| *row < rows) {
+                    bits.set_bit(row, true);
+                }
+            }
+        }
+        Ok(bits.finish())
+    }
+
+    /// The rows that some rows of a side are matched with.
+    pub async fn partners(&self, side: usize, rows: &BTreeSet<i64>) -> Result<BTreeMap<i64, Vec<i64>>> {
+        let mut partners: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+        let table = self.reader.open(self.output, self.manifest, ResultSet::Matched).await?;
+        let types = ROWS.map(|name| table.schema().field_with_name(name).map(|f| f.data_type().clone()).ok());
+        // Lists are text in CSV.
+        let followed = |t: &Option<DataType>| matches!(t, Some(DataType::Int64 | DataType::List(_)));
+        if rows.is_empty() || !types.iter().all(followed) {
+            return Ok(BTreeMap::new());
+        }
+        let filter = (types[side] == Some(DataType::Int64)).then(|| Filter {
+            column: ROWS[side].to_owned(),
+            op: FilterOp::In,
+            values: rows.iter().map(|row| FilterValue::Number(row.to_string())).collect(),
+        });
+        for batch in self.read(ResultSet::Matched, &ROWS, filter).await? {
+            let lists = [RowLists::read(&batch, &[side])?, RowLists::read(&batch, &[1 - side])?];
+            for at in 0..batch.num_rows() {
+                for row in lists[0].get(at).iter().filter(|row| rows.contains(row)) {
+                    partners.entry(*row).or_default().extend(lists[1].get(at));
+                }
+            }
+        }
+        Ok(partners.into_iter().map(|(row, with)| (row, with.into_iter().collect())).collect())
+    }
+}
+
+const UNMATCHED: [ResultSet; 2] = [ResultSet::UnmatchedLeft, ResultSet::UnmatchedRight];
+const ROWS: [&str; 2] = ["_left_row", "_right_row"];
