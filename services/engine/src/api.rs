@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
-use crate::explain::{Question, Why};
+use crate::explain::{DryRun, Question, Why};
 use crate::job::{Job, Limits, Source};
 use crate::location::Location;
 use crate::manifest::{Column, Manifest};
@@ -57,6 +57,14 @@ pub fn test_connection(source: &Source) -> Pending<'_, Connection> {
 /// Plans `match_sql`: in a service it belongs into a process of its own, like a job.
 pub fn why(question: Question<'_>) -> Pending<'_, Why> {
     Box::pin(crate::explain::why(question))
+}
+
+/// Runs the job on about `rows` rows of its larger side and on those of the other that belong to them; says what would match,
+/// and of the pairs of rows how many each condition of `match_sql` lets through. Nothing is written to `job.output`.
+///
+/// The sources are read as a whole. Plans `match_sql`: in a service it belongs into a process of its own, like a job.
+pub fn dry_run(job: &Job, rows: u64) -> Pending<'_, DryRun> {
+    Box::pin(crate::explain::dry_run(job, rows))
 }
 
 /// The manifest of the run whose result is at `output`; `None` while there is no result.

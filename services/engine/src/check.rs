@@ -141,11 +141,16 @@ impl Scratch {
         Ok(Self { dir, _lock: lock })
     }
 
+    /// Of a file or directory in it.
+    pub fn place(&self, name: &str) -> Location {
+        Location::Local(self.dir.path().join(name))
+    }
+
     pub fn context(&self, source: &Source, index: usize, threads: usize) -> StageContext {
         StageContext {
             alias: source.alias.clone(),
             threads,
-            target: Location::Local(self.dir.path().join(format!("{index}.parquet"))),
+            target: self.place(&format!("{index}.parquet")),
             meter: Meter::default(),
             cancel: CancellationToken::new(),
         }

@@ -274,7 +274,7 @@ fn counts(
 }
 
 /// The first rejected row of the first source that has one, when there are more than the job allows.
-fn too_many_rejects(job: &Job, staged: &[Staged]) -> Option<Error> {
+pub fn too_many_rejects(job: &Job, staged: &[Staged]) -> Option<Error> {
     let rejected: u64 = staged.iter().map(|s| s.rejected).sum();
     if rejected <= job.limits.max_rejected {
         return None;

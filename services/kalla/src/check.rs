@@ -1,4 +1,4 @@
-//! `kalla check`, and `kalla reconcile --dry-run`: whether a job can be run, and what it would give.
+//! `kalla check`: whether a job can be run, and what it would give.
 
 use console::style;
 use kalla_engine::job::Job;
@@ -18,7 +18,7 @@ pub async fn run(args: Check, stores: &Stores) -> Result<u8, Error> {
 }
 
 /// Checks the job and prints what was found.
-pub async fn report(job: &Job, json: bool) -> Result<u8, Error> {
+async fn report(job: &Job, json: bool) -> Result<u8, Error> {
     let report = kalla_engine::check(job).await?;
     if json {
         output::json(&body(job, &report))?;

@@ -7,6 +7,7 @@ use kalla_engine::Stores;
 
 mod args;
 mod check;
+mod dry_run;
 mod inspect;
 mod job;
 mod output;

@@ -12,7 +12,7 @@ use crate::job::Plan;
 use crate::output::{self, AGREED, BREAKS};
 use crate::report::{self, Page};
 use crate::sql::Columns;
-use crate::{check, job, progress, signals};
+use crate::{dry_run, job, progress, signals};
 
 pub async fn run(args: Reconcile, stores: &Stores) -> Result<u8, Error> {
     let plan = prepared(job::reconcile(&args, stores)?).await?;
@@ -20,8 +20,8 @@ pub async fn run(args: Reconcile, stores: &Stores) -> Result<u8, Error> {
         output::print(&format!("{}\n", plan.job.match_sql.trim_end()))?;
         return Ok(AGREED);
     }
-    if args.dry_run {
-        return check::report(&plan.job, args.json).await;
+    if let Some(rows) = args.dry_run {
+        return dry_run::run(&plan.job, rows, args.json).await;
     }
     let manifest = execute(plan.job, !(args.quiet || args.json)).await?;
     if args.json {

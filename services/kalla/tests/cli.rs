@@ -148,6 +148,25 @@ fn results_are_exported() {
 }
 
 #[test]
+fn a_dry_run_writes_nothing_and_says_where_pairs_are_lost() {
+    let left = "id,ref,amount\n1,A-1,10.00\n2,B-7,99.50\n3,C-3,55.00\n";
+    let dir = tables(left, "ref,paid\nA-1,10.00\nB-7,99.00\nC-3,55.00\n");
+    let job = ["reconcile", "left.csv", "right.csv", "--on", "ref", "--tolerance", "amount=paid:0.02"];
+    let shown = kalla(dir.path(), &[&job[..], &["--dry-run"]].concat());
+    assert_eq!(shown.status.code(), Some(0), "{}", text(&shown.stderr));
+    let shown = text(&shown.stdout);
+    for line in
+        ["9  all pairs", "3  l.ref = r.ref", "2  tolerance_match(l.amount, r.paid, 0.02)", "Every row was tried."]
+    {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let json = kalla(dir.path(), &[&job[..], &["--dry-run=2", "--json"]].concat());
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["key"], &json["rows_left"]), (&Value::from("l.ref = r.ref"), &Value::from(3)));
+    assert!(!dir.path().join("kalla-out").exists());
+}
+
+#[test]
 fn why_a_row_matches_nothing_is_told() {
     let left = "id,ref,amount\n1,A-1,10.00\n2,B-7,99.50\n3,C-3,55.00\n";
     let dir = tables(left, "ref,paid\nA-1,10.00\nB-7,99.00\nC-3,55.00\n");

@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use kalla_engine::explain::{Candidate, Operand, Outcome, Side, Why};
+use kalla_engine::explain::{Candidate, DryRun, Funnel, Operand, Outcome, Side, Why};
 use kalla_engine::job::{FileFormat, Filter, FilterOp, FilterValue, PostgresTable, ReadOptions, SourceUri};
 use kalla_engine::manifest::{self, LineageMode};
 use kalla_engine::results::{Bin, FileKind, OrderBy, ResultSet, Selection, Summary};
@@ -335,4 +335,37 @@ fn outcome(outcome: Outcome) -> v1::ConditionOutcome {
         allowed: outcome.allowed,
         reason: outcome.reason,
     }
+}
+
+/// What a job would give.
+pub fn tried(run: DryRun) -> Result<v1::DryRunJobResponse, kalla_engine::Error> {
+    let counts = run.counts;
+    let funnel = |funnel: Funnel| v1::Funnel {
+        name: funnel.name,
+        pairs: funnel.pairs,
+        steps: funnel.steps.into_iter().map(|s| v1::FunnelStep { condition: s.condition, pairs: s.pairs }).collect(),
+        later: funnel.later,
+        by_key: funnel.by_key,
+    };
+    Ok(v1::DryRunJobResponse {
+        key: run.key,
+        rows_left: run.rows[0],
+        rows_right: run.rows[1],
+        sample_left: counts.total_left,
+        sample_right: counts.total_right,
+        matched_count: counts.matched_count,
+        matched_left_count: counts.matched_left_count,
+        matched_right_count: counts.matched_right_count,
+        rejected_left: counts.rejected_left,
+        rejected_right: counts.rejected_right,
+        funnels: run.funnels.into_iter().map(funnel).collect(),
+        matched: Some(example(&run.matched)?),
+        unmatched_left: Some(example(&run.unmatched_left)?),
+        unmatched_right: Some(example(&run.unmatched_right)?),
+    })
+}
+
+fn example(batches: &[RecordBatch]) -> Result<v1::Example, kalla_engine::Error> {
+    let names = batches.first().map(|batch| batch.schema().fields().iter().map(|field| field.name().clone()).collect());
+    Ok(v1::Example { columns: names.unwrap_or_default(), rows: rows(batches, usize::MAX)? })
 }

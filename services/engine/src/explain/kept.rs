@@ -1,54 +1,25 @@
 //! The rows that a run has read, as they are kept beside its results, or lie in its sources still.
 
-use datafusion::execution::context::SessionContext;
-use datafusion::logical_expr::LogicalPlan;
-
+use super::tables::Tables;
 use crate::error::{Error, Result};
 use crate::job::Limits;
-use crate::lineage::{Side, SideTables};
 use crate::location::Location;
 use crate::manifest::{Input, Manifest};
-use crate::matching::{self, PlanTable};
-use crate::query::{self, Joins};
 use crate::stage;
 
-/// The tables of a run, and its `match_sql` planned over them.
-pub struct Kept {
-    pub ctx: SessionContext,
-    /// As it is written, not optimised.
-    pub plan: LogicalPlan,
-    pub sides: SideTables,
-    tables: Vec<PlanTable>,
-}
-
-impl Kept {
-    /// `locate` tells where a source is that was used where it lies, if it may be read.
-    pub async fn open(
-        output: &Location,
-        manifest: &Manifest,
-        limits: &Limits,
-        locate: &(dyn Fn(&str) -> Result<Location, String> + Send + Sync),
-    ) -> Result<Self> {
-        let ctx = query::session(limits, Joins::Hashed)?;
-        let mut tables = Vec::new();
-        for input in manifest.inputs() {
-            let file = open(output, input, locate).await?;
-            tables.push(PlanTable::staged(&ctx, &file, Vec::new())?);
-        }
-        let aliases: Vec<&str> = manifest.inputs().map(|input| input.alias.as_str()).collect();
-        let infos = matching::register(&ctx, &aliases, &tables)?;
-        let plan = query::plan(&ctx, &manifest.match_sql, &infos).await?;
-        let sides = matching::sides(&aliases, &tables);
-        Ok(Self { ctx, plan, sides, tables })
+/// The tables of a run, and its `match_sql` planned over them. `locate` tells where a source is that was used where it lies,
+/// if it may be read.
+pub async fn kept(
+    output: &Location,
+    manifest: &Manifest,
+    limits: &Limits,
+    locate: &(dyn Fn(&str) -> Result<Location, String> + Send + Sync),
+) -> Result<Tables> {
+    let mut files = Vec::new();
+    for input in manifest.inputs() {
+        files.push((input.alias.as_str(), open(output, input, locate).await?, Vec::new()));
     }
-
-    /// A side with the row number as its last column.
-    pub fn table(&self, side: Side) -> &PlanTable {
-        match side {
-            Side::Left => &self.tables[0],
-            Side::Right => &self.tables[1],
-        }
-    }
+    Tables::plan(&manifest.match_sql, &files, limits).await
 }
 
 async fn open(

@@ -9,11 +9,12 @@ use arrow::datatypes::Int64Type;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, ident, lit};
 
-use super::kept::Kept;
+use super::kept::kept;
 use super::measure::{Measure, Outcome, text_of};
 use super::nearest::{Near, nearest};
 use super::passes::{Later, Pass, filters, has_subquery, passes};
 use super::probe::Probe;
+use super::tables::Tables;
 use super::verdict::{in_words, verdict};
 use super::written::Written;
 use super::{broken, wording};
@@ -105,10 +106,10 @@ pub async fn why(question: Question<'_>) -> Result<Why> {
         let message = format!("{} row {row} is matched{}", SIDES[own], with.unwrap_or_default());
         return Err(Error::Invalid(vec![Violation::new("row", message)]));
     }
-    let kept = Kept::open(output, manifest, limits, locate).await?;
+    let tables = kept(output, manifest, limits, locate).await?;
     let asker = Asker {
-        probe: Probe { ctx: &kept.ctx, sides: &kept.sides, limits },
-        kept: &kept,
+        probe: tables.probe(limits),
+        tables: &tables,
         results: &results,
         own,
         other,
@@ -116,7 +117,7 @@ pub async fn why(question: Question<'_>) -> Result<Why> {
         unmatched: results.unmatched(other, inputs[other].rows).await?,
     };
     let mut reports = Vec::new();
-    for pass in passes(&kept.plan, &kept.sides)? {
+    for pass in passes(&tables.plan, &tables.sides)? {
         reports.push(asker.pass(&pass).await?);
     }
     asker.name_partners(&mut reports).await?;
@@ -148,7 +149,7 @@ fn row_number(row: u64, rows: u64, side: Side) -> Result<i64> {
 /// One row that is asked about.
 struct Asker<'a> {
     probe: Probe<'a>,
-    kept: &'a Kept,
+    tables: &'a Tables,
     results: &'a Written<'a>,
     own: usize,
     other: usize,
@@ -281,10 +282,10 @@ impl Asker<'_> {
         if rows.is_empty() {
             return Ok(found);
         }
-        let table = self.kept.table(Side::BOTH[side]);
+        let table = self.tables.table(Side::BOTH[side]);
         let list = rows.iter().map(|row| lit(*row)).collect();
         let failed = |e| query::execution_error(e, self.probe.limits);
-        let frame = self.kept.ctx.read_table(Arc::clone(&table.numbered)).map_err(failed)?;
+        let frame = self.tables.ctx.read_table(Arc::clone(&table.numbered)).map_err(failed)?;
         let frame = frame.filter(ident(ROW_NUMBER).in_list(list, false)).map_err(failed)?;
         for batch in frame.collect().await.map_err(failed)? {
             let width = batch.num_columns().saturating_sub(1);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod dry_run;
 mod laws;
 mod matching;
 mod refused;

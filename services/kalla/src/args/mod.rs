@@ -125,9 +125,10 @@ pub struct Reconcile {
     /// Print the SQL of the job and stop
     #[arg(long, help_heading = "Output")]
     pub show_sql: bool,
-    /// Check the job against the real columns of the sources and stop
-    #[arg(long, help_heading = "Output", conflicts_with = "show_sql")]
-    pub dry_run: bool,
+    /// Run on a sample of about ROWS rows [default: 10000], say what would match and where pairs are lost, write nothing
+    #[arg(long, value_name = "ROWS", num_args = 0..=1, require_equals = true, default_missing_value = "10000",
+          help_heading = "Output", conflicts_with = "show_sql")]
+    pub dry_run: Option<u64>,
 }
 
 #[derive(Debug, Default, Args)]

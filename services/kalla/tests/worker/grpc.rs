@@ -45,6 +45,13 @@ async fn a_job_is_checked_without_running_it() {
     assert_eq!(report.lineage_left(), v1::LineageMode::Rows);
     assert_eq!(report.sources[0].columns[1].r#type, "decimal(18,2)");
 
+    let request = v1::DryRunJobRequest { job: Some(job.clone()), sample_rows: 0 };
+    let tried = jobs.dry_run_job(request).await.unwrap().into_inner();
+    assert_eq!((tried.rows_left, tried.sample_left, tried.matched_count), (3, 3, 2));
+    assert_eq!(tried.unmatched_left.unwrap().rows[0].cells[0].value.as_deref(), Some("1"));
+    assert!(!tried.funnels[0].steps.is_empty());
+    assert_eq!(std::fs::read_dir(dir.join("staging/results")).map_or(0, Iterator::count), 0);
+
     let job =
         JobPayload { match_sql: "SELECT l.idd FROM left_src l JOIN right_src r ON l.id = r.idx".to_owned(), ..job };
     let status = jobs.check_job(v1::CheckJobRequest { job: Some(job) }).await.unwrap_err();

@@ -95,6 +95,15 @@ impl JobService for Grpc {
         let payload = job(request.into_inner().job)?;
         self.0.service.check(payload).await.map(Response::new).map_err(|p| grpc_status(&p))
     }
+
+    async fn dry_run_job(
+        &self,
+        request: Request<v1::DryRunJobRequest>,
+    ) -> Result<Response<v1::DryRunJobResponse>, Status> {
+        let request = request.into_inner();
+        let request = v1::DryRunJobRequest { job: Some(job(request.job)?), ..request };
+        self.0.service.dry_run(request).await.map(Response::new).map_err(|p| grpc_status(&p))
+    }
 }
 
 #[tonic::async_trait]

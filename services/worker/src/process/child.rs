@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 
 use kalla_engine::explain::Question;
+use kalla_engine::job::Job;
 use kalla_engine::progress::{Progress, Stage};
 use kalla_engine::{Error, Stores, Violation};
 use kalla_proto::v1::{self, job_event::Event, order, report};
@@ -26,6 +27,8 @@ const STOPPED: i32 = 130;
 const SAMPLE_ROWS: u32 = 20;
 const HEAD_ROWS: u32 = 100;
 const MOST_ROWS: u32 = 1000;
+const TRIED_ROWS: u64 = 10_000;
+const MOST_TRIED: u64 = 1_000_000;
 
 /// Waits for an order on the standard input, follows it and reports on the standard output.
 pub fn serve(stores: Stores) -> ExitCode {
@@ -118,6 +121,7 @@ async fn follow(order: v1::Order, stores: Stores, cancel: CancellationToken) -> 
         Some(order::Order::Preview(request)) => preview(&intake, request).await.map(report::Report::Previewed),
         Some(order::Order::Reach(request)) => reach(&intake, request).await.map(report::Report::Reached),
         Some(order::Order::Explain(request)) => explain(&intake, request).await.map(report::Report::Explained),
+        Some(order::Order::DryRun(request)) => dry_run(&intake, request).await.map(report::Report::Tried),
         None => Err(Error::Internal("an order that this process does not know".to_owned())),
     };
     done.unwrap_or_else(|error| report::Report::Refused(problem::told(&error)))
@@ -174,12 +178,22 @@ async fn ready(intake: &Intake, payload: &v1::JobPayload) -> Result<Accepted, Er
     Ok(accepted)
 }
 
-async fn check(intake: &Intake, mut payload: v1::JobPayload) -> Result<v1::CheckJobResponse, Error> {
+/// A job that is looked at needs no name.
+async fn unnamed(intake: &Intake, mut payload: v1::JobPayload) -> Result<Job, Error> {
     if payload.run_id.is_empty() {
         payload.run_id = uuid::Uuid::new_v4().to_string();
     }
-    let job = ready(intake, &payload).await?.job;
-    kalla_engine::check(&job).await.map(convert::checked)
+    Ok(ready(intake, &payload).await?.job)
+}
+
+async fn check(intake: &Intake, payload: v1::JobPayload) -> Result<v1::CheckJobResponse, Error> {
+    kalla_engine::check(&unnamed(intake, payload).await?).await.map(convert::checked)
+}
+
+async fn dry_run(intake: &Intake, request: v1::DryRunJobRequest) -> Result<v1::DryRunJobResponse, Error> {
+    let job = unnamed(intake, request.job.unwrap_or_default()).await?;
+    let rows = if request.sample_rows == 0 { TRIED_ROWS } else { request.sample_rows.min(MOST_TRIED) };
+    convert::tried(kalla_engine::dry_run(&job, rows).await?)
 }
 
 async fn inspect(intake: &Intake, request: v1::InspectSourceRequest) -> Result<v1::InspectSourceResponse, Error> {

@@ -18,9 +18,17 @@ const LONG: Duration = Duration::from_secs(600);
 impl JobService {
     /// Plans a job against the schemas of its sources.
     pub async fn check(&self, payload: v1::JobPayload) -> Result<v1::CheckJobResponse, Problem> {
-        let payload = v1::JobPayload { callback_url: String::new(), callback_token: None, ..payload };
-        match self.look(LONG, order::Order::Check(payload)).await? {
+        match self.look(LONG, order::Order::Check(unreported(payload))).await? {
             report::Report::Checked(checked) => Ok(checked),
+            other => Err(unasked(&other)),
+        }
+    }
+
+    /// Runs a job on a sample of its rows.
+    pub async fn dry_run(&self, mut request: v1::DryRunJobRequest) -> Result<v1::DryRunJobResponse, Problem> {
+        request.job = request.job.map(unreported);
+        match self.look(LONG, order::Order::DryRun(request)).await? {
+            report::Report::Tried(tried) => Ok(tried),
             other => Err(unasked(&other)),
         }
     }
@@ -76,6 +84,11 @@ impl JobService {
             Err(death) => Err(death.problem()),
         }
     }
+}
+
+/// Nobody is called back about a look.
+fn unreported(payload: v1::JobPayload) -> v1::JobPayload {
+    v1::JobPayload { callback_url: String::new(), callback_token: None, ..payload }
 }
 
 fn unasked(report: &report::Report) -> Problem {
