@@ -1,7 +1,7 @@
 //! Some rows of both sides that belong together: those whose key falls into a share of all keys, so that rows which match
 //! are either both in the sample or both not.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array as _, ArrayRef, BooleanBufferBuilder};
 use arrow::buffer::BooleanBuffer;
@@ -46,13 +46,6 @@ struct Key {
     sides: [Expr; 2],
 }
 
-/// What became of a key on one side.
-struct Hashed {
-    distinct: usize,
-    /// Rows by number and the hash of their key.
-    rows: Vec<(i64, u64)>,
-}
-
 /// Chooses about `wanted` rows of the larger side, and of the other what belongs to them. `rows` is how many there are.
 pub async fn choose(probe: &Probe<'_>, passes: &[Pass], rows: [u64; 2], wanted: u64) -> Result<Sample> {
     let counts =
@@ -60,42 +53,77 @@ pub async fn choose(probe: &Probe<'_>, passes: &[Pass], rows: [u64; 2], wanted: 
     let [left, right] = counts;
     let counts = [left?, right?];
     let whole = rows[0].max(rows[1]) <= wanted;
-    let mut best: Option<(Key, [Hashed; 2])> = None;
+    let mut best: Option<(Key, f64)> = None;
     for key in keys(passes)? {
-        let hashed = [hashed(probe, &key, 0).await?, hashed(probe, &key, 1).await?];
-        if best.as_ref().is_none_or(|(other, known)| better((&key, &hashed), (other, known))) {
-            best = Some((key, hashed));
+        let mut distinct = [Distinct::default(), Distinct::default()];
+        for (side, distinct) in distinct.iter_mut().enumerate() {
+            each_hash(probe, &key, side, |hash, _| distinct.add(hash)).await?;
+        }
+        let tells = distinct[0].estimate().min(distinct[1].estimate());
+        if best.as_ref().is_none_or(|(other, known)| better((&key, tells), (other, *known))) {
+            best = Some((key, tells));
         }
     }
     if whole {
         let key = best.map(|(key, _)| key.text);
         return Ok(Sample { key, whole, rows: counts.map(BooleanBuffer::new_set) });
     }
-    let Some((key, hashed)) = best else {
+    let Some((key, _)) = best else {
         // Each row of the left side meets all of the right side.
         let few = wanted.min((MOST_PAIRS / rows[1].max(1)).max(1));
         let left = by_number(counts[0], share(few, rows[0]));
         return Ok(Sample { key: None, whole, rows: [left, BooleanBuffer::new_set(counts[1])] });
     };
     let share = share(wanted, rows[0].max(rows[1]));
-    let chosen = |side: usize| {
-        let mut seen = BooleanBufferBuilder::new(counts[side]);
-        let mut chosen = BooleanBufferBuilder::new(counts[side]);
-        seen.append_n(counts[side], false);
-        chosen.append_n(counts[side], false);
-        for (row, hash) in &hashed[side].rows {
-            if let Some(row) = usize::try_from(*row).ok().filter(|row| *row < counts[side]) {
-                seen.set_bit(row, true);
-                if *hash <= share {
-                    chosen.set_bit(row, true);
-                }
+    let chosen = [of_key(probe, &key, 0, counts[0], share).await?, of_key(probe, &key, 1, counts[1], share).await?];
+    Ok(Sample { key: Some(key.text), whole, rows: chosen })
+}
+
+/// The rows of a side whose key falls into the share.
+async fn of_key(probe: &Probe<'_>, key: &Key, side: usize, rows: usize, share: u64) -> Result<BooleanBuffer> {
+    let none = || {
+        let mut bits = BooleanBufferBuilder::new(rows);
+        bits.append_n(rows, false);
+        bits
+    };
+    let (mut with_key, mut chosen) = (none(), none());
+    each_hash(probe, key, side, |hash, numbers| {
+        for row in numbers.iter().filter_map(|row| usize::try_from(*row).ok()).filter(|row| *row < rows) {
+            with_key.set_bit(row, true);
+            if hash <= share {
+                chosen.set_bit(row, true);
             }
         }
-        // Rows without a key match by nothing, and are as often in the sample as others.
-        let rest = &!&seen.finish() & &by_number(counts[side], share);
-        &chosen.finish() | &rest
-    };
-    Ok(Sample { key: Some(key.text), whole, rows: [chosen(0), chosen(1)] })
+    })
+    .await?;
+    // Rows without a key match by nothing, and are as often in the sample as others.
+    let rest = &!&with_key.finish() & &by_number(rows, share);
+    Ok(&chosen.finish() | &rest)
+}
+
+/// About how many different hashes there are, from the least of them.
+#[derive(Default)]
+struct Distinct(BTreeSet<u64>);
+
+impl Distinct {
+    const KEPT: usize = 4096;
+
+    fn add(&mut self, hash: u64) {
+        if self.0.len() < Self::KEPT || self.0.last().is_some_and(|last| hash < *last) {
+            self.0.insert(hash);
+            if self.0.len() > Self::KEPT {
+                self.0.pop_last();
+            }
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn estimate(&self) -> f64 {
+        match self.0.last() {
+            Some(last) if self.0.len() == Self::KEPT => Self::KEPT as f64 / (*last as f64 / u64::MAX as f64),
+            _ => self.0.len() as f64,
+        }
+    }
 }
 
 /// The greatest hash of a sample of `wanted` in `rows`.
@@ -116,14 +144,11 @@ fn by_number(rows: usize, share: u64) -> BooleanBuffer {
 }
 
 /// The one that tells more rows apart; of two that do so about alike the one that more passes want.
-#[expect(clippy::cast_precision_loss, reason = "a comparison of shares")]
-fn better(one: (&Key, &[Hashed; 2]), other: (&Key, &[Hashed; 2])) -> bool {
-    let distinct = |hashed: &[Hashed; 2]| hashed[0].distinct.min(hashed[1].distinct) as f64;
-    let (own, known) = (distinct(one.1), distinct(other.1));
+fn better((key, own): (&Key, f64), (other, known): (&Key, f64)) -> bool {
     if own < TELLING * known || known < TELLING * own {
         return own > known;
     }
-    one.0.passes > other.0.passes
+    key.passes > other.passes
 }
 
 /// The equalities of all passes, each once.
@@ -165,7 +190,8 @@ pub fn equality(pass: &Pass, expr: &Expr) -> datafusion::common::Result<Option<[
     Ok(Some(sides.map(|side| cast(side.as_ref().clone(), common.clone()))))
 }
 
-async fn hashed(probe: &Probe<'_>, key: &Key, side: usize) -> Result<Hashed> {
+/// Gives the hash of every key of a side that is not NULL, and the numbers of the rows behind it.
+async fn each_hash(probe: &Probe<'_>, key: &Key, side: usize, mut take: impl FnMut(u64, &[i64])) -> Result<()> {
     let traced = lineage::follow(&key.inputs[side], probe.sides)?;
     let (projection, columns) = with_numbers(&traced, std::slice::from_ref(&key.sides[side]));
     let plan = LogicalPlanBuilder::from(traced.plan.clone()).project(projection);
@@ -174,7 +200,7 @@ async fn hashed(probe: &Probe<'_>, key: &Key, side: usize) -> Result<Hashed> {
     let physical = query::physical_plan(probe.ctx, &plan).await.map_err(failed)?;
     let mut stream = execute_stream(physical, probe.ctx.task_ctx()).map_err(failed)?;
     let state = QualityRandomState::with_seed(0);
-    let (mut distinct, mut rows, mut hashes) = (HashSet::new(), Vec::new(), Vec::new());
+    let mut hashes = Vec::new();
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(failed)?;
         let lists = RowLists::read(&batch, &columns[side])?;
@@ -183,11 +209,10 @@ async fn hashed(probe: &Probe<'_>, key: &Key, side: usize) -> Result<Hashed> {
         hashes.resize(batch.num_rows(), 0);
         create_hashes([values], &state, &mut hashes).map_err(|e| broken(&e))?;
         for (row, hash) in hashes.iter().enumerate().filter(|(row, _)| values.is_valid(*row)) {
-            distinct.insert(*hash);
-            rows.extend(lists.get(row).iter().map(|number| (*number, *hash)));
+            take(*hash, lists.get(row));
         }
     }
-    Ok(Hashed { distinct: distinct.len(), rows })
+    Ok(())
 }
 
 /// Copies the rows that are set in `rows` to a file of their own.

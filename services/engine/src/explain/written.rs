@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{AsArray as _, BooleanBufferBuilder, RecordBatch};
+use arrow::array::{AsArray as _, BooleanBufferBuilder};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Int64Type};
 use futures::TryStreamExt as _;
@@ -12,7 +12,7 @@ use crate::job::{Filter, FilterOp, FilterValue};
 use crate::lineage::RowLists;
 use crate::location::Location;
 use crate::manifest::Manifest;
-use crate::results::{Reader, ResultSet, Selection};
+use crate::results::{Reader, ResultSet, Rows, Selection};
 
 /// The result sets of a run. Sides are 0, the left one, and 1.
 pub struct Written<'a> {
@@ -22,21 +22,26 @@ pub struct Written<'a> {
 }
 
 impl Written<'_> {
-    async fn read(&self, set: ResultSet, columns: &[&str], filter: Option<Filter>) -> Result<Vec<RecordBatch>> {
+    async fn read(&self, set: ResultSet, columns: &[&str], filter: Option<Filter>) -> Result<Rows> {
         let selection = Selection {
             columns: columns.iter().map(|column| (*column).to_owned()).collect(),
             filters: filter.into_iter().collect(),
             ..Selection::default()
         };
         let table = self.reader.open(self.output, self.manifest, set).await?;
-        table.select(selection)?.rows().await?.try_collect().await
+        table.select(selection)?.rows().await
     }
 
     pub async fn is_unmatched(&self, side: usize, row: u64) -> Result<bool> {
         let filter =
             Filter { column: "_row".to_owned(), op: FilterOp::Eq, values: vec![FilterValue::Number(row.to_string())] };
-        let batches = self.read(UNMATCHED[side], &["_row"], Some(filter)).await?;
-        Ok(batches.iter().any(|batch| batch.num_rows() > 0))
+        let mut found = self.read(UNMATCHED[side], &["_row"], Some(filter)).await?;
+        while let Some(batch) = found.try_next().await? {
+            if batch.num_rows() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A bit for every row of a side that is set where it is unmatched.
@@ -44,7 +49,8 @@ impl Written<'_> {
         let rows = usize::try_from(rows).map_err(|_| Error::Internal(format!("{rows} rows are too many")))?;
         let mut bits = BooleanBufferBuilder::new(rows);
         bits.append_n(rows, false);
-        for batch in self.read(UNMATCHED[side], &["_row"], None).await? {
+        let mut unmatched = self.read(UNMATCHED[side], &["_row"], None).await?;
+        while let Some(batch) = unmatched.try_next().await? {
             for row in batch.column(0).as_primitive::<Int64Type>().values() {
                 if let Some(row) = usize::try_from(*row).ok().filter(|row| *row < rows) {
                     bits.set_bit(row, true);
@@ -69,7 +75,8 @@ impl Written<'_> {
             op: FilterOp::In,
             values: rows.iter().map(|row| FilterValue::Number(row.to_string())).collect(),
         });
-        for batch in self.read(ResultSet::Matched, &ROWS, filter).await? {
+        let mut matched = self.read(ResultSet::Matched, &ROWS, filter).await?;
+        while let Some(batch) = matched.try_next().await? {
             let lists = [RowLists::read(&batch, &[side])?, RowLists::read(&batch, &[1 - side])?];
             for at in 0..batch.num_rows() {
                 for row in lists[0].get(at).iter().filter(|row| rows.contains(row)) {
