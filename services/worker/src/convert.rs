@@ -303,6 +303,7 @@ pub fn explained(why: Why) -> v1::ExplainRowResponse {
         row: Some(row(candidate.values)),
         chance: candidate.chance,
         near: candidate.near,
+        row_count: candidate.row_count,
         outcomes: candidate.outcomes.into_iter().map(outcome).collect(),
         matched: candidate.matched,
         matched_with: candidate.matched_with,

@@ -14,8 +14,10 @@ use crate::functions::{self, Function, TypeKind};
 const FAILED: f64 = 0.1;
 /// Days at which two dates are half as far apart as can be.
 const FAR_DAYS: f64 = 30.0;
-/// Texts that have less in common are not compared letter by letter.
+/// Of texts that have less in common it is not told by how many letters they differ.
 const ALIKE: f64 = 0.5;
+/// Texts are compared letter by letter up to here: references and names, not documents, which would take minutes.
+const LETTERS: usize = 128;
 
 /// A condition, taken apart.
 #[derive(Debug, Clone)]
@@ -267,7 +269,9 @@ impl Comparable {
     /// 0 for the same, up to 1.
     fn apart(&self, other: &Self, row: usize) -> f64 {
         match (self, other) {
-            (Self::Text(a), Self::Text(b)) => 1.0 - strsim::normalized_damerau_levenshtein(a.value(row), b.value(row)),
+            (Self::Text(a), Self::Text(b)) => {
+                1.0 - strsim::normalized_damerau_levenshtein(beginning(a.value(row)), beginning(b.value(row)))
+            }
             (Self::Number(a), Self::Number(b)) => {
                 let (a, b) = (a.value(row), b.value(row));
                 let greater = a.abs().max(b.abs());
@@ -301,9 +305,15 @@ fn in_days(days: f64) -> String {
     if number == "1" { "1 day".to_owned() } else { format!("{number} days") }
 }
 
-/// `1 character`; `None` for texts that are the same, or have little in common.
+/// What is compared of a text.
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(LETTERS).map_or(text, |(end, _)| &text[..end])
+}
+
+/// `1 character`; `None` for texts that are the same, have little in common, or are too long to be counted through.
 fn letters_apart(a: &str, b: &str) -> Option<String> {
-    if a == b || strsim::normalized_damerau_levenshtein(a, b) < ALIKE {
+    let long = |text: &str| beginning(text).len() < text.len();
+    if a == b || long(a) || long(b) || strsim::normalized_damerau_levenshtein(a, b) < ALIKE {
         return None;
     }
     Some(match strsim::damerau_levenshtein(a, b) {
@@ -312,11 +322,12 @@ fn letters_apart(a: &str, b: &str) -> Option<String> {
     })
 }
 
-/// A fraction with more digits than anybody reads is cut.
+/// What nobody reads to its end is cut.
 fn short(value: &str) -> String {
     const DIGITS: usize = 4;
     match (value.split_once('.'), value.parse::<f64>()) {
         (Some((_, fraction)), Ok(number)) if fraction.len() > 12 => format!("{number:.DIGITS$}"),
+        _ if beginning(value).len() < value.len() => format!("{}…", beginning(value)),
         _ => value.to_owned(),
     }
 }

@@ -28,6 +28,8 @@ use crate::results::Reader;
 
 /// Rows of the other side that are told of, for each pass.
 const CANDIDATES: usize = 5;
+/// Numbers of rows that are told of a group.
+const ROWS_TOLD: usize = 1000;
 /// What the sides are called.
 pub const SIDES: [&str; 2] = ["left", "right"];
 
@@ -76,7 +78,10 @@ pub struct PassReport {
 /// A row of the other side, or a group of rows where `match_sql` makes groups.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
+    /// Their numbers; of a large group the first.
     pub rows: Vec<u64>,
+    /// How many there are.
+    pub row_count: u64,
     /// What the first of them holds.
     pub values: Vec<Option<String>>,
     /// How many rows would come as near by chance: by how rare it is to meet each condition, or to miss it by so little.
@@ -85,7 +90,7 @@ pub struct Candidate {
     pub near: bool,
     /// The conditions of the pair, in their order.
     pub outcomes: Vec<Outcome>,
-    /// Whether it is matched; with which rows of the side that is asked about, where that can be told.
+    /// Whether it is matched; with which rows of the side that is asked about, where that can be told: the first of many.
     pub matched: bool,
     pub matched_with: Vec<u64>,
 }
@@ -194,7 +199,8 @@ impl Asker<'_> {
                 outcomes,
                 matched: false,
                 matched_with: Vec::new(),
-                rows: near.rows.iter().map(|row| row.cast_unsigned()).collect(),
+                row_count: near.rows.len() as u64,
+                rows: near.rows.iter().take(ROWS_TOLD).map(|row| row.cast_unsigned()).collect(),
             });
         }
         Ok(report)
@@ -312,7 +318,7 @@ impl Asker<'_> {
             candidate.matched = candidate.rows.iter().any(is_taken);
             let with = candidate.rows.iter().filter_map(|row| partners.get(&row.cast_signed()));
             let with: BTreeSet<i64> = with.flatten().copied().collect();
-            candidate.matched_with = with.into_iter().map(i64::cast_unsigned).collect();
+            candidate.matched_with = with.into_iter().take(ROWS_TOLD).map(i64::cast_unsigned).collect();
         }
         Ok(())
     }

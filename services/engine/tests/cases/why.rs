@@ -253,6 +253,34 @@ async fn groups_are_candidates_as_a_whole() {
     );
 }
 
+/// Documents are not compared letter by letter: that would take minutes and gigabytes.
+#[tokio::test]
+async fn long_texts_are_compared_by_their_beginning() {
+    let text = |row: u64, word: &str| format!("{row}{}", word.repeat(20_000));
+    let table = |name: &str, word: &str| {
+        (0..50).fold(format!("{name},note\n"), |table, row| format!("{table}{row},{}\n", text(row, word)))
+    };
+    let sql = "SELECT l.id, r.pid FROM l JOIN r ON r.note = l.note AND r.pid = l.id";
+    let found = why(&table("id", "ab"), &table("pid", "ac"), sql, Side::Left, 3).await;
+    let candidate = &found.passes[0].candidates[0];
+    assert_eq!((candidate.rows.as_slice(), candidate.near), (&[3][..], true));
+    let outcome = &candidate.outcomes[0];
+    assert_eq!(outcome.values[0].value.as_deref(), Some(text(3, "ac").as_str()));
+    let reason = outcome.reason.as_deref().unwrap();
+    assert!(reason.starts_with("3acac") && reason.contains("… is not 3abab") && reason.len() < 300, "{reason}");
+}
+
+#[tokio::test]
+async fn large_groups_are_told_by_their_first_rows() {
+    let left = (0..3000).fold("statement,amount\n".to_owned(), |table, _| table + "S-1,1.00\n");
+    let sql = "SELECT g.statement, r.pid FROM (SELECT statement, sum(amount) AS total FROM l GROUP BY statement) g \
+               JOIN r ON r.ref = g.statement AND r.amount = g.total";
+    let found = why(&left, "pid,ref,amount\n1,S-1,2999.00\n", sql, Side::Right, 0).await;
+    let candidate = &found.passes[0].candidates[0];
+    assert_eq!((candidate.rows.len(), candidate.row_count), (1000, 3000));
+    assert!(found.verdict.starts_with("l rows 0, 1, 2, 3, 4, … meets every condition but one"), "{}", found.verdict);
+}
+
 #[tokio::test]
 async fn equally_near_rows_are_all_named_in_their_order() {
     let left = "id,amount\n1,100.00\n2,5.00\n3,7000.00\n";
