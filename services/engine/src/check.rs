@@ -85,12 +85,8 @@ impl From<&Sample> for Found {
 
 async fn read_all(job: &Job) -> Result<Vec<Found>> {
     let scratch = Scratch::new(&job.limits)?;
-    let staged = futures::future::try_join_all(job.sources().enumerate().map(|(index, source)| {
-        let cx = scratch.context(source, index, job.limits.threads);
-        async move { stage::stage(source, &cx).await }
-    }));
     let found = |s: Staged| Found { schema: s.schema, notes: s.facts.notes };
-    Ok(staged.await?.into_iter().map(found).collect())
+    Ok(scratch.stage(job).await?.into_iter().map(found).collect())
 }
 
 async fn plan(job: &Job, found: &[Found]) -> Result<CheckReport> {
@@ -139,6 +135,15 @@ impl Scratch {
         // Where there are no locks nothing is swept either.
         let lock = std::fs::File::open(dir.path()).ok().filter(|lock| lock.try_lock().is_ok());
         Ok(Self { dir, _lock: lock })
+    }
+
+    /// Reads all sources of a job, at once.
+    pub async fn stage(&self, job: &Job) -> Result<Vec<Staged>> {
+        let staged = job.sources().enumerate().map(|(index, source)| {
+            let cx = self.context(source, index, job.limits.threads);
+            async move { stage::stage(source, &cx).await }
+        });
+        futures::future::try_join_all(staged).await
     }
 
     /// Of a file or directory in it.

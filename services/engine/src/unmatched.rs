@@ -58,9 +58,7 @@ async fn read_unit(
     unmatched: &BooleanBuffer,
     schema: &SchemaRef,
 ) -> Result<Vec<RecordBatch>> {
-    let bits = |n: u64| usize::try_from(n).map_err(|_| Error::Internal("more rows than memory can number".to_owned()));
-    let start = bits(unit.rows.start)?;
-    let selected = unmatched.slice(start, bits(unit.rows.end)? - start);
+    let selected = unit.part_of(unmatched)?;
     if selected.count_set_bits() == 0 {
         return Ok(Vec::new());
     }

@@ -43,8 +43,7 @@ fn text(job: &Job, found: &DryRun, width: usize) -> Result<String, Error> {
         ("", Align::Left),
     ]);
     for (alias, rows, tried, matched, _) in sides {
-        let share = [percent(matched, tried), bar(matched, tried, BAR)];
-        let [share, picture] = share;
+        let (share, picture) = (percent(matched, tried), bar(matched, tried, BAR));
         table.push([alias.clone(), count(rows), count(tried), count(matched), share, picture]);
     }
     let rendered = table.render(width.saturating_sub(2));

@@ -1,7 +1,7 @@
 //! `kalla why`: what keeps a row from its match.
 
 use console::style;
-use kalla_engine::explain::{Candidate, Outcome, PassReport, Question};
+use kalla_engine::explain::{Candidate, Outcome, PassReport, Question, Side};
 use kalla_engine::job::Limits;
 use kalla_engine::{Error, Stores, Violation, explain};
 use kalla_worker::convert;
@@ -37,8 +37,8 @@ pub async fn run(args: Why, stores: &Stores) -> Result<u8, Error> {
         return Ok(AGREED);
     }
     let (own, other) = match found.side {
-        "left" => (&manifest.left.alias, &manifest.right.alias),
-        _ => (&manifest.right.alias, &manifest.left.alias),
+        Side::Left => (&manifest.left.alias, &manifest.right.alias),
+        Side::Right => (&manifest.right.alias, &manifest.left.alias),
     };
     output::print(&text(&found, own, other, args.all, output::width()))?;
     Ok(AGREED)

@@ -160,11 +160,11 @@ impl Intake {
         if payload.output_path.is_empty() {
             return Ok(self.results.join(&payload.run_id));
         }
-        self.output_at(&payload.output_path)
+        self.locate(&payload.output_path)
     }
 
-    /// Where results are, if they may be there.
-    pub fn output_at(&self, text: &str) -> Result<Location, String> {
+    /// A place, if this worker may use it.
+    pub fn locate(&self, text: &str) -> Result<Location, String> {
         self.place(self.stores.locate(text)?)
     }
 

@@ -184,7 +184,7 @@ impl Results {
         let output = match output.filter(|path| !path.is_empty()) {
             Some(path) => {
                 let wrong = |message| Error::Invalid(vec![Violation::new("output_path", message)]);
-                self.intake.output_at(path).map_err(wrong)?
+                self.intake.locate(path).map_err(wrong)?
             }
             None => self.storage.run(run_id).await?.ok_or_else(|| {
                 Error::Missing(format!("no run `{run_id}` has been here: name its output_path if it ran elsewhere"))

@@ -25,7 +25,7 @@ use crate::progress::Progress;
 use crate::query;
 use crate::reconcile::{reconcile, too_many_rejects};
 use crate::results::{Reader, ResultSet, Selection};
-use crate::stage::{self, Staged};
+use crate::stage::Staged;
 use crate::tasks;
 
 /// Example rows of each kind.
@@ -74,7 +74,10 @@ pub struct Step {
 pub async fn dry_run(job: &Job, rows: u64) -> Result<DryRun> {
     validate(job)?;
     let scratch = Scratch::new(&job.limits)?;
-    let staged = stage(job, &scratch).await?;
+    let staged = scratch.stage(job).await?;
+    if let Some(error) = too_many_rejects(job, &staged) {
+        return Err(error);
+    }
     let whole = planned(job, &staged).await?;
     let totals = [staged[0].file.rows(), staged[1].file.rows()];
     let chosen =
@@ -106,18 +109,6 @@ pub async fn dry_run(job: &Job, rows: u64) -> Result<DryRun> {
         unmatched_left: examples(ResultSet::UnmatchedLeft).await?,
         unmatched_right: examples(ResultSet::UnmatchedRight).await?,
     })
-}
-
-async fn stage(job: &Job, scratch: &Scratch) -> Result<Vec<Staged>> {
-    let staged = job.sources().enumerate().map(|(index, source)| {
-        let cx = scratch.context(source, index, job.limits.threads);
-        async move { stage::stage(source, &cx).await }
-    });
-    let staged = futures::future::try_join_all(staged).await?;
-    match too_many_rejects(job, &staged) {
-        Some(error) => Err(error),
-        None => Ok(staged),
-    }
 }
 
 /// The sides as files of the chosen rows, the extras as they are.
@@ -202,15 +193,11 @@ impl Funnels<'_> {
             counts = self.count(joined, &rest).await?;
         }
         let steps = ordered.iter().zip(counts);
-        let later = pass.later.iter().map(|later| match later {
-            Later::Filter { expr, .. } => wording::condition(expr),
-            Later::Node { text, .. } => text.clone(),
-        });
         Ok(Funnel {
             name: pass.name.clone(),
             pairs,
             steps: steps.map(|(c, pairs)| Step { condition: wording::condition(&c.written), pairs }).collect(),
-            later: later.collect(),
+            later: pass.later.iter().map(Later::text).collect(),
             by_key,
         })
     }

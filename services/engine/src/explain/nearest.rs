@@ -17,6 +17,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::execute_stream_partitioned;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
 use futures::StreamExt as _;
 use tokio::task::JoinSet;
 
@@ -25,6 +26,7 @@ use super::measure::{Costs, Measure, Outcome};
 use super::passes::Pass;
 use super::probe::{Probe, first_columns, with_numbers};
 use super::survey::{FEW, Survey};
+use super::written::is_matched;
 use crate::error::{Error, Result};
 use crate::job::Limits;
 use crate::lineage::{self, RowLists};
@@ -99,9 +101,8 @@ pub async fn nearest(
         limits: probe.limits.clone(),
         most,
     });
-    let streams = || execute_stream_partitioned(Arc::clone(&physical), probe.ctx.task_ctx()).map_err(failed);
     let mut surveys = JoinSet::new();
-    for stream in streams()? {
+    for stream in execute_stream_partitioned(Arc::clone(&physical), probe.ctx.task_ctx()).map_err(failed)? {
         surveys.spawn(Survey::over(Arc::clone(&asked), stream));
     }
     let mut survey = Survey::new(measures.len());
@@ -110,10 +111,9 @@ pub async fn nearest(
     }
     let survey = Arc::new(survey.finish());
     // The metrics of an executed plan are kept in it: what runs again is another.
-    let physical = datafusion::physical_plan::execution_plan::reset_plan_states(physical).map_err(failed)?;
-    let streams = execute_stream_partitioned(physical, probe.ctx.task_ctx()).map_err(failed)?;
+    let physical = reset_plan_states(physical).map_err(failed)?;
     let mut searches = JoinSet::new();
-    for stream in streams {
+    for stream in execute_stream_partitioned(physical, probe.ctx.task_ctx()).map_err(failed)? {
         searches.spawn(search(Arc::clone(&asked), Arc::clone(&survey), stream));
     }
     let mut best = Vec::new();
@@ -201,9 +201,7 @@ impl Asked {
     }
 
     fn is_taken(&self, rows: &[i64]) -> bool {
-        let matched =
-            |row: &i64| usize::try_from(*row).is_ok_and(|row| row < self.unmatched.len() && !self.unmatched.value(row));
-        rows.iter().any(matched)
+        rows.iter().any(|row| is_matched(&self.unmatched, *row))
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, JoinType, NullEquality, Result};
+use datafusion::common::{Column, JoinType, NullEquality, Result};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     BinaryExpr, Distinct, Expr, Filter, Join, LogicalPlan, LogicalPlanBuilder, Operator, Projection, SubqueryAlias, lit,
@@ -52,6 +52,16 @@ pub enum Later {
     Node { text: String, plan: Arc<LogicalPlan> },
 }
 
+impl Later {
+    /// As people read it.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Filter { expr, .. } => wording::condition(expr),
+            Self::Node { text, .. } => text.clone(),
+        }
+    }
+}
+
 /// The passes of `plan`, in the order of the SQL.
 pub fn passes(plan: &LogicalPlan, tables: &SideTables) -> Result<Vec<Pass>, Error> {
     let mut finder = Finder { tables, passes: Vec::new(), path: Vec::new(), hidden: 0 };
@@ -60,7 +70,7 @@ pub fn passes(plan: &LogicalPlan, tables: &SideTables) -> Result<Vec<Pass>, Erro
 }
 
 /// The sides whose rows `plan` gives, left and right.
-pub fn reaches(plan: &LogicalPlan, tables: &SideTables) -> Result<[bool; 2], Error> {
+fn reaches(plan: &LogicalPlan, tables: &SideTables) -> Result<[bool; 2], Error> {
     let traced = lineage::follow(plan, tables)?;
     Ok(Side::BOTH.map(|side| matches!(traced.trace(side), Trace::Rows(_))))
 }
@@ -168,7 +178,7 @@ impl Finder<'_> {
         later: &mut Vec<Later>,
     ) -> Option<String> {
         let mut name = None;
-        let mut known: Known = columns(plan.schema()).into_iter().map(|c| (c.clone(), Expr::Column(c))).collect();
+        let mut known: Known = plan.schema().columns().into_iter().map(|c| (c.clone(), Expr::Column(c))).collect();
         let mut below = plan;
         for node in self.path.iter().rev() {
             match node.as_ref() {
@@ -378,19 +388,15 @@ pub fn has_subquery(expr: &Expr) -> bool {
     .unwrap_or(true)
 }
 
-fn columns(schema: &DFSchema) -> Vec<Column> {
-    schema.columns()
-}
-
 /// Column by column the same, under other names.
 fn renamed(below: &LogicalPlan, node: &LogicalPlan, known: &Known) -> Known {
-    let pairs = columns(below.schema()).into_iter().zip(columns(node.schema()));
+    let pairs = below.schema().columns().into_iter().zip(node.schema().columns());
     pairs.filter_map(|(below, column)| Some((column, known.get(&below)?.clone()))).collect()
 }
 
 /// The first columns of `node` are `exprs`.
 fn projected(exprs: &[Expr], node: &LogicalPlan, known: &Known) -> Known {
-    let pairs = columns(node.schema()).into_iter().zip(exprs);
+    let pairs = node.schema().columns().into_iter().zip(exprs);
     pairs.filter_map(|(column, expr)| Some((column, substitute(&expr.clone().unalias_nested().data, known)?))).collect()
 }
 

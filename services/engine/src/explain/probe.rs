@@ -27,8 +27,8 @@ pub struct Probe<'a> {
 }
 
 impl Probe<'_> {
-    /// One by one, `exprs` of the rows of `plan` that come from one of the wanted rows, of each side that is asked about and that the
-    /// plan can tell of.
+    /// One by one, `exprs` of the rows of `plan` that come from one of the wanted rows, of each side that is asked about
+    /// and that the plan can tell of.
     pub async fn rows(
         &self,
         plan: &LogicalPlan,

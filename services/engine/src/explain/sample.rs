@@ -53,8 +53,29 @@ pub async fn choose(probe: &Probe<'_>, passes: &[Pass], rows: [u64; 2], wanted: 
     let [left, right] = counts;
     let counts = [left?, right?];
     let whole = rows[0].max(rows[1]) <= wanted;
+    let key = best_key(probe, keys(passes)?).await?;
+    if whole {
+        let key = key.map(|key| key.text);
+        return Ok(Sample { key, whole, rows: counts.map(BooleanBuffer::new_set) });
+    }
+    let Some(key) = key else {
+        // Each row of the left side meets all of the right side.
+        let few = wanted.min((MOST_PAIRS / rows[1].max(1)).max(1));
+        let left = by_number(counts[0], share(few, rows[0]));
+        return Ok(Sample { key: None, whole, rows: [left, BooleanBuffer::new_set(counts[1])] });
+    };
+    let share = share(wanted, rows[0].max(rows[1]));
+    let chosen = [of_key(probe, &key, 0, counts[0], share).await?, of_key(probe, &key, 1, counts[1], share).await?];
+    Ok(Sample { key: Some(key.text), whole, rows: chosen })
+}
+
+/// The key that tells most rows apart. One alone is not asked how many.
+async fn best_key(probe: &Probe<'_>, mut keys: Vec<Key>) -> Result<Option<Key>> {
+    if keys.len() < 2 {
+        return Ok(keys.pop());
+    }
     let mut best: Option<(Key, f64)> = None;
-    for key in keys(passes)? {
+    for key in keys {
         let mut distinct = [Distinct::default(), Distinct::default()];
         for (side, distinct) in distinct.iter_mut().enumerate() {
             each_hash(probe, &key, side, |hash, _| distinct.add(hash)).await?;
@@ -64,19 +85,7 @@ pub async fn choose(probe: &Probe<'_>, passes: &[Pass], rows: [u64; 2], wanted: 
             best = Some((key, tells));
         }
     }
-    if whole {
-        let key = best.map(|(key, _)| key.text);
-        return Ok(Sample { key, whole, rows: counts.map(BooleanBuffer::new_set) });
-    }
-    let Some((key, _)) = best else {
-        // Each row of the left side meets all of the right side.
-        let few = wanted.min((MOST_PAIRS / rows[1].max(1)).max(1));
-        let left = by_number(counts[0], share(few, rows[0]));
-        return Ok(Sample { key: None, whole, rows: [left, BooleanBuffer::new_set(counts[1])] });
-    };
-    let share = share(wanted, rows[0].max(rows[1]));
-    let chosen = [of_key(probe, &key, 0, counts[0], share).await?, of_key(probe, &key, 1, counts[1], share).await?];
-    Ok(Sample { key: Some(key.text), whole, rows: chosen })
+    Ok(best.map(|(key, _)| key))
 }
 
 /// The rows of a side whose key falls into the share.
@@ -220,9 +229,7 @@ pub async fn copy(file: &RowFile, rows: &BooleanBuffer, cx: &StageContext) -> Re
     let writer = cx.create(file.schema())?;
     for (index, unit) in (0..).zip(file.units(UNIT_ROWS)) {
         cx.check_cancelled()?;
-        let at = |n: u64| usize::try_from(n).map_err(|_| Error::Internal(format!("row {n}")));
-        let start = at(unit.rows.start)?;
-        let selected = rows.slice(start, at(unit.rows.end)? - start);
+        let selected = unit.part_of(rows)?;
         let batches = if selected.count_set_bits() == 0 { Vec::new() } else { file.read(&unit, selected).await? };
         writer.write(index, &batches).await?;
     }

@@ -1,10 +1,12 @@
 //! What was found, in one sentence.
 
 use super::measure::Outcome;
-use super::why::{PassReport, SIDES};
+use super::why::PassReport;
+use crate::lineage::Side;
 
-/// What the nearest row of all says, if it is near.
-pub fn verdict(passes: &[PassReport], other: &str, side: usize) -> String {
+/// What the nearest row of all says, if it is near. `side` is that of the row that is asked about, `other` what the other
+/// source is called.
+pub fn verdict(passes: &[PassReport], side: Side, other: &str) -> String {
     if passes.is_empty() {
         return "match_sql has no join of the two sides: what is compared inside EXISTS, IN or a lateral subquery has no conditions that could be told apart".to_owned();
     }
@@ -21,16 +23,13 @@ pub fn verdict(passes: &[PassReport], other: &str, side: usize) -> String {
             _ => format!("no row of {other} comes near"),
         };
     };
-    let row = format!("{other} {}", in_words(&near.rows.iter().map(|row| row.cast_signed()).collect::<Vec<_>>()));
+    let row = format!("{other} {}", in_words(&near.rows));
     let of = pass.name.as_ref().map(|name| format!(" of `{name}`")).unwrap_or_default();
     let failed: Vec<&Outcome> = near.outcomes.iter().filter(|outcome| outcome.holds != Some(true)).collect();
     let taken = match near.matched_with.as_slice() {
         _ if !near.matched => String::new(),
         [] => ", and is matched already".to_owned(),
-        with => {
-            let with: Vec<i64> = with.iter().map(|row| row.cast_signed()).collect();
-            format!(", and is matched with {} {}", SIDES[1 - side], in_words(&with))
-        }
+        with => format!(", and is matched with {} {}", side.as_str(), in_words(with)),
     };
     match failed.as_slice() {
         [] => format!("{row} meets every condition{of}{taken}"),
@@ -48,8 +47,8 @@ fn told(outcome: &Outcome) -> String {
 }
 
 /// `row 7`, `rows 7, 8, 12`.
-pub fn in_words(rows: &[i64]) -> String {
-    let numbers = rows.iter().take(5).map(i64::to_string).collect::<Vec<_>>().join(", ");
+pub fn in_words<N: ToString>(rows: &[N]) -> String {
+    let numbers = rows.iter().take(5).map(N::to_string).collect::<Vec<_>>().join(", ");
     let more = if rows.len() > 5 { ", …" } else { "" };
     format!("{} {numbers}{more}", if rows.len() == 1 { "row" } else { "rows" })
 }

@@ -16,7 +16,7 @@ use super::passes::{Later, Pass, filters, has_subquery, passes};
 use super::probe::Probe;
 use super::tables::Tables;
 use super::verdict::{in_words, verdict};
-use super::written::Written;
+use super::written::{Written, is_matched};
 use super::{broken, wording};
 use crate::error::{Error, Result, Violation};
 use crate::job::Limits;
@@ -30,8 +30,6 @@ use crate::results::Reader;
 const CANDIDATES: usize = 5;
 /// Numbers of rows that are told of a group.
 const ROWS_TOLD: usize = 1000;
-/// What the sides are called.
-pub const SIDES: [&str; 2] = ["left", "right"];
 
 /// Which row, of which run.
 pub struct Question<'a> {
@@ -49,7 +47,7 @@ pub struct Question<'a> {
 /// What stands between a row and its match.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Why {
-    pub side: &'static str,
+    pub side: Side,
     pub row: u64,
     /// Of its source, and what the row holds.
     pub columns: Vec<String>,
@@ -98,17 +96,17 @@ pub struct Candidate {
 /// See [`crate::why`].
 pub async fn why(question: Question<'_>) -> Result<Why> {
     let Question { output, manifest, side, row, limits, locate } = question;
-    let (own, other) = match side {
-        Side::Left => (0, 1),
-        Side::Right => (1, 0),
+    let (own, other, other_side) = match side {
+        Side::Left => (0, 1, Side::Right),
+        Side::Right => (1, 0, Side::Left),
     };
     let inputs = [&manifest.left, &manifest.right];
     let number = row_number(row, inputs[own].rows, side)?;
     let results = Written { reader: Reader::new(limits.clone())?, output, manifest };
     if !results.is_unmatched(own, row).await? {
         let partners = results.partners(own, &BTreeSet::from([number])).await?;
-        let with = partners.get(&number).map(|rows| format!(", with {} {}", SIDES[other], in_words(rows)));
-        let message = format!("{} row {row} is matched{}", SIDES[own], with.unwrap_or_default());
+        let with = partners.get(&number).map(|rows| format!(", with {} {}", other_side.as_str(), in_words(rows)));
+        let message = format!("{} row {row} is matched{}", side.as_str(), with.unwrap_or_default());
         return Err(Error::Invalid(vec![Violation::new("row", message)]));
     }
     let tables = kept(output, manifest, limits, locate).await?;
@@ -129,12 +127,12 @@ pub async fn why(question: Question<'_>) -> Result<Why> {
     let columns = |index: usize| inputs[index].columns.iter().map(|c| c.name.clone()).collect();
     let mut values = asker.values(own, &BTreeSet::from([number])).await?;
     Ok(Why {
-        side: SIDES[own],
+        side,
         row,
         columns: columns(own),
         values: values.remove(&number).unwrap_or_default(),
         other_columns: columns(other),
-        verdict: verdict(&reports, inputs[other].alias.as_str(), other),
+        verdict: verdict(&reports, side, &inputs[other].alias),
         passes: reports,
     })
 }
@@ -166,10 +164,7 @@ struct Asker<'a> {
 impl Asker<'_> {
     async fn pass(&self, pass: &Pass) -> Result<PassReport> {
         let measures: Vec<Measure> = pass.conditions.iter().map(|c| Measure::of(&c.written, &c.expr)).collect();
-        let later = pass.later.iter().map(|later| match later {
-            Later::Filter { expr, .. } => wording::condition(expr),
-            Later::Node { text, .. } => text.clone(),
-        });
+        let later = pass.later.iter().map(Later::text);
         let conditions = pass.conditions.iter().map(|c| wording::condition(&c.written)).chain(later).collect();
         let mut report =
             PassReport { name: pass.name.clone(), conditions, kept_out: Vec::new(), candidates: Vec::new() };
@@ -306,10 +301,7 @@ impl Asker<'_> {
 
     /// Says of every candidate whether it is matched, and with what.
     async fn name_partners(&self, reports: &mut [PassReport]) -> Result<()> {
-        let is_taken = |row: &u64| {
-            let row = usize::try_from(*row).unwrap_or(usize::MAX);
-            row < self.unmatched.len() && !self.unmatched.value(row)
-        };
+        let is_taken = |row: &u64| is_matched(&self.unmatched, row.cast_signed());
         let candidates = || reports.iter().flat_map(|report| &report.candidates);
         let taken: BTreeSet<i64> =
             candidates().flat_map(|c| &c.rows).filter(|row| is_taken(row)).map(|row| row.cast_signed()).collect();

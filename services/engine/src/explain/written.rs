@@ -88,5 +88,10 @@ impl Written<'_> {
     }
 }
 
+/// Whether a row is matched, by the bits of [`Written::unmatched`].
+pub fn is_matched(unmatched: &BooleanBuffer, row: i64) -> bool {
+    usize::try_from(row).is_ok_and(|row| row < unmatched.len() && !unmatched.value(row))
+}
+
 const UNMATCHED: [ResultSet; 2] = [ResultSet::UnmatchedLeft, ResultSet::UnmatchedRight];
 const ROWS: [&str; 2] = ["_left_row", "_right_row"];

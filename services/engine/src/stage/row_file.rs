@@ -44,6 +44,15 @@ pub struct Unit {
     pub rows: Range<u64>,
 }
 
+impl Unit {
+    /// Its part of bits that there are for every row of the file.
+    pub fn part_of(&self, rows: &BooleanBuffer) -> Result<BooleanBuffer> {
+        let bit = |n: u64| usize::try_from(n).map_err(|_| Error::Internal(format!("{n} rows are too many")));
+        let start = bit(self.rows.start)?;
+        Ok(rows.slice(start, bit(self.rows.end)? - start))
+    }
+}
+
 impl RowFile {
     pub fn new(location: Location, bytes: u64, metadata: Arc<ParquetMetaData>) -> Result<Self, ParquetError> {
         let reader = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new())?;

@@ -224,7 +224,7 @@ async fn reach(intake: &Intake, request: v1::TestConnectionRequest) -> Result<v1
 async fn explain(intake: &Intake, request: v1::ExplainRowRequest) -> Result<v1::ExplainRowResponse, Error> {
     let wrong = |field: &str, message: String| Error::Invalid(vec![Violation::new(field, message)]);
     let path = request.output_path.as_deref().unwrap_or_default();
-    let output = intake.output_at(path).map_err(|message| wrong("output_path", message))?;
+    let output = intake.locate(path).map_err(|message| wrong("output_path", message))?;
     let manifest = kalla_engine::committed(&output).await?;
     let manifest = manifest.ok_or_else(|| Error::Missing(format!("the results at {output} are gone")))?;
     let side = convert::side(request.side()).ok_or_else(|| wrong("side", "it is missing: left or right".to_owned()))?;
@@ -234,7 +234,7 @@ async fn explain(intake: &Intake, request: v1::ExplainRowRequest) -> Result<v1::
         side,
         row: request.row,
         limits: &intake.limits,
-        locate: &|uri| intake.output_at(uri),
+        locate: &|uri| intake.locate(uri),
     };
     kalla_engine::why(question).await.map(convert::explained)
 }
