@@ -115,7 +115,6 @@ impl Finder<'_> {
             LogicalPlan::Projection(node) => vec![&node.input],
             LogicalPlan::Filter(node) => vec![&node.input],
             LogicalPlan::SubqueryAlias(node) => vec![&node.input],
-            LogicalPlan::Subquery(node) => vec![&node.subquery],
             LogicalPlan::Sort(node) => vec![&node.input],
             LogicalPlan::Limit(node) => vec![&node.input],
             LogicalPlan::Window(node) => vec![&node.input],
@@ -136,7 +135,7 @@ impl Finder<'_> {
 
     /// Notes the pass of a FROM, if it brings the two sides together.
     fn take(&mut self, plan: &Arc<LogicalPlan>, from: From) -> Result<bool, Error> {
-        if from.leaves.len() < 2 || from.leaves.iter().any(|leaf| leaf.contains_outer_reference()) {
+        if from.leaves.len() < 2 || from.leaves.iter().any(|leaf| is_lateral(leaf)) {
             return Ok(false);
         }
         let reached = from.leaves.iter().map(|leaf| reaches(leaf, self.tables)).collect::<Result<Vec<_>, _>>()?;
@@ -194,7 +193,7 @@ impl Finder<'_> {
                     name = Some(alias.alias.table().to_owned());
                     known = renamed(below, node, &known);
                 }
-                LogicalPlan::Union(_) | LogicalPlan::Subquery(_) => known = renamed(below, node, &known),
+                LogicalPlan::Union(_) => known = renamed(below, node, &known),
                 LogicalPlan::Projection(projection) => known = projected(&projection.expr, node, &known),
                 LogicalPlan::Distinct(Distinct::On(on)) => {
                     known = projected(&on.select_expr, node, &known);
@@ -309,6 +308,11 @@ fn gather(plan: &Arc<LogicalPlan>, from: &mut From) {
         }
         _ => from.leaves.push(Arc::clone(plan)),
     }
+}
+
+/// Whether a part of a FROM rests on the rows of another: then it is nothing by itself.
+fn is_lateral(leaf: &LogicalPlan) -> bool {
+    leaf.exists(|node| Ok(matches!(node, LogicalPlan::Subquery(_)))).unwrap_or(true)
 }
 
 /// What a join asks of two rows.

@@ -92,6 +92,15 @@ async fn passes_by_another_key_are_said_to_be_cut() {
     assert_eq!((found.key.as_deref(), told), (Some("r.ref = l.id"), vec![("a", true), ("b", false)]));
 }
 
+/// Whatever can be run can be tried.
+#[tokio::test]
+async fn sql_without_a_join_has_no_funnel() {
+    let sql = "SELECT l.id, x.pid FROM l, LATERAL (SELECT pid FROM r WHERE r.ref = l.id) x";
+    let found = tried(sql, 100).await;
+    assert_eq!((found.funnels.len(), found.counts.total_right), (0, ROWS / 10 * 9));
+    assert!(found.counts.matched_left_count > 0, "{:?}", found.counts);
+}
+
 #[tokio::test]
 async fn what_a_job_is_refused_for_a_dry_run_is_too() {
     let (left, right) = tables();

@@ -342,4 +342,11 @@ async fn sql_without_a_join_says_so() {
     let found = ask(&bench, &manifest, Side::Left, 0).await.unwrap();
     assert!(found.passes.is_empty());
     assert!(found.verdict.starts_with("match_sql has no join of the two sides"), "{}", found.verdict);
+    // A lateral subquery is nothing without its row; what is joined beside it is told.
+    let sql = "SELECT l.invoice, x.payment FROM l, LATERAL (SELECT payment FROM r WHERE r.reference = l.invoice) x";
+    let found = why(LEFT, &right, sql, Side::Left, 0).await;
+    assert!(found.verdict.starts_with("match_sql has no join of the two sides"), "{}", found.verdict);
+    let sql = "SELECT l.invoice, x.payment FROM l JOIN r ON r.reference = l.invoice, \
+               LATERAL (SELECT payment FROM r r2 WHERE r2.reference = l.invoice) x";
+    assert_eq!(why(LEFT, &right, sql, Side::Left, 0).await.passes[0].conditions, ["r.reference = l.invoice"]);
 }
