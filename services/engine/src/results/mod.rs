@@ -107,21 +107,24 @@ pub struct OrderBy {
 
 /// Reads results, and keeps what it has learnt of the files that it read last. Clones are the same.
 #[derive(Clone)]
-pub struct Reader(Arc<Shared>);
+pub struct Reader {
+    means: Arc<Means>,
+    /// The one that was used last is the last.
+    open: Arc<Mutex<Vec<ResultTable>>>,
+}
 
-struct Shared {
+/// What tables are read with. They hold this and not the reader, which holds them.
+struct Means {
     /// Its memory is shared by all that is read at a time.
     session: SessionContext,
     limits: Limits,
-    /// The one that was used last is the last.
-    open: Mutex<Vec<ResultTable>>,
 }
 
 impl Reader {
     /// `limits.memory` bounds what sorting takes, of everything that is read at a time; past it, it spills.
     pub fn new(limits: Limits) -> Result<Self> {
         let session = query::session(&limits, Joins::Hashed)?;
-        Ok(Self(Arc::new(Shared { session, limits, open: Mutex::default() })))
+        Ok(Self { means: Arc::new(Means { session, limits }), open: Arc::default() })
     }
 
     /// Opens a result set of the run whose results are at `output`. A set of rejected rows that is not there is refused
@@ -144,8 +147,8 @@ impl Reader {
         if let Some(table) = self.kept(&location, &file.sha256) {
             return Ok(table);
         }
-        let table = ResultTable::open(self, set, location, file).await?;
-        let mut open = self.0.open.lock().unwrap_or_else(|e| e.into_inner());
+        let table = ResultTable::open(&self.means, set, location, file).await?;
+        let mut open = self.open.lock().unwrap_or_else(|e| e.into_inner());
         open.retain(|other| other.location() != table.location());
         open.push(table.clone());
         if open.len() > KEPT {
@@ -156,19 +159,11 @@ impl Reader {
 
     /// A run that is made again has other bytes in the same place.
     fn kept(&self, location: &Location, sha256: &str) -> Option<ResultTable> {
-        let mut open = self.0.open.lock().unwrap_or_else(|e| e.into_inner());
+        let mut open = self.open.lock().unwrap_or_else(|e| e.into_inner());
         let at = open.iter().position(|table| table.location() == location && table.sha256() == sha256)?;
         let table = open.remove(at);
         open.push(table.clone());
         Some(table)
-    }
-
-    fn session(&self) -> &SessionContext {
-        &self.0.session
-    }
-
-    fn limits(&self) -> &Limits {
-        &self.0.limits
     }
 }
 

@@ -114,7 +114,7 @@ impl Selected {
     }
 
     pub(super) fn spill_dir(&self) -> Option<&Path> {
-        self.table.shared().reader.limits().spill_dir.as_deref()
+        self.table.shared().means.limits.spill_dir.as_deref()
     }
 
     pub fn table(&self) -> &ResultTable {
@@ -139,10 +139,10 @@ impl Selected {
     }
 
     async fn summarize(&self) -> Result<Summary> {
-        let reader = &self.table.shared().reader;
+        let means = &self.table.shared().means;
         let rows = self.count().await?;
         let table = Arc::new(ScanTable::new(&self.table, &self.condition));
-        let summarized = summary::summarize(reader.session(), table, &self.schema(), rows).await;
+        let summarized = summary::summarize(&means.session, table, &self.schema(), rows).await;
         summarized.map_err(|e| self.failed(e))
     }
 
@@ -175,7 +175,7 @@ impl Selected {
         let names: BTreeSet<&str> = self.names().chain(self.order.iter().map(|order| order.column.as_str())).collect();
         let sorted = self.sort(names.into_iter().map(ident).collect()).map_err(|e| self.failed(e))?;
         let stream = sorted.execute_stream().await.map_err(|e| self.failed(e))?;
-        let limits = self.table.shared().reader.limits().clone();
+        let limits = self.table.shared().means.limits.clone();
         Ok(self.shaped(stream.map_err(move |e| query_error(e, &limits))))
     }
 
@@ -200,7 +200,7 @@ impl Selected {
         let keys: Vec<SortExpr> = self.order.iter().map(by).chain([ident(ROW_NUMBER).sort(true, false)]).collect();
         let whole = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
         let columns: Vec<Expr> = columns.into_iter().chain([ident(ROW_NUMBER)]).collect();
-        let sorted = self.table.shared().reader.session().read_table(table)?.select(columns)?.sort(keys)?;
+        let sorted = self.table.shared().means.session.read_table(table)?.select(columns)?.sort(keys)?;
         sorted.limit(whole(self.offset), self.limit.map(whole))
     }
 
@@ -228,11 +228,11 @@ impl Selected {
     }
 
     fn threads(&self) -> usize {
-        self.table.shared().reader.limits().threads
+        self.table.shared().means.limits.threads
     }
 
     fn failed(&self, error: DataFusionError) -> Error {
-        query_error(error, self.table.shared().reader.limits())
+        query_error(error, &self.table.shared().means.limits)
     }
 }
 
@@ -344,7 +344,7 @@ impl TableProvider for ScanTable {
         let columns = wanted.iter().copied().filter(|column| *column != number).collect();
         let scan = self.table.scan(columns, &self.condition);
         let parts = scan.parts();
-        let share = parts.len().div_ceil(self.table.shared().reader.limits().threads.max(1)).max(1);
+        let share = parts.len().div_ceil(self.table.shared().means.limits.threads.max(1)).max(1);
         let partitions = parts.chunks(share).map(|parts| {
             let (scan, schema) = (Arc::clone(&scan), Arc::clone(&schema));
             Arc::new(Partition { scan, schema, parts: parts.to_vec() }) as Arc<dyn PartitionStream>

@@ -11,10 +11,10 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use super::condition::Condition;
 use super::page::Selected;
 use super::scan::Scan;
-use super::{Reader, ResultSet, Selection};
+use super::{Means, ResultSet, Selection};
 use crate::check::Scratch;
 use crate::error::{Error, Result};
-use crate::job::{FileFormat, ReadOptions, Source, SourceUri};
+use crate::job::{FileFormat, Limits, ReadOptions, Source, SourceUri};
 use crate::lineage::ROW_NUMBER;
 use crate::location::Location;
 use crate::manifest::ResultFile;
@@ -29,7 +29,7 @@ const COUNTED: usize = 16;
 pub struct ResultTable(Arc<Shared>);
 
 pub(super) struct Shared {
-    pub reader: Reader,
+    pub means: Arc<Means>,
     location: Location,
     sha256: String,
     bytes: u64,
@@ -45,10 +45,15 @@ pub(super) struct Shared {
 }
 
 impl ResultTable {
-    pub(super) async fn open(reader: &Reader, set: ResultSet, location: Location, entry: &ResultFile) -> Result<Self> {
+    pub(super) async fn open(
+        means: &Arc<Means>,
+        set: ResultSet,
+        location: Location,
+        entry: &ResultFile,
+    ) -> Result<Self> {
         let failed = |error: Error| unreadable(&location, error);
         let (file, scratch) = match location.extension().as_deref() {
-            Some("csv") => stage_text(reader, set, &location, entry).await.map_err(failed)?,
+            Some("csv") => stage_text(&means.limits, set, &location, entry).await.map_err(failed)?,
             _ => (stage::parquet::open(set.name(), &location).await.map_err(failed)?.0, None),
         };
         let local = file.location().as_local().map(File::open).transpose();
@@ -59,7 +64,7 @@ impl ResultTable {
             .and_then(|options| ArrowReaderMetadata::try_new(Arc::clone(file.metadata()), options))
             .map_err(|e| Error::Output { path: location.to_string(), reason: e.to_string() })?;
         Ok(Self(Arc::new(Shared {
-            reader: reader.clone(),
+            means: Arc::clone(means),
             sha256: entry.sha256.clone(),
             bytes: entry.bytes,
             location,
@@ -120,7 +125,7 @@ impl ResultTable {
         if let Some(counts) = known(&self.0.counts.lock().unwrap_or_else(|e| e.into_inner())) {
             return Ok(counts);
         }
-        let counted = Arc::new(scan.count(self.0.reader.limits().threads).await?);
+        let counted = Arc::new(scan.count(self.0.means.limits.threads).await?);
         let mut counts = self.0.counts.lock().unwrap_or_else(|e| e.into_inner());
         if counts.len() >= COUNTED {
             counts.remove(0);
@@ -147,7 +152,7 @@ pub(super) fn find(output: &Location, path: &str) -> Location {
 
 /// Text has no row groups and no types: read as the types that were written, once.
 async fn stage_text(
-    reader: &Reader,
+    limits: &Limits,
     set: ResultSet,
     location: &Location,
     entry: &ResultFile,
@@ -171,8 +176,8 @@ async fn stage_text(
             types: types.collect::<BTreeMap<_, _>>(),
         },
     };
-    let scratch = Scratch::new(reader.limits())?;
-    let staged = stage::stage(&source, &scratch.context(&source, 0, reader.limits().threads)).await?;
+    let scratch = Scratch::new(limits)?;
+    let staged = stage::stage(&source, &scratch.context(&source, 0, limits.threads)).await?;
     if let Some(reject) = staged.rejects.first() {
         let reason = format!("line {}: {}", reject.line, reject.reason);
         return Err(Error::Output { path: location.to_string(), reason });
