@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use kalla_engine::explain::{Question, Side};
 use kalla_engine::job::{Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
 use kalla_engine::location::Location;
 use kalla_engine::manifest::Counts;
@@ -29,6 +30,8 @@ use random::Random;
 use recipe::Dialect;
 use tables::{COLUMNS, Table};
 
+/// Every so many-th case is tried on a sample, too, and some of its unmatched rows are asked about.
+const EXPLAINED: u64 = 5;
 /// Differences that are printed; one mistake shows itself in many cases.
 const SHOWN: usize = 5;
 
@@ -105,6 +108,7 @@ impl Case {
             oracle.ask(&self.left, &self.right, &self.oracle_sql).map_err(|e| self.story("the oracle fails", &e))?;
         let directory = tempfile::tempdir().unwrap();
         let job = self.job(directory.path());
+        let (tried, limits, output) = (job.clone(), job.limits.clone(), job.output.clone());
         let (progress, _) = tokio::sync::watch::channel(Progress::default());
         let manifest = runtime
             .block_on(kalla_engine::reconcile(job, progress, CancellationToken::new()))
@@ -117,6 +121,23 @@ impl Case {
             ("right", &self.right, matched_rows(&wanted, |r| &r.right)),
         ] {
             self.compare_rest(side, table, &rows, &answer::unmatched(&out, side))?;
+        }
+        if self.seed.is_multiple_of(EXPLAINED) {
+            let story = |what: &str, error: kalla_engine::Error| self.story(what, &error.to_string());
+            let dry_run = runtime.block_on(kalla_engine::dry_run(&tried, 10_000));
+            let counts = dry_run.map_err(|e| story("a dry run fails", e))?.counts;
+            if counts != manifest.counts {
+                return Err(self.story("a dry run counts otherwise", &format!("{counts:?}\n{:?}", manifest.counts)));
+            }
+            for (side, name) in [(Side::Left, "left"), (Side::Right, "right")] {
+                for (row, _) in answer::unmatched(&out, name).into_iter().take(3) {
+                    let (row, locate) = (row.cast_unsigned(), |path: &str| Ok(Location::Local(path.into())));
+                    let question =
+                        Question { output: &output, manifest: &manifest, side, row, limits: &limits, locate: &locate };
+                    let why = runtime.block_on(kalla_engine::why(question));
+                    why.map_err(|e| story(&format!("why not {name} row {row}"), e))?;
+                }
+            }
         }
         Ok(found.len())
     }
@@ -146,7 +167,7 @@ impl Case {
             extras: Vec::new(),
             match_sql: self.match_sql.clone(),
             output: Location::Local(directory.join("out")),
-            keep_staged: false,
+            keep_staged: true,
             format: ResultFormat::Parquet,
             limits: Limits { threads: self.threads, ..Limits::default() },
         }
