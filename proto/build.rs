@@ -13,14 +13,16 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, Fi
 /// Messages with a oneof: their JSON is written by hand in `src/json/`, or there is none (those of `process.proto`).
 const BY_HAND: [&str; 4] = ["FilterValue", "JobEvent", "Order", "Report"];
 /// Messages that carry secrets; `src/redacted.rs` says what of them may be shown.
-const SECRET: [&str; 3] = ["JobPayload", "Source", "RecipeSource"];
+const SECRET: [&str; 5] = ["JobPayload", "RecipeSource", "RegisteredSource", "Source", "SourceOverride"];
 
 const PACKAGE: &str = "kalla.v1";
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
     "kalla/v1/problem.proto",
     "kalla/v1/job.proto",
     "kalla/v1/event.proto",
     "kalla/v1/recipe.proto",
+    "kalla/v1/source.proto",
+    "kalla/v1/run.proto",
     "kalla/v1/worker.proto",
     "kalla/v1/result.proto",
     "kalla/v1/process.proto",

@@ -4,6 +4,7 @@
 //! rules of the JSON form; [`json`] reads it, refusing or reporting unknown fields.
 
 pub mod json;
+mod problem;
 mod redacted;
 
 /// The messages.
@@ -17,10 +18,12 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/words.rs"));
 }
 
+impl v1::RunState {
+    /// Whether a run in this state is over.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
 /// The messages described for programs: an encoded `google.protobuf.FileDescriptorSet`.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
-
-impl v1::Problem {
-    /// The media type of a problem as the body of an HTTP answer (RFC 9457).
-    pub const CONTENT_TYPE: &'static str = "application/problem+json";
-}

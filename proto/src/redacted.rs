@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::v1::{JobPayload, RecipeSource, Source};
+use crate::v1::{JobPayload, RecipeSource, RegisteredSource, Source, SourceOverride};
 
 impl fmt::Debug for JobPayload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,5 +23,17 @@ impl fmt::Debug for Source {
 impl fmt::Debug for RecipeSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecipeSource").field("alias", &self.alias).field("type", &self.r#type()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RegisteredSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegisteredSource").field("alias", &self.alias).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SourceOverride {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceOverride").finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ pub use kalla_worker::problem::of;
 
 /// Arguments that cannot be understood.
 pub fn usage(message: &str) -> Problem {
-    kalla_worker::problem::refused(Code::Invalid, message)
+    Problem::refused(Code::Invalid, message)
 }
 
 /// What the user of the command line can do about `error`, where that is not in its text.

@@ -1,8 +1,7 @@
-//! Errors as the contract's [`Problem`], and problems as the answers of HTTP and gRPC.
+//! Errors as the contract's [`Problem`], and problems as the answers of gRPC.
 
 use kalla_engine::Error;
 use kalla_engine::error::{self, Class};
-use kalla_proto::json::FieldError;
 use kalla_proto::v1::{Code, Fault, Problem, Violation};
 use prost::Message as _;
 use tonic::Status;
@@ -14,10 +13,10 @@ const LARGEST_DETAILS: usize = 3000;
 pub fn of(error: &Error) -> Problem {
     let Class { code, fault, retryable } = error.class();
     let violations = match error {
-        Error::Invalid(violations) => violations.iter().map(|v| violation(&v.field, &v.message)).collect(),
+        Error::Invalid(violations) => violations.iter().map(|v| Violation::new(&v.field, &v.message)).collect(),
         _ => Vec::new(),
     };
-    problem(code_of(code), fault_of(fault), retryable, error.to_string(), violations)
+    Problem { violations, ..Problem::new(code_of(code), fault_of(fault), retryable, error.to_string()) }
 }
 
 fn code_of(code: error::Code) -> Code {
@@ -54,53 +53,7 @@ pub fn defect(cause: &str) -> Problem {
     let trace_id = crate::telemetry::trace_id();
     tracing::error!(trace_id, cause, "a defect of Kalla");
     let message = format!("a defect of Kalla: the worker's log tells the cause under {trace_id}");
-    Problem { trace_id, ..problem(Code::Internal, Fault::Internal, false, message, Vec::new()) }
-}
-
-/// Everything that is wrong with a request, at once.
-pub fn invalid(violations: Vec<kalla_engine::Violation>) -> Problem {
-    of(&Error::Invalid(violations))
-}
-
-/// A text that is not the message that it should be.
-pub fn unreadable(errors: &[FieldError]) -> Problem {
-    let violations = errors.iter().map(|e| violation(&e.path, &e.message)).collect();
-    let message = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    problem(Code::Invalid, Fault::User, false, message, violations)
-}
-
-/// An error of the caller that time does not mend.
-pub fn refused(code: Code, message: impl Into<String>) -> Problem {
-    problem(code, Fault::User, false, message.into(), Vec::new())
-}
-
-/// The same request may succeed later.
-pub fn later(code: Code, message: impl Into<String>) -> Problem {
-    problem(code, Fault::External, true, message.into(), Vec::new())
-}
-
-pub fn problem(code: Code, fault: Fault, retryable: bool, message: String, violations: Vec<Violation>) -> Problem {
-    Problem { code: code.into(), message, violations, trace_id: String::new(), retryable, fault: fault.into() }
-}
-
-fn violation(field: &str, message: &str) -> Violation {
-    Violation { field: field.to_owned(), message: message.to_owned() }
-}
-
-/// The status line of an HTTP answer.
-pub fn http_status(problem: &Problem) -> u16 {
-    match problem.code() {
-        Code::Invalid => 400,
-        Code::Unauthenticated => 401,
-        Code::Forbidden => 403,
-        Code::NotFound => 404,
-        Code::Conflict => 409,
-        Code::Exhausted => 429,
-        Code::Cancelled => 499,
-        Code::Unavailable => 503,
-        Code::Deadline => 504,
-        Code::Internal | Code::Unspecified => 500,
-    }
+    Problem { trace_id, ..Problem::new(Code::Internal, Fault::Internal, false, message) }
 }
 
 /// A gRPC status whose details hold the encoded problem.
@@ -133,7 +86,7 @@ fn short(problem: &Problem) -> Problem {
     while short.encoded_len() > LARGEST_DETAILS && short.violations.pop().is_some() {}
     let left_out = problem.violations.len() - short.violations.len();
     if left_out > 0 {
-        short.violations.push(violation("", &format!("{left_out} more are not shown")));
+        short.violations.push(Violation::new("", format!("{left_out} more are not shown")));
     }
     short
 }

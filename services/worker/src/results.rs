@@ -84,7 +84,7 @@ impl Results {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let Ok(Ok(turn)) = tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await else {
-            return Err(problem::later(Code::Exhausted, "too many results are being read: try again later"));
+            return Err(Problem::later(Code::Exhausted, "too many results are being read: try again later"));
         };
         match self.spawn(work(self.clone()))?.await {
             Ok(done) => done.map(|done| (done, turn)).map_err(|error| problem::told(&error)),
@@ -98,7 +98,7 @@ impl Results {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<AbortOnDropHandle<T>, Problem> {
         let runtime =
-            self.threads.0.as_ref().ok_or_else(|| problem::later(Code::Unavailable, "the worker is closing"))?;
+            self.threads.0.as_ref().ok_or_else(|| Problem::later(Code::Unavailable, "the worker is closing"))?;
         Ok(AbortOnDropHandle::new(runtime.spawn(work.in_current_span())))
     }
 
@@ -128,7 +128,7 @@ impl Results {
                 Some(None) => None,
                 None => {
                     let message = format!("nothing has been taken for {} s", PATIENCE.as_secs());
-                    Some((Err(problem::later(Code::Deadline, message)), None))
+                    Some((Err(Problem::later(Code::Deadline, message)), None))
                 }
             }
         });
@@ -243,7 +243,7 @@ impl Results {
     pub async fn export(&self, request: v1::ExportResultRequest) -> Result<Flow<Bytes>, Problem> {
         let kind = convert::file_kind(request.format());
         let ticket = given(request.ticket)?;
-        let kind = kind.ok_or_else(|| problem::refused(Code::Invalid, "format: it is missing"))?;
+        let kind = kind.ok_or_else(|| Problem::refused(Code::Invalid, "format: it is missing"))?;
         let read = |this: Self| async move { this.select(&ticket).await?.export(kind).await };
         let (file, turn) = self.apart(read).await?;
         self.patient(file, turn)
@@ -259,7 +259,7 @@ async fn describe(selected: &Selected, ticket: v1::ResultTicket) -> Result<Descr
 }
 
 fn given(ticket: Option<v1::ResultTicket>) -> Result<v1::ResultTicket, Problem> {
-    ticket.ok_or_else(|| problem::refused(Code::Invalid, "ticket: it is missing"))
+    ticket.ok_or_else(|| Problem::refused(Code::Invalid, "ticket: it is missing"))
 }
 
 /// All that is wrong with a ticket and can be seen without the columns, at once.

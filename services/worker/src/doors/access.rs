@@ -36,7 +36,7 @@ async fn admit(State(house): State<House>, request: Request, next: Next) -> Resp
     let open = OPEN.contains(&path) || path.starts_with(OPEN_SERVICE);
     if !open && !house.admits(bearer(&request)) {
         let refused =
-            problem::refused(Code::Unauthenticated, "send `Authorization: Bearer …` with this worker's token");
+            Problem::refused(Code::Unauthenticated, "send `Authorization: Bearer …` with this worker's token");
         return refusal(&request, refused);
     }
     let Some(limit) = deadline(&request) else { return next.run(request).instrument(span).await };
@@ -44,7 +44,7 @@ async fn admit(State(house): State<House>, request: Request, next: Next) -> Resp
         Ok(response) => response,
         // What was done for it has been dropped, and a process with it.
         Err(_) => {
-            let late = problem::refused(Code::Deadline, "not done within the deadline of the request");
+            let late = Problem::refused(Code::Deadline, "not done within the deadline of the request");
             problem::grpc_status(&late).into_http()
         }
     }

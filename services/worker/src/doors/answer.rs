@@ -10,8 +10,6 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
 use kalla_proto::v1::{Code, Problem};
 
-use crate::problem;
-
 /// Seconds after which a caller may try again: about what a short job takes.
 const TRY_AGAIN: HeaderValue = HeaderValue::from_static("1");
 
@@ -26,22 +24,22 @@ pub struct Refusal {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        let status = StatusCode::from_u16(problem::http_status(&problem)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(problem.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { problem, status }
     }
 }
 
 impl Refusal {
     pub fn invalid(message: impl Into<String>) -> Self {
-        problem::refused(Code::Invalid, message).into()
+        Problem::refused(Code::Invalid, message).into()
     }
 
     pub fn unsupported(message: String) -> Self {
-        Self { problem: problem::refused(Code::Invalid, message), status: StatusCode::UNSUPPORTED_MEDIA_TYPE }
+        Self { problem: Problem::refused(Code::Invalid, message), status: StatusCode::UNSUPPORTED_MEDIA_TYPE }
     }
 
     pub fn too_large(message: String) -> Self {
-        Self { problem: problem::refused(Code::Exhausted, message), status: StatusCode::PAYLOAD_TOO_LARGE }
+        Self { problem: Problem::refused(Code::Exhausted, message), status: StatusCode::PAYLOAD_TOO_LARGE }
     }
 }
 
@@ -80,10 +78,10 @@ pub async fn drain(body: Body) {
 }
 
 pub async fn nothing_here(uri: Uri) -> Refusal {
-    problem::refused(Code::NotFound, format!("there is nothing at {}: jobs are at /api/jobs", uri.path())).into()
+    Problem::refused(Code::NotFound, format!("there is nothing at {}: jobs are at /api/jobs", uri.path())).into()
 }
 
 pub async fn wrong_method(method: Method, uri: Uri) -> Refusal {
     let message = format!("{method} is not possible at {}", uri.path());
-    Refusal { problem: problem::refused(Code::Invalid, message), status: StatusCode::METHOD_NOT_ALLOWED }
+    Refusal { problem: Problem::refused(Code::Invalid, message), status: StatusCode::METHOD_NOT_ALLOWED }
 }

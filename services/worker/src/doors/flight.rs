@@ -171,7 +171,7 @@ fn described(descriptor: &FlightDescriptor) -> Result<v1::ResultTicket, Problem>
     match descriptor.r#type() {
         DescriptorType::Cmd => read_ticket(&descriptor.cmd),
         DescriptorType::Path => read_ticket(descriptor.path.join("/").as_bytes()),
-        DescriptorType::Unknown => Err(problem::refused(
+        DescriptorType::Unknown => Err(Problem::refused(
             Code::Invalid,
             "a descriptor is the path [run_id, result set], or a ticket as command",
         )),
@@ -181,18 +181,18 @@ fn described(descriptor: &FlightDescriptor) -> Result<v1::ResultTicket, Problem>
 fn read_ticket(bytes: &[u8]) -> Result<v1::ResultTicket, Problem> {
     let text = std::str::from_utf8(bytes).ok().map(str::trim);
     if let Some(json) = text.filter(|text| text.starts_with('{')) {
-        return from_json_strict(json).map_err(|errors| problem::unreadable(&errors));
+        return from_json_strict(json).map_err(|errors| Problem::unreadable(&errors));
     }
     if let Some((run_id, set)) =
         text.and_then(|text| text.split_once('/')).filter(|(run_id, _)| uuid::Uuid::try_parse(run_id).is_ok())
     {
-        let set: ResultSet = set.parse().map_err(|message: String| problem::refused(Code::NotFound, message))?;
+        let set: ResultSet = set.parse().map_err(|message: String| Problem::refused(Code::NotFound, message))?;
         let result_set = convert::to_wire(set).into();
         return Ok(v1::ResultTicket { run_id: run_id.to_owned(), result_set, ..Default::default() });
     }
     let ticket = v1::ResultTicket::decode(bytes).ok().filter(|ticket| !ticket.run_id.is_empty());
     ticket.ok_or_else(|| {
         let message = "this is no ticket: it is RUN_ID/matched, or a kalla.v1.ResultTicket as JSON or protobuf";
-        problem::refused(Code::Invalid, message)
+        Problem::refused(Code::Invalid, message)
     })
 }

@@ -9,12 +9,12 @@ use kalla_proto::FILE_DESCRIPTOR_SET;
 use kalla_proto::v1::job_service_server::{JobService, JobServiceServer};
 use kalla_proto::v1::result_service_server::{ResultService, ResultServiceServer};
 use kalla_proto::v1::source_service_server::{SourceService, SourceServiceServer};
-use kalla_proto::v1::{self, Code};
+use kalla_proto::v1::{self, Code, Problem};
 use tonic::{Request, Response, Status};
 use tonic_health::server::HealthReporter;
 
 use super::{House, flight};
-use crate::problem::{self, grpc_status};
+use crate::problem::grpc_status;
 
 /// As `grpc.health.v1` names them; the empty name is the worker as a whole.
 const SERVICES: [&str; 5] = [
@@ -169,5 +169,5 @@ impl ResultService for Grpc {
 }
 
 fn job(job: Option<v1::JobPayload>) -> Result<v1::JobPayload, Status> {
-    job.ok_or_else(|| grpc_status(&problem::refused(Code::Invalid, "job: it is missing")))
+    job.ok_or_else(|| grpc_status(&Problem::refused(Code::Invalid, "job: it is missing")))
 }

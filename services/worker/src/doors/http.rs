@@ -12,11 +12,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kalla_proto::json::from_json_lenient;
-use kalla_proto::v1::{JobPayload, JobStatus, SubmitJobResponse};
+use kalla_proto::v1::{JobPayload, JobStatus, Problem, SubmitJobResponse};
 
 use super::House;
 use super::answer::{Refusal, drain};
-use crate::problem;
 
 /// A payload is SQL and some addresses.
 const LARGEST_PAYLOAD: usize = 2 << 20;
@@ -31,7 +30,7 @@ async fn submit(State(house): State<House>, request: Request) -> Result<Response
     check_type(&request)?;
     let body = small_body(request.into_body()).await?;
     let text = std::str::from_utf8(&body).map_err(|e| Refusal::invalid(format!("the body is not UTF-8: {e}")))?;
-    let (payload, unknown) = from_json_lenient::<JobPayload>(text).map_err(|e| problem::unreadable(&[e]))?;
+    let (payload, unknown) = from_json_lenient::<JobPayload>(text).map_err(|e| Problem::unreadable(&[e]))?;
     if !unknown.is_empty() {
         tracing::warn!(run_id = payload.run_id, ?unknown, "the payload has fields that this version does not know");
     }

@@ -7,11 +7,10 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use kalla_proto::v1::Code;
+use kalla_proto::v1::{Code, Problem};
 
 use super::House;
 use super::answer::Refusal;
-use crate::problem;
 
 /// The storage answers within this time, or it is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,7 +20,7 @@ pub fn routes() -> Router<House> {
 }
 
 async fn ready(State(house): State<House>) -> Result<&'static str, Refusal> {
-    let missing = |what: String| Refusal::from(problem::later(Code::Unavailable, what));
+    let missing = |what: String| Refusal::from(Problem::later(Code::Unavailable, what));
     match tokio::time::timeout(PATIENCE, house.storage.reachable()).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => Err(missing(format!("the storage cannot be used: {error}"))),

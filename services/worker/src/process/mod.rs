@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kalla_engine::Error;
-use kalla_proto::v1::{self, Code, Fault, Problem, report};
+use kalla_proto::v1::{self, Code, Problem, report};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -238,12 +238,12 @@ impl Death {
             }
             Self::Killed => {
                 let message = "the system killed the process of the job, most likely for want of memory: give the worker more memory, or lower KALLA_CONCURRENCY";
-                problem::problem(Code::Exhausted, Fault::External, true, message.to_owned(), Vec::new())
+                Problem::later(Code::Exhausted, message)
             }
             Self::Crashed(how) => problem::defect(&format!("the process of the job crashed: {how}")),
             Self::NotStarted(why) => {
                 tracing::error!(why, "a process for a job cannot be started");
-                problem::later(Code::Unavailable, "the worker cannot start a process for the job: try again later")
+                Problem::later(Code::Unavailable, "the worker cannot start a process for the job: try again later")
             }
         }
     }

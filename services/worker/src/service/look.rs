@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kalla_proto::v1::{self, Code, Fault, Problem, order, report};
+use kalla_proto::v1::{self, Code, Problem, order, report};
 use tokio_util::sync::CancellationToken;
 
 use super::JobService;
@@ -69,7 +69,7 @@ impl JobService {
     async fn look(&self, limit: Duration, order: order::Order) -> Result<report::Report, Problem> {
         let turn = tokio::time::timeout(TURN, self.0.looks.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
-            return Err(problem::later(Code::Exhausted, "too many sources are being looked into: try again later"));
+            return Err(Problem::later(Code::Exhausted, "too many sources are being looked into: try again later"));
         };
         let intake = &self.0.parts.intake;
         let order = v1::Order { order: Some(order), bounds: Some(intake.bounds(intake.limits.threads)) };
@@ -79,7 +79,7 @@ impl JobService {
             Ok(report) => Ok(report),
             Err(Death::OutOfTime(_)) => {
                 let message = format!("this took longer than {} s: filter the source, or run the job", limit.as_secs());
-                Err(problem::problem(Code::Deadline, Fault::User, false, message, Vec::new()))
+                Err(Problem::refused(Code::Deadline, message))
             }
             Err(death) => Err(death.problem()),
         }

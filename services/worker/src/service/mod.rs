@@ -79,7 +79,7 @@ impl JobService {
         let mut registry = self.0.lock();
         if registry.closing {
             metrics.refused("closing");
-            return Err(problem::later(Code::Unavailable, "this worker is shutting down: send the job to another one"));
+            return Err(Problem::later(Code::Unavailable, "this worker is shutting down: send the job to another one"));
         }
         let known = registry.get(&accepted.job.run_id).cloned();
         if let Some(known) = &known {
@@ -87,7 +87,7 @@ impl JobService {
                 metrics.refused("conflict");
                 let message =
                     "run_id: this run is known with another payload: a different job needs a run_id of its own";
-                return Err(problem::refused(Code::Conflict, message));
+                return Err(Problem::refused(Code::Conflict, message));
             }
             if accepted.attempt <= known.accepted.attempt {
                 return Ok(());
@@ -96,7 +96,7 @@ impl JobService {
         if registry.running >= self.0.parts.concurrency && registry.queue.len() >= self.0.parts.queue {
             metrics.refused("full");
             let message = format!("{} jobs wait already: try again later", registry.queue.len());
-            return Err(problem::later(Code::Exhausted, message));
+            return Err(Problem::later(Code::Exhausted, message));
         }
         if let Some(known) = known {
             self.0.stop(&mut registry, &known, Stop::Superseded);
@@ -238,5 +238,5 @@ impl Shared {
 }
 
 fn no_such_job(run_id: &str) -> Problem {
-    problem::refused(Code::NotFound, format!("this worker knows no job of run `{run_id}`"))
+    Problem::refused(Code::NotFound, format!("this worker knows no job of run `{run_id}`"))
 }

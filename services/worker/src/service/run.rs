@@ -139,5 +139,5 @@ impl Shared {
 }
 
 fn shut_down() -> v1::Problem {
-    problem::later(v1::Code::Unavailable, "the worker was shut down before the job was done: run it again")
+    v1::Problem::later(v1::Code::Unavailable, "the worker was shut down before the job was done: run it again")
 }
