@@ -1,4 +1,4 @@
-//! `kalla`: the command line. It turns arguments into an engine job and tells what came of it, or into a worker.
+//! `kalla`: the command line. It turns arguments into an engine job and tells what came of it, or into servers.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -21,6 +21,7 @@ mod results;
 mod signals;
 mod sql;
 mod units;
+mod up;
 mod why;
 mod worker;
 

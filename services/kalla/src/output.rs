@@ -12,7 +12,7 @@ use kalla_proto::v1::Problem;
 use serde::Serialize;
 
 use crate::args::{Cli, Command};
-use crate::{check, inspect, problem, reconcile, results, why, worker};
+use crate::{check, inspect, problem, reconcile, results, up, why, worker};
 
 /// Everything matched, or the thing that was asked for is there.
 pub const AGREED: u8 = 0;
@@ -45,7 +45,10 @@ pub fn run(cli: Cli, stores: Stores) -> ExitCode {
                 Command::Check(args) => check::run(args, &stores).await,
                 Command::Results(args) => results::run(args, &stores).await,
                 Command::Why(args) => why::run(args, &stores).await,
+                Command::Up(args) => up::up(*args, stores).await,
+                Command::Gateway(args) => up::gateway(*args).await,
                 Command::Worker(args) => worker::run(*args, stores).await,
+                Command::Migrate(args) => up::migrate(args).await,
                 Command::Job(_) => Ok(AGREED),
             }
         }),

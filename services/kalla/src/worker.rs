@@ -12,12 +12,14 @@ use kalla_engine::{Error, Stores};
 use kalla_worker::callback::CallbackSettings;
 use kalla_worker::config::{Config, Tls};
 use kalla_worker::process::{ProcessSettings, child};
-use kalla_worker::{Running, telemetry};
+use kalla_worker::{Running, StartError, telemetry};
 
-use crate::args::worker::{LogFormat, Logs, PrivateAddresses, Worker};
+use crate::args::worker::{Listening, LogFormat, Logs, PrivateAddresses, Settings, Worker};
 use crate::output::{self, AGREED, FAILED};
 use crate::signals;
 
+/// Where a worker by itself keeps its results.
+const STAGING: &str = "./staging/";
 /// Events of a run are at least so far apart.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -25,12 +27,24 @@ pub async fn run(args: Worker, stores: Stores) -> Result<u8, Error> {
     if let Err(error) = log(&args.logs) {
         return complain(&error);
     }
-    let running = match kalla_worker::start(config(args, stores)?).await {
+    let Worker { listening, settings, logs } = args;
+    let running = match start(listening, settings, Path::new(STAGING), &logs, stores).await? {
         Ok(running) => running,
         Err(error) => return complain(&error),
     };
-    until_told(running).await;
+    until_told(running.stop()).await;
     Ok(AGREED)
+}
+
+/// `staging`: where results go, if nobody says otherwise.
+pub async fn start(
+    listening: Listening,
+    settings: Settings,
+    staging: &Path,
+    logs: &Logs,
+    stores: Stores,
+) -> Result<Result<Running, StartError>, Error> {
+    Ok(kalla_worker::start(config(listening, settings, staging, logs, stores)?).await)
 }
 
 /// One job in a process of its own, as [`kalla_worker::process`] starts it.
@@ -42,66 +56,73 @@ pub fn job(logs: &Logs, stores: Stores) -> ExitCode {
     child::serve(stores)
 }
 
-fn log(logs: &Logs) -> Result<(), telemetry::TelemetryError> {
+pub fn log(logs: &Logs) -> Result<(), telemetry::TelemetryError> {
     telemetry::init(&logs.log, logs.log_format == LogFormat::Json)
 }
 
-/// The second signal ends the process at once.
-async fn until_told(running: Running) {
+/// Waits for a signal and then for `stop`; the second signal ends the process at once.
+pub async fn until_told(stop: impl Future<Output = ()>) {
     if signals::interrupt().await.is_err() {
         // Then nothing but a kill can end this process, and it may as well run on.
         std::future::pending::<()>().await;
     }
     tokio::select! {
-        () = running.stop() => {}
+        () = stop => {}
         Ok(()) = signals::interrupt() => std::process::exit(signals::INTERRUPTED),
     }
 }
 
-fn complain(error: &dyn std::fmt::Display) -> Result<u8, Error> {
+pub fn complain(error: &dyn std::fmt::Display) -> Result<u8, Error> {
     output::complain(&format!("{} {error}\n", style("error:").red().bold().for_stderr()));
     Ok(FAILED)
 }
 
-fn config(args: Worker, stores: Stores) -> Result<Config, Error> {
+fn config(
+    listening: Listening,
+    settings: Settings,
+    staging: &Path,
+    logs: &Logs,
+    stores: Stores,
+) -> Result<Config, Error> {
+    let Settings { storage, safety, jobs, callbacks } = settings;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let concurrency = args.concurrency.unwrap_or(cores);
+    let concurrency = jobs.concurrency.unwrap_or(cores);
     let usual = Limits::default();
-    let memory = args.job_memory.or_else(|| Some(machine_memory()? / 2 / u64::try_from(concurrency).ok()?));
-    let storage = match (args.staging_bucket, args.gcs_bucket) {
+    let memory = jobs.job_memory.or_else(|| Some(machine_memory()? / 2 / u64::try_from(concurrency).ok()?));
+    let root = match (storage.staging_bucket, storage.gcs_bucket) {
         (Some(bucket), _) => bucket_root(stores.bucket(Scheme::S3, &bucket)),
         (None, Some(bucket)) => bucket_root(stores.bucket(Scheme::Gcs, &bucket)),
-        (None, None) => Location::Local(absolute(&args.staging_path)?),
+        (None, None) => Location::Local(absolute(storage.staging_path.as_deref().unwrap_or(staging))?),
     };
-    let roots = if args.file_roots.is_empty() { vec![PathBuf::from(".")] } else { args.file_roots };
+    let roots = if safety.file_roots.is_empty() { vec![PathBuf::from(".")] } else { safety.file_roots };
     Ok(Config {
-        host: args.host,
-        port: args.port,
-        storage,
+        host: listening.host,
+        port: listening.port,
+        storage: root,
         stores,
         file_roots: roots.iter().map(|root| absolute(root)).collect::<Result<_, _>>()?,
-        refuse_private: args.private_addresses == PrivateAddresses::Refuse,
-        token: args.token.map(|secret| secret.0),
-        tls: args.tls_cert.zip(args.tls_key).map(|(certificate, key)| Tls { certificate, key }),
+        refuse_private: safety.private_addresses == PrivateAddresses::Refuse,
+        token: listening.token.map(|secret| secret.0),
+        tls: listening.tls_cert.zip(listening.tls_key).map(|(certificate, key)| Tls { certificate, key }),
         concurrency,
-        queue: args.queue,
+        queue: jobs.queue,
         limits: Limits {
             memory: memory.unwrap_or(usual.memory),
             threads: cores,
-            max_matched: args.max_matched_rows,
-            timeout: Some(args.job_timeout),
+            max_matched: jobs.max_matched_rows,
+            timeout: Some(jobs.job_timeout),
             ..usual
         },
-        upload_bytes: args.upload_bytes,
+        upload_bytes: storage.upload_bytes,
         callbacks: CallbackSettings {
-            timeout: args.callback_timeout,
-            budget: args.callback_budget,
+            timeout: callbacks.callback_timeout,
+            budget: callbacks.callback_budget,
             progress_interval: PROGRESS_INTERVAL,
         },
-        grace: args.shutdown,
-        retention: args.retention,
-        keep_staged: args.keep_staged,
-        process: ProcessSettings { program: own_binary(), arguments: arguments(&args.logs) },
+        grace: jobs.shutdown,
+        retention: storage.retention,
+        keep_staged: storage.keep_staged,
+        process: ProcessSettings { program: own_binary(), arguments: arguments(logs) },
     })
 }
 

@@ -1,5 +1,6 @@
 //! The arguments of every command, and the help that explains them.
 
+pub mod gateway;
 pub mod results;
 pub mod why;
 pub mod worker;
@@ -36,7 +37,10 @@ pub enum Command {
     Check(Check),
     Results(results::Results),
     Why(why::Why),
+    Up(Box<gateway::Up>),
+    Gateway(Box<gateway::Gateway>),
     Worker(Box<worker::Worker>),
+    Migrate(gateway::Migrate),
     #[command(hide = true)]
     Job(worker::Logs),
 }
@@ -49,7 +53,7 @@ Examples:
   kalla reconcile --recipe recipe.yaml invoices.csv payments.csv
   kalla results kalla-out left --order amount:desc
   kalla why kalla-out left 17
-  kalla worker
+  kalla up
 
 `kalla COMMAND --help` explains each command in full.";
 
@@ -302,7 +306,7 @@ impl Command {
             Self::Check(args) => args.json,
             Self::Results(args) => args.json,
             Self::Why(args) => args.json,
-            Self::Worker(_) | Self::Job(_) => false,
+            Self::Up(_) | Self::Gateway(_) | Self::Worker(_) | Self::Migrate(_) | Self::Job(_) => false,
         }
     }
 
@@ -310,9 +314,7 @@ impl Command {
     pub fn threads(&self) -> Option<usize> {
         match self {
             Self::Reconcile(args) => args.limits.threads,
-            Self::Inspect(_) | Self::Check(_) | Self::Results(_) | Self::Why(_) | Self::Worker(_) | Self::Job(_) => {
-                None
-            }
+            _ => None,
         }
     }
 }
@@ -350,6 +352,8 @@ fn threads(text: &str) -> Result<usize, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn reconcile(line: &[&str]) -> Result<Reconcile, clap::Error> {
@@ -363,6 +367,38 @@ mod tests {
     #[test]
     fn definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// The reference pages list the variables in the first column of a table.
+    #[test]
+    fn every_variable_is_in_the_reference() {
+        let worker = include_str!("../../../../docs/reference/worker.md");
+        let gateway = include_str!("../../../../docs/reference/gateway.md");
+        let of_worker = variables("worker");
+        assert_eq!(of_worker, listed(worker), "docs/reference/worker.md and `kalla worker --help` differ");
+        assert_eq!(
+            variables("gateway"),
+            listed(gateway),
+            "docs/reference/gateway.md and `kalla gateway --help` differ"
+        );
+        let listening = ["KALLA_WORKER_PORT", "KALLA_TLS_CERT", "KALLA_TLS_KEY"].map(str::to_owned);
+        let both = of_worker.into_iter().chain(listed(gateway)).filter(|name| !listening.contains(name)).collect();
+        assert_eq!(variables("up"), both, "`kalla up` takes what the gateway takes and what the worker takes");
+    }
+
+    fn variables(name: &str) -> BTreeSet<String> {
+        let command = Cli::command();
+        let arguments = command.find_subcommand(name).unwrap().get_arguments();
+        arguments.filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())).collect()
+    }
+
+    fn listed(page: &str) -> BTreeSet<String> {
+        page.lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| name.contains('_') && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+            .filter(|name| !["AWS_", "GOOGLE_"].iter().any(|p| name.starts_with(p)) || name == "AWS_ENDPOINT_URL")
+            .collect()
     }
 
     #[test]

@@ -26,93 +26,131 @@ AWS_ALLOW_HTTP, GOOGLE_APPLICATION_CREDENTIALS. docs/reference/worker.md tells e
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Worker {
-    /// Address to listen on
-    #[arg(long, env = "KALLA_HOST", value_name = "ADDRESS", default_value = "127.0.0.1", help_heading = "Listening")]
-    pub host: String,
-    /// Port of HTTP, gRPC and Arrow Flight; 0 takes a free one
-    #[arg(long, env = "KALLA_WORKER_PORT", value_name = "PORT", default_value_t = 9090, help_heading = "Listening")]
-    pub port: u16,
-    /// Token that every request has to bring, as `Authorization: Bearer …`
-    #[arg(long, env = "KALLA_WORKER_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret, help_heading = "Listening")]
-    pub token: Option<Secret>,
-    /// Certificate chain for TLS, a PEM file
-    #[arg(long, env = "KALLA_TLS_CERT", value_name = "FILE", requires = "tls_key", help_heading = "Listening")]
-    pub tls_cert: Option<PathBuf>,
-    /// Private key for TLS, a PEM file
-    #[arg(long, env = "KALLA_TLS_KEY", value_name = "FILE", requires = "tls_cert", help_heading = "Listening")]
-    pub tls_key: Option<PathBuf>,
-
-    /// Directory for results and uploads, where there is no bucket
-    #[arg(long, env = "STAGING_PATH", value_name = "DIR", default_value = "./staging/", help_heading = "Storage")]
-    pub staging_path: PathBuf,
-    /// Bucket for results and uploads, in S3 or a store that speaks its protocol
-    #[arg(long, env = "STAGING_BUCKET", value_name = "NAME", conflicts_with = "gcs_bucket", help_heading = "Storage")]
-    pub staging_bucket: Option<String>,
-    /// Address of the S3-compatible store
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", requires = "staging_bucket", help_heading = "Storage")]
-    pub aws_endpoint_url: Option<String>,
-    /// Bucket for results and uploads, in Google Cloud Storage
-    #[arg(long, env = "GCS_BUCKET", value_name = "NAME", help_heading = "Storage")]
-    pub gcs_bucket: Option<String>,
-    /// How long uploads are kept, such as 12h or 7d
-    #[arg(long, env = "KALLA_RETENTION", value_name = "TIME", default_value = "7d", value_parser = units::duration, help_heading = "Storage")]
-    pub retention: Duration,
-    /// How long the staged rows of a job stay beside its results, such as 12h; 0 keeps none
-    #[arg(long, env = "KALLA_KEEP_STAGED", value_name = "TIME", default_value = "1d", value_parser = time_or_nothing, help_heading = "Storage")]
-    pub keep_staged: Duration,
-    /// Largest file that PUT /api/files takes
-    #[arg(long, env = "KALLA_UPLOAD_BYTES", value_name = "SIZE", default_value = "50GB", value_parser = units::bytes, help_heading = "Storage")]
-    pub upload_bytes: u64,
-
-    /// Directories that jobs may read and write, separated as in PATH [default: the present one]
-    ///
-    /// Links are resolved first. STAGING_PATH is always one of them.
-    #[arg(long, env = "KALLA_FILE_ROOTS", value_name = "DIRS", value_delimiter = SEPARATOR, help_heading = "Safety")]
-    pub file_roots: Vec<PathBuf>,
-    /// Whether callbacks and databases may be at private addresses
-    ///
-    /// Link-local addresses and those of metadata services are refused always.
-    #[arg(long, env = "KALLA_PRIVATE_ADDRESSES", value_enum, default_value_t, help_heading = "Safety")]
-    pub private_addresses: PrivateAddresses,
-
-    /// Jobs that run at the same time [default: one per core]
-    #[arg(long, env = "KALLA_CONCURRENCY", value_name = "N", value_parser = at_least_one, help_heading = "Jobs")]
-    pub concurrency: Option<usize>,
-    /// Jobs that may wait; more are refused
-    #[arg(long, env = "KALLA_QUEUE", value_name = "N", default_value_t = 100, help_heading = "Jobs")]
-    pub queue: usize,
-    /// Memory that one job may use; past it, work goes to disk [default: half of the machine's, shared by all that run]
-    #[arg(long, env = "KALLA_JOB_MEMORY", value_name = "SIZE", value_parser = units::bytes, help_heading = "Jobs")]
-    pub job_memory: Option<u64>,
-    /// Time that one job may take
-    #[arg(long, env = "KALLA_JOB_TIMEOUT", value_name = "TIME", default_value = "6h", value_parser = units::duration, help_heading = "Jobs")]
-    pub job_timeout: Duration,
-    /// Rows that the SQL of one job may give
-    #[arg(long, env = "KALLA_MAX_MATCHED_ROWS", value_name = "N", default_value = "100_000_000", value_parser = units::count, help_heading = "Jobs")]
-    pub max_matched_rows: u64,
-    /// Time to finish when the worker is told to stop; what is not done then is stopped
-    #[arg(long, env = "KALLA_SHUTDOWN", value_name = "TIME", default_value = "30s", value_parser = units::duration, help_heading = "Jobs")]
-    pub shutdown: Duration,
-
-    /// Time that one callback may take
-    #[arg(long, env = "KALLA_CALLBACK_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = units::duration, help_heading = "Callbacks")]
-    pub callback_timeout: Duration,
-    /// Time during which the last event of a job is tried again and again; then it waits in the outbox
-    #[arg(long, env = "KALLA_CALLBACK_BUDGET", value_name = "TIME", default_value = "5m", value_parser = units::duration, help_heading = "Callbacks")]
-    pub callback_budget: Duration,
-
+    #[command(flatten)]
+    pub listening: Listening,
+    #[command(flatten)]
+    pub settings: Settings,
     #[command(flatten)]
     pub logs: Logs,
 }
 
-/// Follow one order of a worker, which comes on the standard input.
+/// What a worker may be told wherever it runs, also inside `kalla up`.
 #[derive(Debug, Args)]
+pub struct Settings {
+    #[command(flatten)]
+    pub storage: Storage,
+    #[command(flatten)]
+    pub safety: Safety,
+    #[command(flatten)]
+    pub jobs: Jobs,
+    #[command(flatten)]
+    pub callbacks: Callbacks,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Listening")]
+pub struct Listening {
+    /// Address to listen on
+    #[arg(long, env = "KALLA_HOST", value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: String,
+    /// Port of HTTP, gRPC and Arrow Flight; 0 takes a free one
+    #[arg(long, env = "KALLA_WORKER_PORT", value_name = "PORT", default_value_t = 9090)]
+    pub port: u16,
+    /// Token that every request has to bring, as `Authorization: Bearer …`
+    #[arg(long, env = "KALLA_WORKER_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret)]
+    pub token: Option<Secret>,
+    /// Certificate chain for TLS, a PEM file
+    #[arg(long, env = "KALLA_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key for TLS, a PEM file
+    #[arg(long, env = "KALLA_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Storage")]
+pub struct Storage {
+    /// Directory for results and uploads, where there is no bucket [default: ./staging/, or staging in the data directory]
+    #[arg(long, env = "STAGING_PATH", value_name = "DIR")]
+    pub staging_path: Option<PathBuf>,
+    /// Bucket for results and uploads, in S3 or a store that speaks its protocol
+    #[arg(long, env = "STAGING_BUCKET", value_name = "NAME", conflicts_with = "gcs_bucket")]
+    pub staging_bucket: Option<String>,
+    /// Address of the S3-compatible store
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", requires = "staging_bucket")]
+    pub aws_endpoint_url: Option<String>,
+    /// Bucket for results and uploads, in Google Cloud Storage
+    #[arg(long, env = "GCS_BUCKET", value_name = "NAME")]
+    pub gcs_bucket: Option<String>,
+    /// How long uploads are kept, such as 12h or 7d
+    #[arg(long, env = "KALLA_RETENTION", value_name = "TIME", default_value = "7d", value_parser = units::duration)]
+    pub retention: Duration,
+    /// How long the staged rows of a job stay beside its results, such as 12h; 0 keeps none
+    #[arg(long, env = "KALLA_KEEP_STAGED", value_name = "TIME", default_value = "1d", value_parser = time_or_nothing)]
+    pub keep_staged: Duration,
+    /// Largest file that PUT /api/files takes
+    #[arg(long, env = "KALLA_UPLOAD_BYTES", value_name = "SIZE", default_value = "50GB", value_parser = units::bytes)]
+    pub upload_bytes: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Safety")]
+pub struct Safety {
+    /// Directories that jobs may read and write, separated as in PATH [default: the present one]
+    ///
+    /// Links are resolved first. STAGING_PATH is always one of them.
+    #[arg(long, env = "KALLA_FILE_ROOTS", value_name = "DIRS", value_delimiter = SEPARATOR)]
+    pub file_roots: Vec<PathBuf>,
+    /// Whether callbacks and databases may be at private addresses
+    ///
+    /// Link-local addresses and those of metadata services are refused always.
+    #[arg(long, env = "KALLA_PRIVATE_ADDRESSES", value_enum, default_value_t)]
+    pub private_addresses: PrivateAddresses,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Jobs")]
+pub struct Jobs {
+    /// Jobs that run at the same time [default: one per core]
+    #[arg(long, env = "KALLA_CONCURRENCY", value_name = "N", value_parser = at_least_one)]
+    pub concurrency: Option<usize>,
+    /// Jobs that may wait; more are refused
+    #[arg(long, env = "KALLA_QUEUE", value_name = "N", default_value_t = 100)]
+    pub queue: usize,
+    /// Memory that one job may use; past it, work goes to disk [default: half of the machine's, shared by all that run]
+    #[arg(long, env = "KALLA_JOB_MEMORY", value_name = "SIZE", value_parser = units::bytes)]
+    pub job_memory: Option<u64>,
+    /// Time that one job may take
+    #[arg(long, env = "KALLA_JOB_TIMEOUT", value_name = "TIME", default_value = "6h", value_parser = units::duration)]
+    pub job_timeout: Duration,
+    /// Rows that the SQL of one job may give
+    #[arg(long, env = "KALLA_MAX_MATCHED_ROWS", value_name = "N", default_value = "100_000_000", value_parser = units::count)]
+    pub max_matched_rows: u64,
+    /// Time to finish when the worker is told to stop; what is not done then is stopped
+    #[arg(long, env = "KALLA_SHUTDOWN", value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    pub shutdown: Duration,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Callbacks")]
+pub struct Callbacks {
+    /// Time that one callback may take
+    #[arg(long, env = "KALLA_CALLBACK_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    pub callback_timeout: Duration,
+    /// Time during which the last event of a job is tried again and again; then it waits in the outbox
+    #[arg(long, env = "KALLA_CALLBACK_BUDGET", value_name = "TIME", default_value = "5m", value_parser = units::duration)]
+    pub callback_budget: Duration,
+}
+
+/// Follow one order of a worker, which comes on the standard input.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
 pub struct Logs {
     /// What to log: error, warn, info, debug or trace, also by part: kalla_worker=debug,info
-    #[arg(long, env = "RUST_LOG", value_name = "LEVEL", default_value = "info", help_heading = "Logs")]
+    #[arg(long, env = "RUST_LOG", value_name = "LEVEL", default_value = "info")]
     pub log: String,
     /// Form of the log, which goes to the standard error
-    #[arg(long, env = "KALLA_LOG_FORMAT", value_enum, default_value_t, help_heading = "Logs")]
+    #[arg(long, env = "KALLA_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 }
 
@@ -142,7 +180,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-fn secret(text: &str) -> Result<Secret, String> {
+pub fn secret(text: &str) -> Result<Secret, String> {
     if text.is_empty() {
         return Err("it is empty: leave it out, or set it to a token".to_owned());
     }
@@ -157,34 +195,5 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (1..=1024).contains(&n) => Ok(n),
         _ => Err(format!("`{text}` is not a number from 1 to 1024")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::collections::BTreeSet;
-
-    use clap::CommandFactory as _;
-
-    use crate::args::Cli;
-
-    /// The reference page lists the variables in the first column of a table.
-    #[test]
-    fn every_variable_is_in_the_reference() {
-        let command = Cli::command();
-        let worker = command.find_subcommand("worker").unwrap();
-        let variables: BTreeSet<String> =
-            worker.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())).collect();
-        let page = include_str!("../../../../docs/reference/worker.md");
-        let listed: BTreeSet<String> = page
-            .lines()
-            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
-            .map(|(name, _)| name.to_owned())
-            .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
-            .filter(|name| !["AWS_", "GOOGLE_"].iter().any(|p| name.starts_with(p)) || name == "AWS_ENDPOINT_URL")
-            .collect();
-        assert_eq!(variables, listed, "docs/reference/worker.md and `kalla worker --help` differ");
     }
 }

@@ -11,9 +11,7 @@ fn plan(line: &[&str]) -> Result<Plan, Vec<String>> {
     let plan = match &cli.command {
         Command::Reconcile(args) => reconcile(args, &Stores::default()),
         Command::Check(args) => check(args, &Stores::default()),
-        Command::Inspect(_) | Command::Results(_) | Command::Why(_) | Command::Worker(_) | Command::Job(_) => {
-            panic!("no plan")
-        }
+        _ => panic!("no plan"),
     };
     plan.map_err(|error| match error {
         Error::Invalid(violations) => violations.into_iter().map(|v| format!("{}: {}", v.field, v.message)).collect(),

@@ -1,0 +1,37 @@
+//! `/api/worker`: what workers report of their jobs.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::routing::post;
+use kalla_proto::json::from_json_lenient;
+use kalla_proto::v1::{JobEvent, Problem};
+
+use super::House;
+use super::answer::Refusal;
+use super::request::text;
+use crate::runs::Heard;
+
+pub fn routes() -> Router<House> {
+    Router::new()
+        .route("/api/worker/progress", post(heard))
+        .route("/api/worker/complete", post(heard))
+        .route("/api/worker/error", post(heard))
+}
+
+/// The body says which of them it is.
+async fn heard(State(house): State<House>, request: Request) -> Result<StatusCode, Refusal> {
+    let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token =
+        token.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim().to_owned()).unwrap_or_default();
+    let text = text(request).await?;
+    let (event, unknown) = from_json_lenient::<JobEvent>(&text).map_err(|error| Problem::unreadable(&[error]))?;
+    if !unknown.is_empty() {
+        tracing::warn!(run_id = event.run_id, ?unknown, "a callback has fields that this version does not know");
+    }
+    match house.runs.heard(event, &token).await? {
+        Heard::Accepted => Ok(StatusCode::NO_CONTENT),
+        Heard::Gone => Ok(StatusCode::GONE),
+    }
+}

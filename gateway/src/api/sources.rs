@@ -1,0 +1,70 @@
+//! `/api/sources`: places that recipes read, by name.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Json, Router};
+use kalla_proto::v1::{ListSourcesResponse, RegisteredSource};
+use serde::Deserialize;
+
+use super::House;
+use super::answer::{Refusal, saved, versioned};
+use super::request::{Body, Params, expected, invalid, page};
+
+pub fn routes() -> Router<House> {
+    Router::new()
+        .route("/api/sources", get(list).post(save))
+        .route("/api/sources/{alias}", get(show).put(put).delete(remove))
+}
+
+/// A page of a list: how many, and behind which.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pages {
+    pub limit: Option<u32>,
+    #[serde(default)]
+    pub cursor: String,
+}
+
+async fn list(State(house): State<House>, Params(pages): Params<Pages>) -> Result<Json<ListSourcesResponse>, Refusal> {
+    Ok(Json(house.catalog.sources(&pages.cursor, page(pages.limit)?).await?))
+}
+
+async fn show(State(house): State<House>, Path(alias): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let source = house.catalog.source(&alias).await?;
+    Ok(versioned(&source, source.version.into(), &headers))
+}
+
+async fn save(
+    State(house): State<House>,
+    headers: HeaderMap,
+    Body(source): Body<RegisteredSource>,
+) -> Result<Response, Refusal> {
+    let (new, source) = house.catalog.save_source(source, expected(&headers)?).await?;
+    Ok(saved(&source, source.version.into(), new, &format!("/api/sources/{}", source.alias)))
+}
+
+async fn put(
+    State(house): State<House>,
+    Path(alias): Path<String>,
+    headers: HeaderMap,
+    Body(mut source): Body<RegisteredSource>,
+) -> Result<Response, Refusal> {
+    if source.alias.is_empty() {
+        source.alias.clone_from(&alias);
+    }
+    if source.alias != alias {
+        return Err(invalid("alias", format!("it is `{alias}` in the address: a source keeps its name")));
+    }
+    save(State(house), headers, Body(source)).await
+}
+
+async fn remove(
+    State(house): State<House>,
+    Path(alias): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    house.catalog.delete_source(&alias, expected(&headers)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,20 @@
+//! The gateway: the front of Kalla. It owns all state (sources, recipes, runs), serves the API, sends runs to a worker and
+//! takes what the worker reports. It never sees a row of data and knows no query engine.
+
+mod access;
+mod address;
+mod api;
+mod catalog;
+pub mod config;
+mod keys;
+mod problem;
+mod recipes;
+mod runs;
+mod server;
+mod store;
+mod worker;
+
+pub use config::{Config, Key};
+pub use keys::secret;
+pub use server::{Running, StartError, migrate, start};
+pub use store::Place;

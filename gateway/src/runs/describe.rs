@@ -1,0 +1,109 @@
+//! What people are told of a run: its resource and its events, as its life goes on.
+
+use chrono::{DateTime, Utc};
+use kalla_proto::v1::{Code, Complete, Error, Problem, Progress, Run, RunEvent};
+use prost_types::Timestamp;
+
+use super::life::{Life, News, Phase};
+use super::stage;
+
+/// What comes with an input.
+#[derive(Debug, Clone)]
+pub enum Fact {
+    None,
+    Progress(Progress),
+    Complete(Complete),
+    Error(Error),
+    /// It is made anew: what was said of the attempt before is over.
+    Begun,
+}
+
+/// The run after `before` became `after`, by what `fact` says.
+pub fn next(run: &Run, before: &Life, after: &Life, fact: &Fact, now: DateTime<Utc>) -> Run {
+    let mut next = run.clone();
+    next.set_state(after.phase.into());
+    next.attempt = after.attempt;
+    next.cancel_requested = after.cancel;
+    if after.attempt != before.attempt {
+        (next.started, next.ended, next.progress) = (None, None, None);
+    }
+    let begins =
+        before.phase == Phase::Pending && !matches!(after.phase, Phase::Pending | Phase::Failed | Phase::Cancelled);
+    if begins {
+        next.started = Some(time(now));
+        next.error = None;
+    }
+    if after.phase.ended() && !before.phase.ended() {
+        next.ended = Some(time(now));
+    }
+    match fact {
+        // Late news, or news of another attempt, change nothing.
+        Fact::Progress(_) | Fact::Complete(_) if after == before => {}
+        Fact::Progress(progress) if after.attempt == before.attempt && !after.phase.ended() => {
+            next.progress = Some(progress.clone());
+            next.error = None;
+        }
+        Fact::Complete(complete) if after.phase == Phase::Completed => {
+            next.complete = Some(complete.clone());
+            (next.progress, next.error) = (None, None);
+        }
+        Fact::Error(error) if after != before => next.error = Some(error.clone()),
+        Fact::Begun => next.error = None,
+        Fact::None | Fact::Progress(_) | Fact::Complete(_) | Fact::Error(_) => {}
+    }
+    next
+}
+
+/// The event that says how `run` has become what it is.
+pub fn event(run: &Run, fact: &Fact, actor: &str, now: DateTime<Utc>) -> RunEvent {
+    let mut event = RunEvent {
+        seq: run.version,
+        time: Some(time(now)),
+        actor: actor.to_owned(),
+        state: run.state,
+        attempt: run.attempt,
+        cancel_requested: run.cancel_requested,
+        ..RunEvent::default()
+    };
+    match fact {
+        Fact::Progress(progress) => event.progress = Some(progress.clone()),
+        Fact::Complete(complete) => event.complete = Some(complete.clone()),
+        Fact::Error(error) => event.error = Some(error.clone()),
+        Fact::None | Fact::Begun => {}
+    }
+    event
+}
+
+/// What an error of a worker means for the run.
+pub fn failure(error: &Error) -> News {
+    match &error.problem {
+        Some(problem) if problem.code() == Code::Cancelled => News::Cancelled,
+        Some(problem) => News::Failed { retryable: problem.retryable },
+        None => News::Failed { retryable: false },
+    }
+}
+
+/// The error of a run for a problem that the gateway met.
+pub fn error(run: &Run, problem: Problem) -> Error {
+    Error { error: problem.message.clone(), stage: stage(run).into(), problem: Some(problem) }
+}
+
+pub fn log(run: &Run, life: &Life) {
+    let (run_id, attempt, state) = (&run.run_id, run.attempt, run.state().as_str_name());
+    let error = run.error.as_ref().map(|error| error.error.as_str());
+    if life.phase.ended() {
+        tracing::info!(run_id, attempt, state, error, "ended");
+    } else {
+        tracing::debug!(run_id, attempt, state, error, "changed");
+    }
+}
+
+pub fn time(at: DateTime<Utc>) -> Timestamp {
+    // Below a thousand million by its definition.
+    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
+    Timestamp { seconds: at.timestamp(), nanos }
+}
+
+pub fn instant(time: &Timestamp) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?)
+}

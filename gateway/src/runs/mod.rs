@@ -1,0 +1,315 @@
+//! Runs: made from recipes, sent to a worker, followed until they end. Nothing changes a run but [`Runs::step`].
+
+mod describe;
+mod dispatch;
+pub mod life;
+mod sweeper;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kalla_proto::v1::job_event::Event;
+use kalla_proto::v1::{
+    Code, CreateRunRequest, JobEvent, JobPayload, ListRunsResponse, Problem, Recipe, RegisteredSource, Run, RunEvent,
+    RunState, Stage, Violation,
+};
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{Semaphore, broadcast};
+use uuid::Uuid;
+
+use crate::access::Actor;
+use crate::catalog::Catalog;
+use crate::keys::Keys;
+use crate::problem::Failure;
+use crate::recipes;
+use crate::store::{RunFilter, Store, StoreError, StoredRun, now};
+use crate::worker::Worker;
+use describe::Fact;
+pub use describe::{instant, time};
+use life::{Effect, Input, Life, News, Phase, apply};
+
+/// Requests to workers at the same time.
+const ERRANDS: usize = 16;
+/// Changes that a listener may be behind before it looks for itself what it has missed.
+const CHANGES: usize = 1024;
+/// Whoever saves at the same time is let through so often.
+const RACES: u32 = 50;
+/// Events of a run that are read at a time.
+const EVENTS: u32 = 500;
+
+/// Who changes runs where no person does.
+const GATEWAY: &str = "gateway";
+const WORKER: &str = "worker";
+
+/// Clones are the same runs.
+#[derive(Clone)]
+pub struct Runs(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    keys: Keys,
+    catalog: Catalog,
+    worker: Worker,
+    /// Where workers report.
+    callback_url: String,
+    errands: Semaphore,
+    changes: broadcast::Sender<Uuid>,
+}
+
+/// What a callback is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    Accepted,
+    /// Nobody wants this any more.
+    Gone,
+}
+
+impl Runs {
+    pub fn new(store: Store, keys: Keys, catalog: Catalog, worker: Worker, callback_url: String) -> Self {
+        let (changes, _) = broadcast::channel(CHANGES);
+        let errands = Semaphore::new(ERRANDS);
+        Self(Arc::new(Shared { store, keys, catalog, worker, callback_url, errands, changes }))
+    }
+
+    /// Makes a run and sends it on its way. The same request with the same key again gives the same run.
+    pub async fn create(&self, request: CreateRunRequest, key: Option<&str>, actor: &Actor) -> Result<Run, Failure> {
+        let fingerprint = Sha256::digest(request.encode_to_vec()).to_vec();
+        let (recipe, version) = self.recipe(&request).await?;
+        let registered = self.registered(&recipe).await?;
+        let job = recipes::job(&recipe, &registered, &request.sources).map_err(Problem::invalid)?;
+        let now = now();
+        let run_id = Uuid::new_v4();
+        let payload = JobPayload { run_id: run_id.to_string(), ..job.payload };
+        let (life, effect) = Life::begin(now);
+        let name = if recipe.name.is_empty() { sides(&recipe) } else { recipe.name.clone() };
+        let run = Run {
+            run_id: run_id.to_string(),
+            recipe_id: if version > 0 { recipe.recipe_id.clone() } else { String::new() },
+            recipe_version: version,
+            name,
+            state: RunState::Pending.into(),
+            attempt: life.attempt,
+            sources: job.sources,
+            match_sql: recipe.match_sql.clone(),
+            created: Some(time(now)),
+            version: 1,
+            ..Run::default()
+        };
+        let sealed = self.0.keys.seal(&place(run_id), &payload.encode_to_vec())?;
+        let event = describe::event(&run, &Fact::None, actor.name(), now);
+        let new = StoredRun { run_id, version: 1, life, run, sealed };
+        let once = key.map(|key| (key, fingerprint.as_slice()));
+        match self.0.store.create_run(&new, &event, once, now).await? {
+            None => {}
+            Some((earlier, true)) => return self.get(&earlier.to_string()).await,
+            Some((_, false)) => {
+                let message = "Idempotency-Key: another request was sent with this key: take a new one";
+                return Err(Problem::refused(Code::Conflict, message).into());
+            }
+        }
+        tracing::info!(%run_id, recipe = new.run.recipe_id, "created");
+        self.changed(run_id);
+        self.perform(run_id, effect);
+        Ok(new.run)
+    }
+
+    pub async fn get(&self, run_id: &str) -> Result<Run, Failure> {
+        Ok(self.stored(id(run_id)?).await?.run)
+    }
+
+    /// The latest first; `limit` of them, and where the next page begins.
+    pub async fn list(&self, filter: RunFilter) -> Result<ListRunsResponse, Failure> {
+        let limit = filter.limit;
+        let mut runs = self.0.store.runs(&RunFilter { limit: limit + 1, ..filter }).await?;
+        let more = runs.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+        runs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next_cursor = runs.last().filter(|_| more).map(|last| last.run_id.to_string());
+        Ok(ListRunsResponse { runs: runs.into_iter().map(|run| run.run).collect(), next_cursor })
+    }
+
+    /// What a cursor of [`Runs::list`] stands for.
+    pub async fn behind(&self, cursor: &str) -> Result<RunFilter, Failure> {
+        let run_id = id(cursor)?;
+        let run = self.stored(run_id).await?.run;
+        let created = run.created.as_ref().and_then(instant);
+        Ok(RunFilter { before: created.map(|at| (at, run_id)), ..RunFilter::default() })
+    }
+
+    /// Events of a run behind number `after`.
+    pub async fn events(&self, run_id: Uuid, after: u64) -> Result<Vec<RunEvent>, Failure> {
+        Ok(self.0.store.run_events(run_id, after, EVENTS).await?)
+    }
+
+    /// Ids of runs as they change.
+    pub fn changes(&self) -> broadcast::Receiver<Uuid> {
+        self.0.changes.subscribe()
+    }
+
+    /// Stops a run; one that was stopped before stays as it is.
+    pub async fn cancel(&self, run_id: &str, actor: &Actor) -> Result<Run, Failure> {
+        let run = self.step(id(run_id)?, Input::Cancel, Fact::None, actor.name()).await?;
+        match run.state() {
+            RunState::Completed | RunState::Failed => {
+                let message = format!("run {run_id} has ended already: there is nothing to stop");
+                Err(Problem::refused(Code::Conflict, message).into())
+            }
+            _ => Ok(run),
+        }
+    }
+
+    /// Tries a run again that failed or was stopped: the same recipe, the same sources.
+    pub async fn retry(&self, run_id: &str, actor: &Actor) -> Result<Run, Failure> {
+        let id = id(run_id)?;
+        let before = self.stored(id).await?.life.phase;
+        if !matches!(before, Phase::Failed | Phase::Cancelled) {
+            let message = match before {
+                Phase::Completed => format!("run {run_id} has completed: make a new run of its recipe instead"),
+                _ => format!("run {run_id} has not ended: cancel it first"),
+            };
+            return Err(Problem::refused(Code::Conflict, message).into());
+        }
+        self.step(id, Input::Retry, Fact::Begun, actor.name()).await
+    }
+
+    /// What a worker reports, if `token` is that of the run.
+    pub async fn heard(&self, event: JobEvent, token: &str) -> Result<Heard, Failure> {
+        if !self.0.keys.is_token(&event.run_id, token) {
+            let message = "send `Authorization: Bearer …` with the token of the run";
+            return Err(Problem::refused(Code::Unauthenticated, message).into());
+        }
+        let run_id = id(&event.run_id)?;
+        let attempt = event.attempt.max(1);
+        let (news, fact) = match event.event {
+            Some(Event::Progress(progress)) => (News::Progress(progress.stage()), Fact::Progress(progress)),
+            Some(Event::Complete(complete)) => (News::Completed, Fact::Complete(complete)),
+            Some(Event::Error(error)) => (describe::failure(&error), Fact::Error(error)),
+            None => {
+                let wrong = vec![Violation::new("", "an event has a `stage`, `output_paths` or an `error`")];
+                return Err(Problem::invalid(wrong).into());
+            }
+        };
+        let wanted = self.stored(run_id).await?.life.wants(attempt);
+        // Of a run that is over, the last word is taken, so that nobody sends it again and again.
+        if !wanted && matches!(news, News::Progress(_)) {
+            return Ok(Heard::Gone);
+        }
+        self.step(run_id, Input::Heard { attempt, seq: event.seq.max(1), news }, fact, WORKER).await?;
+        Ok(Heard::Accepted)
+    }
+
+    /// The only way in which a run changes: the next state and its event are saved together, then the effect begins.
+    async fn step(&self, run_id: Uuid, input: Input, fact: Fact, actor: &str) -> Result<Run, Failure> {
+        for _ in 0..RACES {
+            let now = now();
+            let stored = self.stored(run_id).await?;
+            let (life, effect) = apply(&stored.life, input, now);
+            let mut run = describe::next(&stored.run, &stored.life, &life, &fact, now);
+            let saved = if run == stored.run {
+                if life == stored.life && effect.is_none() {
+                    return Ok(run);
+                }
+                self.0.store.save_life(run_id, stored.version, &life).await
+            } else {
+                run.version = stored.version + 1;
+                let event = describe::event(&run, &fact, actor, now);
+                let next = StoredRun { version: run.version, life, run: run.clone(), ..stored };
+                let saved = self.0.store.save_run(&next, run.version - 1, &event).await;
+                if saved.is_ok() {
+                    describe::log(&run, &next.life);
+                    self.changed(run_id);
+                }
+                saved
+            };
+            match saved {
+                Ok(()) => {
+                    if let Some(effect) = effect {
+                        self.perform(run_id, effect);
+                    }
+                    return Ok(run);
+                }
+                Err(StoreError::Outdated) => tokio::task::yield_now().await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let message = format!("run {run_id} changes all the time: try again");
+        Err(Problem::later(Code::Unavailable, message).into())
+    }
+
+    async fn stored(&self, run_id: Uuid) -> Result<StoredRun, Failure> {
+        let run = self.0.store.run(run_id).await?;
+        run.ok_or_else(|| Problem::refused(Code::NotFound, format!("there is no run {run_id}")).into())
+    }
+
+    fn changed(&self, run_id: Uuid) {
+        // Nobody listens: nobody is told.
+        let _ = self.0.changes.send(run_id);
+    }
+
+    /// The recipe of a request, with its credentials, and its version; 0: it came along.
+    async fn recipe(&self, request: &CreateRunRequest) -> Result<(Recipe, u32), Failure> {
+        let wrong = |field: &str, message: &str| Problem::invalid(vec![Violation::new(field, message)]);
+        match (&request.recipe, request.recipe_id.is_empty()) {
+            (Some(_), false) => {
+                Err(wrong("recipe", "give either a recipe or the recipe_id of one that is saved").into())
+            }
+            (None, true) => Err(wrong("recipe_id", "it is missing: which recipe is to be run?").into()),
+            (None, false) => {
+                let version = Some(request.recipe_version).filter(|version| *version > 0);
+                let recipe = self.0.catalog.whole_recipe(&request.recipe_id, version).await?;
+                let version = recipe.version.unwrap_or(1);
+                Ok((recipe, version))
+            }
+            (Some(recipe), true) => {
+                let mut recipe = recipe.clone();
+                if recipe.recipe_id.is_empty() {
+                    "inline".clone_into(&mut recipe.recipe_id);
+                }
+                let wrong = recipes::check(&recipe, "recipe");
+                if wrong.is_empty() { Ok((recipe, 0)) } else { Err(Problem::invalid(wrong).into()) }
+            }
+        }
+    }
+
+    /// The registered sources that a recipe names.
+    async fn registered(&self, recipe: &Recipe) -> Result<BTreeMap<String, RegisteredSource>, Failure> {
+        let mut found = BTreeMap::new();
+        for (_, source) in recipes::sources(recipe) {
+            if let Some(known) = self.0.catalog.find_source(&source.alias).await? {
+                found.insert(source.alias.clone(), known);
+            }
+        }
+        Ok(found)
+    }
+
+    fn perform(&self, run_id: Uuid, effect: Effect) {
+        let runs = self.clone();
+        tokio::spawn(async move {
+            if let Err(failure) = runs.errand(run_id, effect).await {
+                // It is due again soon.
+                tracing::warn!(%run_id, ?effect, error = %failure, "cut short");
+            }
+        });
+    }
+}
+
+/// What a sealed payload belongs to.
+fn place(run_id: Uuid) -> String {
+    format!("run/{run_id}")
+}
+
+/// What a recipe without a name is called.
+fn sides(recipe: &Recipe) -> String {
+    let aliases: Vec<&str> = recipes::sources(recipe).take(2).map(|(_, source)| source.alias.as_str()).collect();
+    aliases.join(" against ")
+}
+
+/// A run_id as people write it.
+pub fn id(text: &str) -> Result<Uuid, Failure> {
+    Uuid::try_parse(text).map_err(|_| Problem::refused(Code::NotFound, format!("there is no run `{text}`")).into())
+}
+
+/// The stage that a run was last seen in.
+fn stage(run: &Run) -> Stage {
+    run.progress.as_ref().map(kalla_proto::v1::Progress::stage).unwrap_or_default()
+}

@@ -1,0 +1,36 @@
+//! Looks at runs that are due: what a crash cut short is done again, and a worker that is silent is asked.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::describe::Fact;
+use super::life::Input;
+use super::{GATEWAY, Runs};
+use crate::problem::Failure;
+use crate::store::now;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Runs that are looked at in one go.
+const BATCH: u32 = 100;
+
+impl Runs {
+    pub async fn keep_sweeping(self, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.sweep().await {
+                tracing::warn!(%error, "runs that are due are not looked at");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn sweep(&self) -> Result<(), Failure> {
+        for run_id in self.0.store.due(now(), BATCH).await? {
+            self.step(run_id, Input::Due, Fact::None, GATEWAY).await?;
+        }
+        Ok(())
+    }
+}

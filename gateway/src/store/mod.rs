@@ -1,0 +1,146 @@
+//! The state of a gateway: Postgres, or an embedded SQLite. Every statement is written once, in SQL that both speak.
+
+mod recipes;
+mod runs;
+mod sources;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+pub use recipes::StoredRecipe;
+pub use runs::{RunFilter, StoredRun};
+pub use sources::StoredSource;
+
+/// The file of SQLite in the data directory.
+const FILE: &str = "kalla.db";
+const CONNECTIONS: u32 = 8;
+/// How long a request waits for a connection, or for others to finish writing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const POSTGRES: [(i64, &str, &str); 1] = [(1, "state", include_str!("../../../migrations/postgres/0001_state.sql"))];
+const SQLITE: [(i64, &str, &str); 1] = [(1, "state", include_str!("../../../migrations/sqlite/0001_state.sql"))];
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database cannot be used: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the schema of the database: {0}")]
+    Schema(#[from] sqlx::migrate::MigrateError),
+    #[error("{path}: {reason}")]
+    Directory { path: String, reason: std::io::Error },
+    #[error("DATABASE_URL is no address of a Postgres database: postgres://user:password@host:5432/database")]
+    Address,
+    /// Someone else saved first.
+    #[error("it was changed at the same time")]
+    Outdated,
+    #[error("what is stored cannot be read: {0}")]
+    Damaged(String),
+}
+
+/// Where the state is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    Postgres(String),
+    /// A directory; it is made where it is missing.
+    Directory(PathBuf),
+}
+
+/// Clones share the connections.
+#[derive(Debug, Clone)]
+pub enum Store {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+/// Writes `$body` once for both databases; `$pool` is the one that is there.
+macro_rules! on {
+    ($store:expr, $pool:ident => $body:expr) => {
+        match $store {
+            $crate::store::Store::Postgres($pool) => $body,
+            $crate::store::Store::Sqlite($pool) => $body,
+        }
+    };
+}
+use on;
+
+impl Store {
+    /// Opens the database, makes its schema what this version needs, and finds out whether it can be used.
+    pub async fn open(place: &Place) -> Result<Self, StoreError> {
+        let store = match place {
+            Place::Postgres(url) => {
+                let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
+                let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+                Self::Postgres(pool.connect_with(options.application_name("kalla")).await?)
+            }
+            Place::Directory(path) => Self::Sqlite(open_file(path).await?),
+        };
+        let migrations = match &store {
+            Self::Postgres(_) => POSTGRES,
+            Self::Sqlite(_) => SQLITE,
+        };
+        let migrator = Migrator::with_migrations(
+            migrations
+                .into_iter()
+                .map(|(version, name, sql)| {
+                    Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+                })
+                .collect(),
+        );
+        on!(&store, pool => migrator.run(pool).await)?;
+        Ok(store)
+    }
+
+    /// Whether the database answers.
+    pub async fn reachable(&self) -> Result<(), StoreError> {
+        on!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    pub async fn close(&self) {
+        on!(self, pool => pool.close().await);
+    }
+}
+
+/// One writer at a time; it is chosen before it reads what it is about to change.
+fn begin(store: &Store) -> &'static str {
+    match store {
+        Store::Postgres(_) => "BEGIN",
+        Store::Sqlite(_) => "BEGIN IMMEDIATE",
+    }
+}
+
+async fn open_file(directory: &Path) -> Result<SqlitePool, StoreError> {
+    let failed = |reason| StoreError::Directory { path: directory.display().to_string(), reason };
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    let options = SqliteConnectOptions::new()
+        .filename(directory.join(FILE))
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was answered survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE);
+    Ok(SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_with(options).await?)
+}
+
+/// The time, as exactly as both databases keep it.
+pub fn now() -> DateTime<Utc> {
+    let now = Utc::now();
+    now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)
+}
+
+/// Numbers of the databases are signed; ours are small.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

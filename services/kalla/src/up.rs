@@ -1,0 +1,137 @@
+//! `kalla up`, `kalla gateway` and `kalla migrate`: from arguments to servers that run until they are told to stop.
+
+use std::path::Path;
+
+use console::style;
+use kalla_engine::{Error, Stores};
+use kalla_gateway::{Config, Key, Place, Running};
+
+use crate::args::gateway::{Auth, Front, Gateway, Migrate, State, Up};
+use crate::args::worker::{Listening, Logs, Secret};
+use crate::output::{self, AGREED};
+use crate::worker::{self, complain, until_told};
+
+/// The file of the key in the data directory.
+const KEY: &str = "secret.key";
+/// Where the worker inside keeps its results, in the data directory.
+const STAGING: &str = "staging";
+
+/// The gateway and a worker in one process. They talk over loopback, as they do from machine to machine.
+pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
+    let Up { mut front, worker_url, settings, log, log_format } = args;
+    let logs = Logs { log, log_format };
+    if let Err(error) = worker::log(&logs) {
+        return complain(&error);
+    }
+    let (inside, worker_url) = match worker_url {
+        Some(url) => (None, url),
+        None => {
+            let token = kalla_gateway::secret().map_err(|e| Error::Internal(e.to_string()))?;
+            front.worker_token = Some(Secret(token.clone()));
+            let listening = Listening {
+                host: "127.0.0.1".to_owned(),
+                port: 0,
+                token: Some(Secret(token)),
+                tls_cert: None,
+                tls_key: None,
+            };
+            let staging = front.state.data_dir.join(STAGING);
+            match worker::start(listening, settings, &staging, &logs, stores).await? {
+                Ok(running) => {
+                    let url = format!("http://{}", running.address);
+                    (Some(running), url)
+                }
+                Err(error) => return complain(&error),
+            }
+        }
+    };
+    let told = Told { state: place_in_words(&front.state), worker: inside.is_none().then(|| worker_url.clone()) };
+    let gateway = match kalla_gateway::start(config(front, worker_url)).await {
+        Ok(gateway) => gateway,
+        Err(error) => return complain(&error),
+    };
+    told.tell(&gateway)?;
+    until_told(async {
+        // Jobs that end now are still told to the gateway.
+        if let Some(worker) = inside {
+            worker.stop().await;
+        }
+        gateway.stop().await;
+    })
+    .await;
+    Ok(AGREED)
+}
+
+pub async fn gateway(args: Gateway) -> Result<u8, Error> {
+    if let Err(error) = worker::log(&args.logs) {
+        return complain(&error);
+    }
+    match kalla_gateway::start(config(args.front, args.worker_url)).await {
+        Ok(gateway) => until_told(gateway.stop()).await,
+        Err(error) => return complain(&error),
+    }
+    Ok(AGREED)
+}
+
+pub async fn migrate(args: Migrate) -> Result<u8, Error> {
+    if let Err(error) = kalla_gateway::migrate(&place(&args.state)).await {
+        return complain(&error);
+    }
+    output::print(&format!("The schema is up to date: {}\n", place_in_words(&args.state)))?;
+    Ok(AGREED)
+}
+
+fn config(front: Front, worker_url: String) -> Config {
+    let database = place(&front.state);
+    Config {
+        host: front.host,
+        port: front.port,
+        database,
+        key: match front.secret_key {
+            Some(secret) => Key::Text(secret.0),
+            None => Key::File(front.state.data_dir.join(KEY)),
+        },
+        worker_url,
+        worker_token: front.worker_token.map(|secret| secret.0),
+        callback_url: front.callback_url,
+        open: front.auth == Some(Auth::None),
+    }
+}
+
+fn place(state: &State) -> Place {
+    match &state.database_url {
+        Some(url) => Place::Postgres(url.0.clone()),
+        None => Place::Directory(state.data_dir.clone()),
+    }
+}
+
+fn place_in_words(state: &State) -> String {
+    match &state.database_url {
+        Some(_) => "in the Postgres of DATABASE_URL".to_owned(),
+        None => format!("in {}", shown(&state.data_dir)),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// What is said when everything runs.
+struct Told {
+    state: String,
+    worker: Option<String>,
+}
+
+impl Told {
+    fn tell(&self, gateway: &Running) -> Result<(), Error> {
+        let worker = self.worker.as_deref().unwrap_or("in this process");
+        output::print(&format!(
+            "\n  {}  http://{}\n\n  {}  {}\n  {} {worker}\n\n  Ctrl-C stops it.\n\n",
+            style("Kalla").bold().green(),
+            gateway.address,
+            style("State").dim(),
+            self.state,
+            style("Worker").dim(),
+        ))
+    }
+}

@@ -1,0 +1,185 @@
+//! The API as a program uses it.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// Whatever takes longer has gone wrong.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[derive(Clone)]
+pub struct Client {
+    pub url: String,
+    http: reqwest::Client,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub tag: Option<String>,
+    pub text: String,
+}
+
+impl Answer {
+    /// The body, after a success.
+    pub fn body(&self) -> Value {
+        assert!(self.status.is_success(), "{}: {}", self.status, self.text);
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
+    }
+
+    /// The message of the problem, after a refusal with this status.
+    pub fn refused(&self, status: u16) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        let problem: Value = serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text));
+        problem["message"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Client {
+    /// Each request has a connection of its own: servers come and go.
+    pub fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            http: reqwest::Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap(),
+        }
+    }
+
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let response = request.send().await.unwrap_or_else(|e| panic!("{path}: {e}"));
+        let tag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+        Answer { status: response.status(), tag, text: response.text().await.unwrap() }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, &[], Some(body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::PUT, path, &[], Some(body)).await
+    }
+
+    /// Makes a run and gives its id.
+    pub async fn run(&self, request: &Value) -> String {
+        let answer = self.post("/api/runs", request).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        answer.body()["run_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The events of a run behind `after`, until it has ended or as many as `limit` have come.
+    pub async fn follow(&self, run_id: &str, after: u64, limit: usize) -> Vec<Value> {
+        let request = self.http.get(format!("{}/api/runs/{run_id}/events", self.url));
+        let response = request.header("last-event-id", after.to_string()).send().await.unwrap();
+        if response.status() == StatusCode::NO_CONTENT {
+            return Vec::new();
+        }
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let (mut stream, mut text, mut events) = (response.bytes_stream(), String::new(), Vec::new());
+        while let Some(Ok(chunk)) = stream.next().await {
+            text += std::str::from_utf8(&chunk).unwrap();
+            while let Some((event, rest)) = text.split_once("\n\n") {
+                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+                if let Some(data) = field("data:") {
+                    let data: Value = serde_json::from_str(data).unwrap();
+                    assert_eq!(field("id:").unwrap(), data["seq"].to_string());
+                    events.push(data);
+                }
+                text = rest.to_owned();
+            }
+            if events.len() >= limit {
+                break;
+            }
+        }
+        events
+    }
+
+    /// The run, once it has ended.
+    pub async fn ended(&self, run_id: &str) -> Value {
+        self.until(run_id, |run| matches!(run["state"].as_str(), Some("completed" | "failed" | "cancelled"))).await
+    }
+
+    /// The run, once `holds` of it.
+    pub async fn until(&self, run_id: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let waiting = async {
+            loop {
+                let run = self.get(&format!("/api/runs/{run_id}")).await.body();
+                if holds(&run) {
+                    return run;
+                }
+                let version = run["version"].as_u64().unwrap();
+                // Until something happens to it, or a while has passed.
+                let _ = tokio::time::timeout(Duration::from_secs(1), self.follow(run_id, version, 1)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(run) => run,
+            Err(_) => panic!("in vain: {}", self.get(&format!("/api/runs/{run_id}")).await.text),
+        }
+    }
+}
+
+/// Numbers of events: 1, 2, 3, … with none left out and none twice.
+pub fn check_order(events: &[Value]) {
+    let found: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    let expected: Vec<u64> = (1..=found.len() as u64).collect();
+    assert_eq!(found, expected);
+    let ends = events.iter().filter(|e| matches!(e["state"].as_str(), Some("completed" | "failed" | "cancelled")));
+    assert_eq!(ends.count(), 1, "one end: {events:?}");
+}
+
+/// A recipe over two files of three and four rows, of which two match.
+pub fn recipe() -> Value {
+    json!({
+        "recipe_id": "invoice-payment",
+        "name": "Invoices against payments",
+        "match_sql": "SELECT i.id, p.paid FROM invoices i JOIN payments p ON i.id = p.id",
+        "sources": {
+            "left": {"alias": "invoices", "type": "file", "uri": "a.csv", "primary_key": ["id"]},
+            "right": {"alias": "payments", "type": "file"},
+        },
+    })
+}
+
+pub fn write_files(dir: &std::path::Path) {
+    std::fs::write(dir.join("a.csv"), "id,amount\n1,10.00\n2,20.00\n3,30.00\n").unwrap();
+    std::fs::write(dir.join("b.csv"), "id,paid\n2,20.00\n3,30.01\n4,40.00\n5,50.00\n").unwrap();
+    let rows: String = (0..200_000).map(|n| format!("{n},{n}\n")).collect();
+    std::fs::write(dir.join("many.csv"), format!("id,n\n{rows}")).unwrap();
+}
+
+/// A run of [`recipe`] on those files.
+pub fn run() -> Value {
+    json!({"recipe_id": "invoice-payment", "sources": {"right": {"uri": "b.csv"}}})
+}
+
+/// A run that has to be stopped.
+pub fn endless() -> Value {
+    json!({"recipe": {
+        "match_sql": "SELECT l.id FROM l JOIN r ON l.n * r.n - l.n > 9000000000000",
+        "sources": {"left": {"alias": "l", "uri": "many.csv"}, "right": {"alias": "r", "uri": "many.csv"}},
+    }})
+}
+
+/// The counts of a completed run of [`recipe`].
+pub fn check_counts(run: &Value) {
+    assert_eq!(run["state"], "completed", "{run}");
+    let counts = &run["complete"];
+    let found = ["matched_count", "unmatched_left_count", "unmatched_right_count", "total_left", "total_right"]
+        .map(|name| counts[name].as_u64().unwrap());
+    assert_eq!(found, [2, 1, 2, 3, 4], "{run}");
+    for file in ["matched", "unmatched_left", "unmatched_right"] {
+        let path = counts["output_paths"][file].as_str().unwrap();
+        assert!(std::path::Path::new(path).is_file(), "{path}");
+    }
+}

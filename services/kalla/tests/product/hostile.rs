@@ -1,0 +1,109 @@
+//! Requests that want to do harm, or do not know better.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::client::recipe;
+use crate::in_one_process;
+use crate::process::Served;
+
+#[tokio::test]
+async fn pages_of_other_sites_get_nowhere() {
+    let product = in_one_process();
+    let client = &product.client;
+    let own = client.url.clone();
+    let send = |headers: &'static [(&'static str, &'static str)]| {
+        let client = client.clone();
+        async move { client.send(Method::POST, "/api/recipes", headers, Some(&recipe())).await }
+    };
+    for headers in [
+        &[("origin", "https://evil.example")] as &[(&str, &str)],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("host", "evil.example")],
+        &[("host", "127.0.0.1.evil.example:3000")],
+    ] {
+        send(headers).await.refused(403);
+    }
+    // A name that leads here reads nothing either.
+    client.send(Method::GET, "/api/runs", &[("host", "evil.example")], None).await.refused(403);
+    let headers = [("origin", own.as_str()), ("sec-fetch-site", "same-origin")];
+    client.send(Method::POST, "/api/recipes", &headers, Some(&recipe())).await.body();
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_and_told_why() {
+    let product = in_one_process();
+    let client = &product.client;
+    let text = |kind: &'static str, body: String| {
+        let request = reqwest::Client::new().post(format!("{}/api/recipes", client.url));
+        async move { request.header("content-type", kind).body(body).send().await.unwrap() }
+    };
+    assert_eq!(text("text/plain", recipe().to_string()).await.status(), 415);
+    assert_eq!(text("application/json", "{".to_owned()).await.status(), 400);
+    assert_eq!(text("application/json", "[]".to_owned()).await.status(), 400);
+    assert_eq!(text("application/json", "9".repeat(3 << 20)).await.status(), 413);
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(text("application/json", deep).await.status(), 400);
+
+    for path in ["/api/runs/..%2f..%2fetc%2fpasswd", "/api/sources/..%2f..", "/api/recipes/%00", "/api/runs/%ff"] {
+        let status = client.get(path).await.status.as_u16();
+        assert!((400..500).contains(&status), "{path}: {status}");
+    }
+    // SQL in every text is text.
+    let sql = "'; DROP TABLE runs; --";
+    let mut strange = recipe();
+    for field in ["name", "description", "match_description"] {
+        strange[field] = sql.into();
+    }
+    client.post("/api/recipes", &strange).await.body();
+    assert_eq!(client.get("/api/recipes/invoice-payment").await.body()["name"], sql);
+    let quoted = "/api/runs?recipe_id=%27%3B%20DROP%20TABLE%20runs%3B%20--";
+    assert_eq!(client.get(quoted).await.body()["runs"], json!([]));
+    let wrong = client.post("/api/runs", &json!({"recipe_id": sql})).await;
+    wrong.refused(404);
+    // Files outside of what the worker may read stay closed.
+    let mut outside = recipe();
+    outside["sources"]["right"]["uri"] = "/etc/passwd".into();
+    let run_id = client.run(&json!({"recipe": outside})).await;
+    let failed = client.ended(&run_id).await;
+    assert_eq!(failed["state"], "failed", "{failed}");
+    assert!(!failed.to_string().contains("root:"), "{failed}");
+}
+
+/// A gateway that others can reach is started on purpose or not at all.
+#[test]
+fn an_open_door_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kalla"));
+    command.args(["gateway", "--host", "0.0.0.0", "--port", "0"]).current_dir(dir.path()).env_remove("DATABASE_URL");
+    let refused = command.output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("KALLA_AUTH=none"), "{told}");
+}
+
+#[tokio::test]
+async fn a_second_start_finds_everything_and_ctrl_c_ends_cleanly() {
+    let (_kept, dir) = crate::temporary();
+    let first = Served::start(&dir, &["up", "--port", "0"], &[]);
+    let client = crate::Client::new(&first.url);
+    client.post("/api/recipes", &recipe()).await.body();
+    let source = json!({"alias": "bank", "uri": "postgres://me:s3cret-word@db.example/bank?table=t"});
+    client.post("/api/sources", &source).await.body();
+    let run_id = client.run(&crate::client::run()).await;
+    let done = client.ended(&run_id).await;
+    let (code, said) = first.interrupt();
+    assert_eq!(code, Some(0));
+    assert!(!said.iter().any(|line| line.contains("WARN") || line.contains("ERROR")), "{said:?}");
+
+    // No secret lies about.
+    for file in ["kalla.db", "kalla.db-wal"] {
+        let bytes = std::fs::read(dir.join("kalla-data").join(file)).unwrap_or_default();
+        assert!(!bytes.windows(11).any(|window| window == b"s3cret-word"), "{file}");
+    }
+    let second = Served::start(&dir, &["up", "--port", "0"], &[]);
+    let client = crate::Client::new(&second.url);
+    assert_eq!(client.get(&format!("/api/runs/{run_id}")).await.body(), done);
+    assert_eq!(client.get("/api/sources/bank").await.body()["has_credentials"], Value::Bool(true));
+    crate::client::check_counts(&client.ended(&client.run(&crate::client::run()).await).await);
+}
