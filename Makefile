@@ -4,7 +4,7 @@
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Build kalla and reconcile the example files
+demo: ## Build kalla and start it with an example, at http://127.0.0.1:3000 (DEMO=once: only the run)
 	@scripts/demo.sh
 
 test: ## Everything that has to hold; installs or starts what it needs

@@ -12,6 +12,7 @@ mod recipes;
 mod runs;
 mod server;
 mod store;
+mod uploads;
 mod worker;
 
 pub use config::{Config, Key};

@@ -8,8 +8,11 @@ use kalla_proto::v1::{
 };
 
 use crate::address;
+use crate::store::StoredUpload;
 
 const LONGEST_ID: usize = 100;
+/// Names of columns that are at least so much alike are taken for each other, from 0 to 1.
+const ALIKE: f64 = 0.8;
 
 /// Where the sources of a recipe stand in it, and they.
 pub fn sources(recipe: &Recipe) -> impl Iterator<Item = (String, &RecipeSource)> {
@@ -129,13 +132,17 @@ pub struct Job {
     pub sources: Vec<RunSource>,
 }
 
-/// `registered`: the sources that a gateway knows, by alias, with their credentials. `given`: what a run reads in place of
-/// what the recipe says, by side or alias.
-pub fn job(
-    recipe: &Recipe,
-    registered: &BTreeMap<String, RegisteredSource>,
-    given: &BTreeMap<String, SourceOverride>,
-) -> Result<Job, Vec<Violation>> {
+/// What a gateway knows of places that a recipe or a run names.
+#[derive(Default)]
+pub struct Known {
+    /// By alias, with their credentials.
+    pub registered: BTreeMap<String, RegisteredSource>,
+    /// By id.
+    pub uploads: BTreeMap<String, StoredUpload>,
+}
+
+/// `given`: what a run reads in place of what the recipe says, by side or alias.
+pub fn job(recipe: &Recipe, known: &Known, given: &BTreeMap<String, SourceOverride>) -> Result<Job, Vec<Violation>> {
     let mut wrong = Vec::new();
     let mut used = BTreeSet::new();
     let mut payload = JobPayload { match_sql: recipe.match_sql.clone(), ..Default::default() };
@@ -144,24 +151,30 @@ pub fn job(
         let key = [place.as_str(), source.alias.as_str()].into_iter().find(|key| given.contains_key(*key));
         used.extend(key.map(str::to_owned));
         let given = key.and_then(|key| given.get(key));
-        let known = registered.get(&source.alias);
-        let Some(uri) = uri(source, given, known) else {
+        let upload = given.and_then(|given| known.uploads.get(given.upload_id.as_ref()?));
+        let known = known.registered.get(&source.alias);
+        let Some(uri) = upload.map(|upload| upload.uri.clone()).or_else(|| uri(source, given, known)) else {
             let message = if source.r#type() == SourceType::File {
-                format!("`{}` is a file that each run brings: give its uri", source.alias)
+                format!("`{}` is a file that each run brings: give its upload_id or uri", source.alias)
             } else {
                 format!("`{}` has no uri and is no registered source: give its uri", source.alias)
             };
             wrong.push(Violation::new(format!("sources.{place}"), message));
             continue;
         };
-        if let Some(message) = wrong_uri(source.r#type(), &uri) {
-            wrong.push(Violation::new(format!("sources.{place}.uri"), message));
+        if let Some(upload) = upload {
+            let missing = missing_columns(&source.schema, upload);
+            wrong.extend(missing.into_iter().map(|message| Violation::new(format!("sources.{place}"), message)));
         }
         let key = if source.primary_key.is_empty() { known.map(|k| &k.primary_key) } else { Some(&source.primary_key) };
         if let Some(columns) = key.filter(|columns| !columns.is_empty()) {
             payload.primary_keys.insert(source.alias.clone(), ColumnNames { columns: columns.clone() });
         }
-        shown.push(RunSource { alias: source.alias.clone(), uri: address::shown(&uri).0 });
+        shown.push(RunSource {
+            alias: source.alias.clone(),
+            uri: upload.map_or_else(|| address::shown(&uri).0, |upload| upload.upload.name.clone()),
+            upload_id: upload.map(|upload| upload.upload.upload_id.clone()),
+        });
         payload.sources.push(Source {
             alias: source.alias.clone(),
             uri,
@@ -186,6 +199,31 @@ fn uri(source: &RecipeSource, given: Option<&SourceOverride>, known: Option<&Reg
         .flatten()
         .find(|uri| !uri.is_empty())
         .cloned()
+}
+
+/// What a file lacks of the columns that a recipe wants of it, each with the nearest one that it has.
+fn missing_columns(wanted: &[String], StoredUpload { upload, .. }: &StoredUpload) -> Vec<String> {
+    let file = &upload.name;
+    let (mut told, mut others) = (Vec::new(), Vec::new());
+    for name in wanted.iter().filter(|name| !upload.columns.iter().any(|column| column.name == **name)) {
+        let unused = upload.columns.iter().map(|column| &column.name).filter(|name| !wanted.contains(name));
+        let nearest = unused.max_by(|a, b| alike(name, a).total_cmp(&alike(name, b)));
+        match nearest.filter(|nearest| alike(name, nearest) >= ALIKE) {
+            Some(nearest) => told.push(format!("{file} has no column `{name}`: was `{nearest}` called so before?")),
+            None => others.push(format!("`{name}`")),
+        }
+    }
+    if !others.is_empty() {
+        let columns = if others.len() == 1 { "column" } else { "columns" };
+        let names: Vec<String> = upload.columns.iter().map(|column| format!("`{}`", column.name)).collect();
+        told.push(format!("{file} has no {columns} {}: it has {}", others.join(", "), names.join(", ")));
+    }
+    told
+}
+
+/// From 0 to 1, whatever the case.
+fn alike(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(&a.to_lowercase(), &b.to_lowercase())
 }
 
 fn filters(source: &RecipeSource, given: Option<&SourceOverride>) -> Vec<Filter> {

@@ -12,9 +12,10 @@ use crate::api::{self, House};
 use crate::catalog::Catalog;
 use crate::config::{Config, Key};
 use crate::keys::{KeyError, Keys};
-use crate::runs::Runs;
+use crate::runs::{Parts, Runs};
 use crate::store::{Place, Store, StoreError};
-use crate::worker::Worker;
+use crate::uploads::Uploads;
+use crate::worker::{Worker, WorkerError};
 
 /// Requests that are under way when the gateway stops may take so much longer.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -33,8 +34,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Key(#[from] KeyError),
-    #[error("requests to workers: {0}")]
-    Requests(#[from] reqwest::Error),
+    #[error("{0}")]
+    Worker(#[from] WorkerError),
 }
 
 /// A gateway that serves until it is stopped.
@@ -69,10 +70,19 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let callback_url = config.callback_url.unwrap_or_else(|| format!("http://{}{CALLBACKS}", reachable(address)));
     let worker = Worker::new(&config.worker_url, config.worker_token)?;
     let catalog = Catalog::new(store.clone(), keys.clone());
-    let runs = Runs::new(store.clone(), keys, catalog.clone(), worker, callback_url);
+    let uploads = Uploads::new(store.clone(), worker.clone());
+    let parts = Parts {
+        store: store.clone(),
+        keys,
+        catalog: catalog.clone(),
+        uploads: uploads.clone(),
+        worker: worker.clone(),
+        callback_url,
+    };
+    let runs = Runs::new(parts);
     let (stop, chores) = (CancellationToken::new(), TaskTracker::new());
     chores.spawn(runs.clone().keep_sweeping(stop.clone()));
-    let house = House { store: store.clone(), catalog, runs, stop: stop.clone(), local: !config.open };
+    let house = House { store: store.clone(), catalog, runs, uploads, worker, stop: stop.clone(), local: !config.open };
     tracing::info!(%address, worker = config.worker_url, "listening");
     let server = axum::serve(listener, api::router(house)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());

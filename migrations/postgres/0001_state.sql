@@ -60,3 +60,11 @@ CREATE TABLE idempotency_keys (
     run_id     uuid        NOT NULL REFERENCES runs,
     created_at timestamptz NOT NULL
 );
+
+-- Files that came through the gateway. The worker keeps them for a time; what is known of them stays.
+CREATE TABLE uploads (
+    upload_id  uuid        PRIMARY KEY,
+    body       jsonb       NOT NULL,
+    uri        text        NOT NULL,
+    created_at timestamptz NOT NULL
+);

@@ -60,3 +60,11 @@ CREATE TABLE idempotency_keys (
     run_id     blob        NOT NULL REFERENCES runs,
     created_at text        NOT NULL
 );
+
+-- Files that came through the gateway. The worker keeps them for a time; what is known of them stays.
+CREATE TABLE uploads (
+    upload_id  blob        PRIMARY KEY,
+    body       text        NOT NULL,
+    uri        text        NOT NULL,
+    created_at text        NOT NULL
+);

@@ -7,8 +7,10 @@ mod operations;
 mod page;
 mod recipes;
 mod request;
+mod results;
 mod runs;
 mod sources;
+mod uploads;
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::Catalog;
 use crate::runs::Runs;
 use crate::store::Store;
+use crate::uploads::Uploads;
+use crate::worker::Worker;
 
 /// What the handlers call.
 #[derive(Clone)]
@@ -23,6 +27,8 @@ pub struct House {
     pub store: Store,
     pub catalog: Catalog,
     pub runs: Runs,
+    pub uploads: Uploads,
+    pub worker: Worker,
     /// Streams end when it is cancelled.
     pub stop: CancellationToken,
     /// Whether it is meant for this machine alone.
@@ -36,6 +42,8 @@ pub fn router(house: House) -> Router {
         .merge(sources::routes())
         .merge(recipes::routes())
         .merge(runs::routes())
+        .merge(results::routes())
+        .merge(uploads::routes())
         .merge(callbacks::routes())
         .fallback(answer::nothing_here)
         .method_not_allowed_fallback(answer::wrong_method);

@@ -40,13 +40,22 @@ fn card(run: &Run) -> String {
         "<article><header><h2>{}</h2><span class=\"state {state}\">{state}</span></header>",
         escaped(&run.name)
     );
+    let mut files = String::new();
     let sources: Vec<String> = run.sources.iter().map(|source| escaped(&source.uri)).collect();
     text += &format!("<p class=\"sources\">{}</p>", sources.join(" <span>against</span> "));
     if let Some(done) = &run.complete {
-        for (side, matched, total) in
-            [("left", done.matched_left_count, done.total_left), ("right", done.matched_right_count, done.total_right)]
-        {
-            text += &balance(side, matched, total);
+        let sides =
+            [("left", done.matched_left_count, done.total_left), ("right", done.matched_right_count, done.total_right)];
+        for (index, (side, matched, total)) in sides.into_iter().enumerate() {
+            let name = run.sources.get(index).map_or(side, |source| source.alias.as_str());
+            text += &balance(name, matched, total);
+            if matched < total {
+                files += &format!(
+                    "<a href=\"/api/runs/{}/results/unmatched_{side}?format=xlsx\">breaks of {}</a>",
+                    escaped(&run.run_id),
+                    escaped(name)
+                );
+            }
         }
     } else if let Some(error) = &run.error {
         text += &format!("<p class=\"error\">{}</p>", escaped(&error.error));
@@ -54,7 +63,7 @@ fn card(run: &Run) -> String {
         text += &format!("<progress max=\"1\" value=\"{progress:.3}\"></progress>");
     }
     text + &format!(
-        "<footer><a href=\"/api/runs/{0}\">record</a><a href=\"/api/runs/{0}/events?after=0\">events</a><time>{1}</time></footer></article>",
+        "<footer>{files}<a href=\"/api/runs/{0}\">record</a><a href=\"/api/runs/{0}/events?after=0\">events</a><time>{1}</time></footer></article>",
         escaped(&run.run_id),
         run.created
             .as_ref()
@@ -71,8 +80,9 @@ fn balance(side: &str, matched: u64, total: u64) -> String {
     #[allow(clippy::cast_precision_loss)]
     let share = if total == 0 { 100.0 } else { 100.0 * matched as f64 / total as f64 };
     format!(
-        "<div class=\"side\"><span>{side}</span><div class=\"bar\"><i style=\"width:{share:.2}%\"></i></div>\
+        "<div class=\"side\"><span>{}</span><div class=\"bar\"><i style=\"width:{share:.2}%\"></i></div>\
          <span>{} of {} match, {} do not</span></div>",
+        escaped(side),
         thousands(matched),
         thousands(total),
         thousands(unmatched)
@@ -91,7 +101,7 @@ fn thousands(number: u64) -> String {
     text
 }
 
-fn word(state: RunState) -> String {
+pub fn word(state: RunState) -> String {
     state.as_str_name().trim_start_matches("RUN_STATE_").to_lowercase()
 }
 

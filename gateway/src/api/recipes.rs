@@ -3,9 +3,11 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use kalla_proto::v1::{ListRecipeVersionsResponse, ListRecipesResponse, Recipe};
+use kalla_proto::v1::{
+    CheckJobResponse, CreateRunRequest, DryRunJobResponse, ListRecipeVersionsResponse, ListRecipesResponse, Recipe,
+};
 use serde::Deserialize;
 
 use super::House;
@@ -16,6 +18,8 @@ use super::sources::Pages;
 pub fn routes() -> Router<House> {
     Router::new()
         .route("/api/recipes", get(list).post(save))
+        .route("/api/recipes/check", post(check))
+        .route("/api/recipes/dry-run", post(dry_run))
         .route("/api/recipes/{id}", get(show).put(put).delete(remove))
         .route("/api/recipes/{id}/versions", get(versions))
 }
@@ -71,4 +75,29 @@ async fn put(
 async fn remove(State(house): State<House>, Path(id): Path<String>, headers: HeaderMap) -> Result<StatusCode, Refusal> {
     house.catalog.delete_recipe(&id, expected(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Against its sources, without running it: what a run would be asked for, with the same body.
+async fn check(
+    State(house): State<House>,
+    Body(request): Body<CreateRunRequest>,
+) -> Result<Json<CheckJobResponse>, Refusal> {
+    let plan = house.runs.plan(&request).await?;
+    Ok(Json(house.worker.check(plan.job.payload).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sample {
+    #[serde(default)]
+    sample_rows: u64,
+}
+
+async fn dry_run(
+    State(house): State<House>,
+    Params(sample): Params<Sample>,
+    Body(request): Body<CreateRunRequest>,
+) -> Result<Json<DryRunJobResponse>, Refusal> {
+    let plan = house.runs.plan(&request).await?;
+    Ok(Json(house.worker.dry_run(plan.job.payload, sample.sample_rows).await?))
 }

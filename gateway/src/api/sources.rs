@@ -3,9 +3,12 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use kalla_proto::v1::{ListSourcesResponse, RegisteredSource};
+use kalla_proto::v1::{
+    Filter, ListSourcesResponse, LoadScopedRequest, PreviewSourceResponse, RegisteredSource, Source,
+    TestConnectionResponse,
+};
 use serde::Deserialize;
 
 use super::House;
@@ -16,6 +19,9 @@ pub fn routes() -> Router<House> {
     Router::new()
         .route("/api/sources", get(list).post(save))
         .route("/api/sources/{alias}", get(show).put(put).delete(remove))
+        .route("/api/sources/{alias}/preview", get(preview))
+        .route("/api/sources/{alias}/load-scoped", post(load_scoped))
+        .route("/api/sources/{alias}/test", post(test))
 }
 
 /// A page of a list: how many, and behind which.
@@ -67,4 +73,43 @@ async fn remove(
 ) -> Result<StatusCode, Refusal> {
     house.catalog.delete_source(&alias, expected(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rows {
+    limit: Option<u32>,
+}
+
+async fn preview(
+    State(house): State<House>,
+    Path(alias): Path<String>,
+    Params(rows): Params<Rows>,
+) -> Result<Json<PreviewSourceResponse>, Refusal> {
+    let source = place(&house, &alias, Vec::new()).await?;
+    Ok(Json(house.worker.preview(source, page(rows.limit)?).await?))
+}
+
+async fn load_scoped(
+    State(house): State<House>,
+    Path(alias): Path<String>,
+    Body(request): Body<LoadScopedRequest>,
+) -> Result<Json<PreviewSourceResponse>, Refusal> {
+    let limit = page(Some(request.limit).filter(|limit| *limit > 0))?;
+    let source = place(&house, &alias, request.filters).await?;
+    Ok(Json(house.worker.preview(source, limit).await?))
+}
+
+/// Whether it can be read; what stands in the way is an answer, too.
+async fn test(State(house): State<House>, Path(alias): Path<String>) -> Result<Json<TestConnectionResponse>, Refusal> {
+    let source = place(&house, &alias, Vec::new()).await?;
+    Ok(Json(house.worker.reach(source).await?))
+}
+
+/// A registered source as a worker reads it.
+async fn place(house: &House, alias: &str, filters: Vec<Filter>) -> Result<Source, Refusal> {
+    // For its answer where there is none.
+    house.catalog.source(alias).await?;
+    let known = house.catalog.find_source(alias).await?.unwrap_or_default();
+    Ok(Source { alias: known.alias, uri: known.uri, filters, options: known.options })
 }

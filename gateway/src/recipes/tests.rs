@@ -54,34 +54,68 @@ fn no_credential_is_shown_and_none_is_lost_on_the_way_back() {
 
 #[test]
 fn a_job_takes_what_the_run_gives_before_the_recipe_and_the_recipe_before_the_register() {
-    let registered = BTreeMap::from([
-        ("invoices".to_owned(), RegisteredSource { uri: "other.csv".to_owned(), ..Default::default() }),
-        ("payments".to_owned(), RegisteredSource { uri: "payments.csv".to_owned(), ..Default::default() }),
-    ]);
+    let known = Known {
+        registered: BTreeMap::from([
+            ("invoices".to_owned(), RegisteredSource { uri: "other.csv".to_owned(), ..Default::default() }),
+            ("payments".to_owned(), RegisteredSource { uri: "payments.csv".to_owned(), ..Default::default() }),
+        ]),
+        ..Known::default()
+    };
     let uris = |job: &Job| job.payload.sources.iter().map(|s| s.uri.clone()).collect::<Vec<_>>();
-    let as_saved = job(&whole(), &registered, &BTreeMap::new()).ok().unwrap();
+    let as_saved = job(&whole(), &known, &BTreeMap::new()).ok().unwrap();
     assert_eq!(uris(&as_saved), ["postgres://me:pass@db/shop?table=invoices", "payments.csv", "rates.csv"]);
     assert_eq!(as_saved.sources[0].uri, "postgres://db/shop?table=invoices");
     assert_eq!(as_saved.payload.primary_keys["payments"].columns, ["payment_id"]);
     let given = |uri: &str| SourceOverride { uri: Some(uri.to_owned()), ..Default::default() };
     for key in ["right", "payments"] {
         let overridden = BTreeMap::from([(key.to_owned(), given("new.csv"))]);
-        assert_eq!(uris(&job(&whole(), &registered, &overridden).ok().unwrap())[1], "new.csv", "{key}");
+        assert_eq!(uris(&job(&whole(), &known, &overridden).ok().unwrap())[1], "new.csv", "{key}");
     }
 }
 
 #[test]
 fn a_job_that_lacks_something_says_what() {
-    let missing = job(&whole(), &BTreeMap::new(), &BTreeMap::new()).err().unwrap();
-    assert_eq!(told(&missing), ["sources.right: `payments` is a file that each run brings: give its uri"]);
+    let missing = job(&whole(), &Known::default(), &BTreeMap::new()).err().unwrap();
+    assert_eq!(told(&missing), ["sources.right: `payments` is a file that each run brings: give its upload_id or uri"]);
     let given = |uri: &str| SourceOverride { uri: Some(uri.to_owned()), ..Default::default() };
     let given = BTreeMap::from([("left".to_owned(), given("x.csv")), ("rigth".to_owned(), given("y.csv"))]);
     assert_eq!(
-        told(&job(&whole(), &BTreeMap::new(), &given).err().unwrap()),
+        told(&job(&whole(), &Known::default(), &given).err().unwrap()),
         [
-            "sources.left.uri: the type of the source wants postgres://",
-            "sources.right: `payments` is a file that each run brings: give its uri",
+            "sources.right: `payments` is a file that each run brings: give its upload_id or uri",
             "sources.rigth: the recipe has no such source: it has `left`, `invoices`, `right`, `payments`, `extras[0]`, `rates`",
         ]
+    );
+}
+
+#[test]
+fn a_file_is_held_against_the_columns_that_the_recipe_wants() {
+    let column = |name: &str| kalla_proto::v1::Column { name: name.to_owned(), ..Default::default() };
+    let upload = kalla_proto::v1::Upload {
+        upload_id: "u".to_owned(),
+        name: "march.csv".to_owned(),
+        columns: ["Payment_ID", "reference", "value"].map(column).to_vec(),
+        ..Default::default()
+    };
+    let mut recipe = whole();
+    let right = recipe.sources.as_mut().unwrap().right.as_mut().unwrap();
+    right.schema = ["payment_id", "reference", "amount"].map(str::to_owned).to_vec();
+    let stored = StoredUpload { upload, uri: "/staging/files/u.csv".to_owned() };
+    let known = Known { uploads: BTreeMap::from([("u".to_owned(), stored)]), ..Known::default() };
+    let given = SourceOverride { upload_id: Some("u".to_owned()), ..Default::default() };
+    let given = BTreeMap::from([("right".to_owned(), given)]);
+    assert_eq!(
+        told(&job(&recipe, &known, &given).err().unwrap()),
+        [
+            "sources.right: march.csv has no column `payment_id`: was `Payment_ID` called so before?",
+            "sources.right: march.csv has no column `amount`: it has `Payment_ID`, `reference`, `value`",
+        ]
+    );
+    let right = recipe.sources.as_mut().unwrap().right.as_mut().unwrap();
+    right.schema.truncate(0);
+    let job = job(&recipe, &known, &given).ok().unwrap();
+    assert_eq!(
+        (job.sources[1].uri.as_str(), job.payload.sources[1].uri.as_str()),
+        ("march.csv", "/staging/files/u.csv")
     );
 }

@@ -20,11 +20,11 @@ impl Runs {
         match effect {
             Effect::Dispatch => self.dispatch(stored).await,
             Effect::Ask => {
-                let found = self.0.worker.job(&run_id.to_string()).await;
+                let found = self.0.parts.worker.job(&run_id.to_string()).await;
                 self.found(&stored, found).await
             }
             Effect::Stop => {
-                let found = self.0.worker.cancel(&run_id.to_string()).await;
+                let found = self.0.parts.worker.cancel(&run_id.to_string()).await;
                 self.found(&stored, found).await
             }
         }
@@ -36,16 +36,16 @@ impl Runs {
         if stored.life.phase != Phase::Pending {
             return Ok(());
         }
-        let plain = self.0.keys.open(&place(stored.run_id), &stored.sealed)?;
+        let plain = self.0.parts.keys.open(&place(stored.run_id), &stored.sealed)?;
         let payload = JobPayload::decode(plain.as_slice())
             .map_err(|e| Failure::defect(format!("the payload of run {}: {e}", stored.run_id)))?;
         let payload = JobPayload {
-            callback_url: self.0.callback_url.clone(),
-            callback_token: Some(self.0.keys.token(&payload.run_id)),
+            callback_url: self.0.parts.callback_url.clone(),
+            callback_token: Some(self.0.parts.keys.token(&payload.run_id)),
             attempt,
             ..payload
         };
-        let (input, fact) = match self.0.worker.submit(&payload).await {
+        let (input, fact) = match self.0.parts.worker.submit(&payload).await {
             Sent::Taken => (Input::Taken { attempt }, Fact::None),
             Sent::Refused(problem) => (Input::Refused { attempt }, Fact::Error(describe::error(&stored.run, problem))),
             Sent::Unreached(problem) => {

@@ -5,13 +5,12 @@ mod dispatch;
 pub mod life;
 mod sweeper;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{
-    Code, CreateRunRequest, JobEvent, JobPayload, ListRunsResponse, Problem, Recipe, RegisteredSource, Run, RunEvent,
-    RunState, Stage, Violation,
+    Code, CreateRunRequest, JobEvent, JobPayload, ListRunsResponse, Problem, Recipe, Run, RunEvent, RunState, Stage,
+    Violation,
 };
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
@@ -22,8 +21,9 @@ use crate::access::Actor;
 use crate::catalog::Catalog;
 use crate::keys::Keys;
 use crate::problem::Failure;
-use crate::recipes;
+use crate::recipes::{self, Known};
 use crate::store::{RunFilter, Store, StoreError, StoredRun, now};
+use crate::uploads::Uploads;
 use crate::worker::Worker;
 use describe::Fact;
 pub use describe::{instant, time};
@@ -46,15 +46,29 @@ const WORKER: &str = "worker";
 #[derive(Clone)]
 pub struct Runs(Arc<Shared>);
 
-struct Shared {
-    store: Store,
-    keys: Keys,
-    catalog: Catalog,
-    worker: Worker,
+/// What runs are made of.
+pub struct Parts {
+    pub store: Store,
+    pub keys: Keys,
+    pub catalog: Catalog,
+    pub uploads: Uploads,
+    pub worker: Worker,
     /// Where workers report.
-    callback_url: String,
+    pub callback_url: String,
+}
+
+struct Shared {
+    parts: Parts,
     errands: Semaphore,
     changes: broadcast::Sender<Uuid>,
+}
+
+/// A recipe with everything that it reads.
+pub struct Plan {
+    pub recipe: Recipe,
+    /// 0: it came along.
+    pub version: u32,
+    pub job: recipes::Job,
 }
 
 /// What a callback is answered with.
@@ -66,18 +80,31 @@ pub enum Heard {
 }
 
 impl Runs {
-    pub fn new(store: Store, keys: Keys, catalog: Catalog, worker: Worker, callback_url: String) -> Self {
+    pub fn new(parts: Parts) -> Self {
         let (changes, _) = broadcast::channel(CHANGES);
-        let errands = Semaphore::new(ERRANDS);
-        Self(Arc::new(Shared { store, keys, catalog, worker, callback_url, errands, changes }))
+        Self(Arc::new(Shared { parts, errands: Semaphore::new(ERRANDS), changes }))
+    }
+
+    /// What a request asks for, with everything that it reads; all that is missing is told.
+    pub async fn plan(&self, request: &CreateRunRequest) -> Result<Plan, Failure> {
+        let (recipe, version) = self.recipe(request).await?;
+        let mut known = Known::default();
+        for (_, source) in recipes::sources(&recipe) {
+            if let Some(found) = self.0.parts.catalog.find_source(&source.alias).await? {
+                known.registered.insert(source.alias.clone(), found);
+            }
+        }
+        for upload_id in request.sources.values().filter_map(|given| given.upload_id.as_ref()) {
+            known.uploads.insert(upload_id.clone(), self.0.parts.uploads.stored(upload_id).await?);
+        }
+        let job = recipes::job(&recipe, &known, &request.sources).map_err(Problem::invalid)?;
+        Ok(Plan { recipe, version, job })
     }
 
     /// Makes a run and sends it on its way. The same request with the same key again gives the same run.
     pub async fn create(&self, request: CreateRunRequest, key: Option<&str>, actor: &Actor) -> Result<Run, Failure> {
         let fingerprint = Sha256::digest(request.encode_to_vec()).to_vec();
-        let (recipe, version) = self.recipe(&request).await?;
-        let registered = self.registered(&recipe).await?;
-        let job = recipes::job(&recipe, &registered, &request.sources).map_err(Problem::invalid)?;
+        let Plan { recipe, version, job } = self.plan(&request).await?;
         let now = now();
         let run_id = Uuid::new_v4();
         let payload = JobPayload { run_id: run_id.to_string(), ..job.payload };
@@ -96,11 +123,11 @@ impl Runs {
             version: 1,
             ..Run::default()
         };
-        let sealed = self.0.keys.seal(&place(run_id), &payload.encode_to_vec())?;
+        let sealed = self.0.parts.keys.seal(&place(run_id), &payload.encode_to_vec())?;
         let event = describe::event(&run, &Fact::None, actor.name(), now);
         let new = StoredRun { run_id, version: 1, life, run, sealed };
         let once = key.map(|key| (key, fingerprint.as_slice()));
-        match self.0.store.create_run(&new, &event, once, now).await? {
+        match self.0.parts.store.create_run(&new, &event, once, now).await? {
             None => {}
             Some((earlier, true)) => return self.get(&earlier.to_string()).await,
             Some((_, false)) => {
@@ -121,7 +148,7 @@ impl Runs {
     /// The latest first; `limit` of them, and where the next page begins.
     pub async fn list(&self, filter: RunFilter) -> Result<ListRunsResponse, Failure> {
         let limit = filter.limit;
-        let mut runs = self.0.store.runs(&RunFilter { limit: limit + 1, ..filter }).await?;
+        let mut runs = self.0.parts.store.runs(&RunFilter { limit: limit + 1, ..filter }).await?;
         let more = runs.len() > usize::try_from(limit).unwrap_or(usize::MAX);
         runs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next_cursor = runs.last().filter(|_| more).map(|last| last.run_id.to_string());
@@ -138,7 +165,7 @@ impl Runs {
 
     /// Events of a run behind number `after`.
     pub async fn events(&self, run_id: Uuid, after: u64) -> Result<Vec<RunEvent>, Failure> {
-        Ok(self.0.store.run_events(run_id, after, EVENTS).await?)
+        Ok(self.0.parts.store.run_events(run_id, after, EVENTS).await?)
     }
 
     /// Ids of runs as they change.
@@ -174,7 +201,7 @@ impl Runs {
 
     /// What a worker reports, if `token` is that of the run.
     pub async fn heard(&self, event: JobEvent, token: &str) -> Result<Heard, Failure> {
-        if !self.0.keys.is_token(&event.run_id, token) {
+        if !self.0.parts.keys.is_token(&event.run_id, token) {
             let message = "send `Authorization: Bearer …` with the token of the run";
             return Err(Problem::refused(Code::Unauthenticated, message).into());
         }
@@ -209,12 +236,12 @@ impl Runs {
                 if life == stored.life && effect.is_none() {
                     return Ok(run);
                 }
-                self.0.store.save_life(run_id, stored.version, &life).await
+                self.0.parts.store.save_life(run_id, stored.version, &life).await
             } else {
                 run.version = stored.version + 1;
                 let event = describe::event(&run, &fact, actor, now);
                 let next = StoredRun { version: run.version, life, run: run.clone(), ..stored };
-                let saved = self.0.store.save_run(&next, run.version - 1, &event).await;
+                let saved = self.0.parts.store.save_run(&next, run.version - 1, &event).await;
                 if saved.is_ok() {
                     describe::log(&run, &next.life);
                     self.changed(run_id);
@@ -237,7 +264,7 @@ impl Runs {
     }
 
     async fn stored(&self, run_id: Uuid) -> Result<StoredRun, Failure> {
-        let run = self.0.store.run(run_id).await?;
+        let run = self.0.parts.store.run(run_id).await?;
         run.ok_or_else(|| Problem::refused(Code::NotFound, format!("there is no run {run_id}")).into())
     }
 
@@ -256,7 +283,7 @@ impl Runs {
             (None, true) => Err(wrong("recipe_id", "it is missing: which recipe is to be run?").into()),
             (None, false) => {
                 let version = Some(request.recipe_version).filter(|version| *version > 0);
-                let recipe = self.0.catalog.whole_recipe(&request.recipe_id, version).await?;
+                let recipe = self.0.parts.catalog.whole_recipe(&request.recipe_id, version).await?;
                 let version = recipe.version.unwrap_or(1);
                 Ok((recipe, version))
             }
@@ -269,17 +296,6 @@ impl Runs {
                 if wrong.is_empty() { Ok((recipe, 0)) } else { Err(Problem::invalid(wrong).into()) }
             }
         }
-    }
-
-    /// The registered sources that a recipe names.
-    async fn registered(&self, recipe: &Recipe) -> Result<BTreeMap<String, RegisteredSource>, Failure> {
-        let mut found = BTreeMap::new();
-        for (_, source) in recipes::sources(recipe) {
-            if let Some(known) = self.0.catalog.find_source(&source.alias).await? {
-                found.insert(source.alias.clone(), known);
-            }
-        }
-        Ok(found)
     }
 
     fn perform(&self, run_id: Uuid, effect: Effect) {

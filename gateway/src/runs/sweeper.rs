@@ -28,7 +28,7 @@ impl Runs {
     }
 
     async fn sweep(&self) -> Result<(), Failure> {
-        for run_id in self.0.store.due(now(), BATCH).await? {
+        for run_id in self.0.parts.store.due(now(), BATCH).await? {
             self.step(run_id, Input::Due, Fact::None, GATEWAY).await?;
         }
         Ok(())

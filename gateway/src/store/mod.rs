@@ -3,6 +3,7 @@
 mod recipes;
 mod runs;
 mod sources;
+mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -17,6 +18,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 pub use recipes::StoredRecipe;
 pub use runs::{RunFilter, StoredRun};
 pub use sources::StoredSource;
+pub use uploads::StoredUpload;
 
 /// The file of SQLite in the data directory.
 const FILE: &str = "kalla.db";

@@ -7,6 +7,8 @@ use kalla_engine::Stores;
 
 mod args;
 mod check;
+mod client;
+mod demo;
 mod dry_run;
 mod inspect;
 mod job;

@@ -12,7 +12,7 @@ use kalla_proto::v1::Problem;
 use serde::Serialize;
 
 use crate::args::{Cli, Command};
-use crate::{check, inspect, problem, reconcile, results, up, why, worker};
+use crate::{check, client, inspect, problem, reconcile, results, up, why, worker};
 
 /// Everything matched, or the thing that was asked for is there.
 pub const AGREED: u8 = 0;
@@ -49,6 +49,9 @@ pub fn run(cli: Cli, stores: Stores) -> ExitCode {
                 Command::Gateway(args) => up::gateway(*args).await,
                 Command::Worker(args) => worker::run(*args, stores).await,
                 Command::Migrate(args) => up::migrate(args).await,
+                Command::Run(args) => client::run(*args).await,
+                Command::Runs(args) => client::runs(args).await,
+                Command::Recipes(args) => client::recipes(args).await,
                 Command::Job(_) => Ok(AGREED),
             }
         }),
@@ -124,6 +127,12 @@ pub fn width() -> usize {
 pub fn complain(text: &str) {
     // With no standard error left there is nobody to tell.
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Tells a problem that a server has told.
+pub fn complain_of(problem: &Problem) {
+    let label = style("error:").red().bold().for_stderr();
+    complain(&format!("{label} {}\n", indented(&problem.message)));
 }
 
 fn explained(error: &Error) -> String {

@@ -6,9 +6,10 @@ use console::style;
 use kalla_engine::{Error, Stores};
 use kalla_gateway::{Config, Key, Place, Running};
 
-use crate::args::gateway::{Auth, Front, Gateway, Migrate, State, Up};
+use crate::args::gateway::{Auth, Front, Gateway, Migrate, Once, State, Up};
 use crate::args::worker::{Listening, Logs, Secret};
-use crate::output::{self, AGREED};
+use crate::demo;
+use crate::output::{self, AGREED, FAILED};
 use crate::worker::{self, complain, until_told};
 
 /// The file of the key in the data directory.
@@ -18,10 +19,18 @@ const STAGING: &str = "staging";
 
 /// The gateway and a worker in one process. They talk over loopback, as they do from machine to machine.
 pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
-    let Up { mut front, worker_url, settings, log, log_format } = args;
+    let Up { mut front, demo, worker_url, mut settings, log, log_format } = args;
     let logs = Logs { log, log_format };
     if let Err(error) = worker::log(&logs) {
         return complain(&error);
+    }
+    let example = demo.map(|_| demo::write(&front.state.data_dir)).transpose()?;
+    if let Some(folder) = &example {
+        let roots = &mut settings.safety.file_roots;
+        if roots.is_empty() {
+            roots.push(".".into());
+        }
+        roots.push(folder.clone());
     }
     let (inside, worker_url) = match worker_url {
         Some(url) => (None, url),
@@ -51,14 +60,27 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
         Err(error) => return complain(&error),
     };
     told.tell(&gateway)?;
-    until_told(async {
+    let url = format!("http://{}", gateway.address);
+    let stop = async {
         // Jobs that end now are still told to the gateway.
         if let Some(worker) = inside {
             worker.stop().await;
         }
         gateway.stop().await;
-    })
-    .await;
+    };
+    if let Some(folder) = example {
+        let shown = demo::show(&url, &folder).await;
+        let failed = shown.is_err();
+        match shown {
+            Ok(outcome) => output::print(&format!("{}\n", outcome.text))?,
+            Err(problem) => output::complain_of(&problem),
+        }
+        if demo == Some(Some(Once::Once)) {
+            stop.await;
+            return Ok(if failed { FAILED } else { AGREED });
+        }
+    }
+    until_told(stop).await;
     Ok(AGREED)
 }
 

@@ -10,6 +10,8 @@ const UP_EXAMPLES: &str = "\
 Examples:
   On a laptop, with everything under ./kalla-data:
     kalla up
+  The same, with an example to look at:
+    kalla up --demo
   On a server, with Postgres and a worker of its own, behind a reverse proxy that asks for a password:
     DATABASE_URL=postgres://kalla:…@localhost:5432/kalla WORKER_URL=http://localhost:9090 kalla up
 
@@ -21,6 +23,9 @@ docs/reference/gateway.md tells the API and every setting.";
 pub struct Up {
     #[command(flatten)]
     pub front: Front,
+    /// Make the example: two sources, a recipe and a finished run; with `once`, end after that
+    #[arg(long, value_name = "once", num_args = 0..=1, require_equals = true)]
+    pub demo: Option<Option<Once>>,
     /// Send runs to this worker, and start none
     #[arg(long, env = "WORKER_URL", value_name = "URL", help_heading = "Worker")]
     pub worker_url: Option<String>,
@@ -93,6 +98,11 @@ pub struct State {
     /// Postgres database to use instead of the embedded one: postgres://user:password@host:5432/database
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = secret)]
     pub database_url: Option<Secret>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Once {
+    Once,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

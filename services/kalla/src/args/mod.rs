@@ -1,5 +1,6 @@
 //! The arguments of every command, and the help that explains them.
 
+pub mod client;
 pub mod gateway;
 pub mod results;
 pub mod why;
@@ -41,6 +42,9 @@ pub enum Command {
     Gateway(Box<gateway::Gateway>),
     Worker(Box<worker::Worker>),
     Migrate(gateway::Migrate),
+    Run(Box<client::Run>),
+    Runs(client::Runs),
+    Recipes(client::Recipes),
     #[command(hide = true)]
     Job(worker::Logs),
 }
@@ -53,7 +57,8 @@ Examples:
   kalla reconcile --recipe recipe.yaml invoices.csv payments.csv
   kalla results kalla-out left --order amount:desc
   kalla why kalla-out left 17
-  kalla up
+  kalla up --demo
+  kalla run invoices-payments --left invoices.csv --right payments.csv --wait
 
 `kalla COMMAND --help` explains each command in full.";
 
@@ -306,7 +311,11 @@ impl Command {
             Self::Check(args) => args.json,
             Self::Results(args) => args.json,
             Self::Why(args) => args.json,
-            Self::Up(_) | Self::Gateway(_) | Self::Worker(_) | Self::Migrate(_) | Self::Job(_) => false,
+            Self::Run(args) => args.json,
+            Self::Runs(args) => args.json,
+            Self::Up(_) | Self::Gateway(_) | Self::Worker(_) | Self::Migrate(_) | Self::Recipes(_) | Self::Job(_) => {
+                false
+            }
         }
     }
 

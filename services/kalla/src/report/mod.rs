@@ -30,8 +30,8 @@ const BAR: usize = 24;
 /// The whole report; `out` is the result directory as the user wrote it.
 pub fn reconciliation(manifest: &Manifest, out: &str, page: Page) -> String {
     let sections = [
-        vec![verdict(manifest)],
-        sides(manifest),
+        vec![verdict([&manifest.left.alias, &manifest.right.alias], breaks_in_all(manifest))],
+        balance(&sides(manifest)),
         hints(manifest),
         amounts(manifest, page),
         rejects(manifest, out, page),
@@ -51,16 +51,26 @@ pub fn breaks_in_all(manifest: &Manifest) -> u64 {
     c.unmatched_left_count + c.unmatched_right_count + c.rejected_left + c.rejected_right + rejected_extras
 }
 
-fn verdict(manifest: &Manifest) -> String {
-    let (left, right) = (&manifest.left.alias, &manifest.right.alias);
-    match breaks_in_all(manifest) {
+/// Whether the two sides, by name, agree.
+pub fn verdict([left, right]: [&str; 2], breaks: u64) -> String {
+    match breaks {
         0 => style(format!("✓ {left} and {right} agree: every row matches")).green().bold().to_string(),
         n => style(format!("✗ {left} and {right} differ: {}", counted(n, "break", "breaks"))).red().bold().to_string(),
     }
 }
 
-fn sides(manifest: &Manifest) -> Vec<String> {
-    let c = &manifest.counts;
+/// One side, and what became of its rows.
+#[derive(Debug, Clone)]
+pub struct Side {
+    pub name: String,
+    pub total: u64,
+    pub matched: u64,
+    pub unmatched: u64,
+    pub rejected: u64,
+}
+
+/// Rows of both sides, in numbers and as a picture.
+pub fn balance(sides: &[Side; 2]) -> Vec<String> {
     let mut table = Table::new([
         ("", Align::Left),
         ("rows", Align::Right),
@@ -68,21 +78,43 @@ fn sides(manifest: &Manifest) -> Vec<String> {
         ("unmatched", Align::Right),
         ("rejected", Align::Right),
     ]);
-    let sides = [
-        (&manifest.left, c.total_left, c.matched_left_count, c.unmatched_left_count, c.rejected_left),
-        (&manifest.right, c.total_right, c.matched_right_count, c.unmatched_right_count, c.rejected_right),
-    ];
-    for (input, total, matched, unmatched, rejected) in sides {
-        table.push([input.alias.clone(), count(total), count(matched), count(unmatched), count(rejected)]);
+    for side in sides {
+        let numbers = [side.total, side.matched, side.unmatched, side.rejected].map(count);
+        table.push(std::iter::once(&side.name).chain(&numbers));
     }
     let rendered = table.render(usize::MAX);
     let mut lines = vec![style(rendered.titles).dim().to_string()];
-    for (line, (_, total, matched, ..)) in rendered.rows.iter().zip(sides) {
-        let bar = bar(matched, total, BAR);
-        let bar = if matched == total { style(bar).green() } else { style(bar).yellow() };
-        lines.push(format!("{line}  {bar} {:>7}", percent(matched, total)));
+    for (line, side) in rendered.rows.iter().zip(sides) {
+        let bar = bar(side.matched, side.total, BAR);
+        let bar = if side.matched == side.total { style(bar).green() } else { style(bar).yellow() };
+        lines.push(format!("{line}  {bar} {:>7}", percent(side.matched, side.total)));
     }
     lines
+}
+
+fn sides(manifest: &Manifest) -> [Side; 2] {
+    let c = &manifest.counts;
+    [
+        Side {
+            name: manifest.left.alias.clone(),
+            total: c.total_left,
+            matched: c.matched_left_count,
+            unmatched: c.unmatched_left_count,
+            rejected: c.rejected_left,
+        },
+        Side {
+            name: manifest.right.alias.clone(),
+            total: c.total_right,
+            matched: c.matched_right_count,
+            unmatched: c.unmatched_right_count,
+            rejected: c.rejected_right,
+        },
+    ]
+}
+
+/// A table whose cells are copied from, and so are never cut.
+pub fn list(table: &Table) -> String {
+    lines_of(table, usize::MAX, 0).join("\n") + "\n"
 }
 
 fn hints(manifest: &Manifest) -> Vec<String> {

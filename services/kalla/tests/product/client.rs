@@ -70,6 +70,29 @@ impl Client {
         self.send(Method::PUT, path, &[], Some(body)).await
     }
 
+    pub async fn get_owned(&self, path: String) -> Answer {
+        self.get(&path).await
+    }
+
+    pub async fn bytes(&self, path: &str) -> Vec<u8> {
+        let response = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        response.bytes().await.unwrap().to_vec()
+    }
+
+    /// As a form of a browser sends a file.
+    pub async fn upload(&self, name: &str, content: &[u8]) -> Answer {
+        let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+        let mut body =
+            format!("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n").into_bytes();
+        body.extend(content);
+        body.extend(b"\r\n--x--\r\n");
+        let request = self.http.post(format!("{}/api/uploads", self.url));
+        let request = request.header("content-type", "multipart/form-data; boundary=x").body(body);
+        let response = request.send().await.unwrap();
+        Answer { status: response.status(), tag: None, text: response.text().await.unwrap() }
+    }
+
     /// Makes a run and gives its id.
     pub async fn run(&self, request: &Value) -> String {
         let answer = self.post("/api/runs", request).await;

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod client;
+mod commands;
 mod crash;
+mod data;
 mod database;
 mod hostile;
 mod process;

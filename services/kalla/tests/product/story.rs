@@ -3,8 +3,8 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::Product;
 use crate::client::{check_counts, check_order, endless, recipe, run};
+use crate::{Product, data};
 
 pub async fn tell(product: &Product) {
     operators_look(product).await;
@@ -12,6 +12,7 @@ pub async fn tell(product: &Product) {
     recipes_have_versions(product).await;
     a_run_completes(product).await;
     a_request_may_be_sent_twice(product).await;
+    data::look(product).await;
     a_run_fails_and_is_retried(product).await;
     a_run_is_cancelled(product).await;
     the_worker_has_the_last_word(product).await;
@@ -116,7 +117,10 @@ async fn recipes_have_versions(Product { client, .. }: &Product) {
 
 async fn a_run_completes(Product { client, .. }: &Product) {
     let missing = client.post("/api/runs", &json!({"recipe_id": "invoice-payment"})).await;
-    assert_eq!(missing.refused(400), "sources.right: `payments` is a file that each run brings: give its uri");
+    assert_eq!(
+        missing.refused(400),
+        "sources.right: `payments` is a file that each run brings: give its upload_id or uri"
+    );
     let run_id = client.run(&run()).await;
     let events = client.follow(&run_id, 0, usize::MAX).await;
     check_order(&events);

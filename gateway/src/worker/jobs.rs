@@ -1,23 +1,11 @@
-//! The worker behind `WORKER_URL`, as the gateway talks to it.
-
-use std::time::Duration;
+//! Jobs: sent, asked about, stopped.
 
 use kalla_proto::json::from_json_lenient;
 use kalla_proto::v1::{Code, JobPayload, JobStatus, Problem};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 
-/// A worker answers such requests from memory.
-const PATIENCE: Duration = Duration::from_secs(10);
-const CONNECT: Duration = Duration::from_secs(3);
-
-/// Clones share the connections.
-#[derive(Clone)]
-pub struct Worker {
-    client: reqwest::Client,
-    url: String,
-    token: Option<String>,
-}
+use super::{PATIENCE, Worker};
 
 /// What became of a job that was sent.
 pub enum Sent {
@@ -36,16 +24,12 @@ pub enum Found {
 }
 
 impl Worker {
-    pub fn new(url: &str, token: Option<String>) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder().connect_timeout(CONNECT).timeout(PATIENCE).build()?;
-        Ok(Self { client, url: url.trim_end_matches('/').to_owned(), token })
-    }
-
     pub async fn submit(&self, job: &JobPayload) -> Sent {
         let Ok(body) = serde_json::to_vec(job) else {
             return Sent::Refused(Problem::refused(Code::Invalid, "the job has no JSON form"));
         };
-        let request = self.request(Method::POST, "/api/jobs").header(CONTENT_TYPE, "application/json").body(body);
+        let request = self.request(Method::POST, "/api/jobs").header(CONTENT_TYPE, "application/json");
+        let request = request.timeout(PATIENCE).body(body);
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Sent::Unreached(self.silent(&error)),
@@ -70,7 +54,7 @@ impl Worker {
     }
 
     async fn found(&self, method: Method, run_id: &str) -> Found {
-        let response = match self.request(method, &format!("/api/jobs/{run_id}")).send().await {
+        let response = match self.request(method, &format!("/api/jobs/{run_id}")).timeout(PATIENCE).send().await {
             Ok(response) => response,
             Err(error) => return Found::Unreached(self.silent(&error)),
         };
@@ -90,26 +74,11 @@ impl Worker {
         }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.url));
-        match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        }
-    }
-
-    fn silent(&self, error: &reqwest::Error) -> Problem {
-        let how = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
-        tracing::debug!(url = self.url, error = %error, "no worker");
-        Problem::later(Code::Unavailable, format!("the worker at {} {how}: is it running?", self.url))
-    }
-
     /// What an answer says that is no success.
-    async fn told(&self, response: Response) -> Problem {
+    pub(super) async fn told(&self, response: Response) -> Problem {
         let status = response.status();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            let message = format!("the worker at {} refuses the token: set KALLA_WORKER_TOKEN to its own", self.url);
-            return Problem::later(Code::Unavailable, message);
+            return self.refuses_the_token();
         }
         let text = response.text().await.unwrap_or_default();
         match from_json_lenient::<Problem>(&text) {

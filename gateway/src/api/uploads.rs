@@ -1,0 +1,95 @@
+//! `/api/uploads`: files for runs to read, of any size that the worker's disk holds.
+
+use axum::extract::multipart::MultipartError;
+use axum::extract::{DefaultBodyLimit, Multipart, Path, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures::StreamExt as _;
+use kalla_proto::v1::{PreviewSourceResponse, Upload};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::House;
+use super::answer::Refusal;
+use super::request::{Params, invalid, page};
+
+/// Pieces of a file that wait between the browser and the worker.
+const WAITING: usize = 4;
+const LONGEST_NAME: usize = 255;
+
+pub fn routes() -> Router<House> {
+    Router::new()
+        .route("/api/uploads", post(take).layer(DefaultBodyLimit::disable()))
+        .route("/api/uploads/{id}", get(show))
+        .route("/api/uploads/{id}/preview", get(preview))
+}
+
+async fn take(State(house): State<House>, request: Request) -> Result<Response, Refusal> {
+    use axum::extract::FromRequest as _;
+    let mut form = Multipart::from_request(request, &()).await.map_err(|e| {
+        invalid(
+            "",
+            format!("{}: send the file as multipart/form-data, as `curl -F file=@payments.csv` does", e.body_text()),
+        )
+    })?;
+    let broken = |e: MultipartError| invalid("", format!("the form ends early: {}", e.body_text()));
+    let mut field = form
+        .next_field()
+        .await
+        .map_err(broken)?
+        .ok_or_else(|| invalid("file", "the form has no file: `curl -F file=@payments.csv`"))?;
+    let name = field.file_name().map(plain_name).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| invalid("file", "the first part of the form is no file with a name"))?;
+    // A part of a form cannot outlive the form: its pieces go through a channel to the request to the worker.
+    let (sender, receiver) = mpsc::channel::<Result<axum::body::Bytes, MultipartError>>(WAITING);
+    let pieces = futures::stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|piece| (piece, receiver))
+    });
+    let read = async move {
+        while let Some(piece) = field.next().await {
+            let failed = piece.as_ref().err().map(|error| format!("the file ends early: {}", error.body_text()));
+            // The worker has had enough, and says why.
+            if sender.send(piece).await.is_err() {
+                return None;
+            }
+            if failed.is_some() {
+                return failed;
+            }
+        }
+        None
+    };
+    let (broken, taken) = tokio::join!(read, house.uploads.take(&name, pieces));
+    if let Some(message) = broken {
+        return Err(invalid("file", message));
+    }
+    let upload = taken?;
+    let place = [(LOCATION, format!("/api/uploads/{}", upload.upload_id))];
+    Ok((StatusCode::CREATED, place, Json(upload)).into_response())
+}
+
+async fn show(State(house): State<House>, Path(id): Path<String>) -> Result<Json<Upload>, Refusal> {
+    Ok(Json(house.uploads.get(&id).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rows {
+    limit: Option<u32>,
+}
+
+async fn preview(
+    State(house): State<House>,
+    Path(id): Path<String>,
+    Params(rows): Params<Rows>,
+) -> Result<Json<PreviewSourceResponse>, Refusal> {
+    Ok(Json(house.uploads.preview(&id, page(rows.limit)?).await?))
+}
+
+/// The last part of a path, without what has no place in a name.
+fn plain_name(name: &str) -> String {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
+}

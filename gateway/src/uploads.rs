@@ -1,0 +1,77 @@
+//! Files from browsers and programs, on their way to the worker, and what is known of them afterwards.
+
+use futures::Stream;
+use kalla_proto::v1::{Code, PreviewSourceResponse, Problem, Source, Upload};
+use uuid::Uuid;
+
+use crate::problem::Failure;
+use crate::runs::time;
+use crate::store::{Store, StoredUpload, now};
+use crate::worker::Worker;
+
+/// Clones are the same uploads.
+#[derive(Clone)]
+pub struct Uploads {
+    store: Store,
+    worker: Worker,
+}
+
+impl Uploads {
+    pub fn new(store: Store, worker: Worker) -> Self {
+        Self { store, worker }
+    }
+
+    /// Streams a file to the worker; one that holds no table is refused, and not kept.
+    pub async fn take<S, E>(&self, name: &str, bytes: S) -> Result<Upload, Failure>
+    where
+        S: Stream<Item = Result<axum::body::Bytes, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let upload_id = Uuid::new_v4();
+        let id = file_id(upload_id, name);
+        let file = self.worker.store(&id, bytes).await?;
+        let head = match self.worker.preview(source(&file.uri), 1).await {
+            Ok(head) => head,
+            Err(problem) => {
+                self.worker.forget(&id).await;
+                return Err(problem.into());
+            }
+        };
+        let upload = Upload {
+            upload_id: upload_id.to_string(),
+            name: name.to_owned(),
+            bytes: file.bytes,
+            sha256: file.sha256,
+            columns: head.columns,
+            created: Some(time(now())),
+        };
+        self.store.save_upload(upload_id, &StoredUpload { upload: upload.clone(), uri: file.uri }, now()).await?;
+        Ok(upload)
+    }
+
+    pub async fn get(&self, upload_id: &str) -> Result<Upload, Failure> {
+        Ok(self.stored(upload_id).await?.upload)
+    }
+
+    pub async fn preview(&self, upload_id: &str, limit: u32) -> Result<PreviewSourceResponse, Failure> {
+        let stored = self.stored(upload_id).await?;
+        Ok(self.worker.preview(source(&stored.uri), limit).await?)
+    }
+
+    pub async fn stored(&self, upload_id: &str) -> Result<StoredUpload, Failure> {
+        let missing = || Problem::refused(Code::NotFound, format!("there is no upload `{upload_id}`"));
+        let id = Uuid::try_parse(upload_id).map_err(|_| missing())?;
+        Ok(self.store.upload(id).await?.ok_or_else(missing)?)
+    }
+}
+
+fn source(uri: &str) -> Source {
+    Source { uri: uri.to_owned(), ..Source::default() }
+}
+
+/// What the worker calls it: the ending tells it what kind of file it is.
+fn file_id(upload_id: Uuid, name: &str) -> String {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let plain = !ending.is_empty() && ending.len() <= 16 && ending.chars().all(|c| c.is_ascii_alphanumeric());
+    if plain { format!("{upload_id}.{}", ending.to_lowercase()) } else { upload_id.to_string() }
+}

@@ -1,0 +1,124 @@
+//! Looks into data, which the gateway never touches itself: sources, jobs that are tried, results.
+
+use std::time::Duration;
+
+use futures::{Stream, StreamExt as _};
+use kalla_proto::v1::job_service_client::JobServiceClient;
+use kalla_proto::v1::result_service_client::ResultServiceClient;
+use kalla_proto::v1::source_service_client::SourceServiceClient;
+use kalla_proto::v1::{
+    CheckJobRequest, CheckJobResponse, Code, DryRunJobRequest, DryRunJobResponse, ExplainRowRequest,
+    ExplainRowResponse, ExportFormat, ExportResultRequest, JobPayload, PreviewSourceRequest, PreviewSourceResponse,
+    Problem, ReadResultRequest, ReadResultResponse, ResultTicket, Side, Source, SummarizeResultRequest,
+    SummarizeResultResponse, TestConnectionRequest, TestConnectionResponse,
+};
+use prost::Message as _;
+use tonic::{Request, Status};
+
+use super::Worker;
+
+/// A page, or the head of a source.
+const SOON: Duration = Duration::from_secs(60);
+/// What reads everything: a summary, a dry run, a row explained.
+const LATER: Duration = Duration::from_secs(300);
+/// A file that is exported may take as long as whoever reads it.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+/// A page of a thousand wide rows.
+const LARGEST: usize = 64 << 20;
+
+impl Worker {
+    pub async fn preview(&self, source: Source, limit: u32) -> Result<PreviewSourceResponse, Problem> {
+        let request = self.ask(PreviewSourceRequest { source: Some(source), limit }, SOON);
+        self.answer(self.sources().preview_source(request).await)
+    }
+
+    pub async fn reach(&self, source: Source) -> Result<TestConnectionResponse, Problem> {
+        let request = self.ask(TestConnectionRequest { source: Some(source) }, SOON);
+        self.answer(self.sources().test_connection(request).await)
+    }
+
+    pub async fn check(&self, job: JobPayload) -> Result<CheckJobResponse, Problem> {
+        let request = self.ask(CheckJobRequest { job: Some(job) }, SOON);
+        self.answer(self.jobs().check_job(request).await)
+    }
+
+    pub async fn dry_run(&self, job: JobPayload, sample_rows: u64) -> Result<DryRunJobResponse, Problem> {
+        let request = self.ask(DryRunJobRequest { job: Some(job), sample_rows }, LATER);
+        self.answer(self.jobs().dry_run_job(request).await)
+    }
+
+    pub async fn read(&self, ticket: ResultTicket) -> Result<ReadResultResponse, Problem> {
+        let request = self.ask(ReadResultRequest { ticket: Some(ticket) }, SOON);
+        self.answer(self.results().read_result(request).await)
+    }
+
+    pub async fn summarize(&self, ticket: ResultTicket) -> Result<SummarizeResultResponse, Problem> {
+        let request = self.ask(SummarizeResultRequest { ticket: Some(ticket) }, LATER);
+        self.answer(self.results().summarize_result(request).await)
+    }
+
+    pub async fn explain(&self, run_id: String, side: Side, row: u64) -> Result<ExplainRowResponse, Problem> {
+        let request = self.ask(ExplainRowRequest { run_id, side: side.into(), row, output_path: None }, LATER);
+        self.answer(self.results().explain_row(request).await)
+    }
+
+    /// A file, piece by piece; what is wrong with the request is told before the first.
+    pub async fn export(
+        &self,
+        ticket: ResultTicket,
+        format: ExportFormat,
+    ) -> Result<impl Stream<Item = Result<Vec<u8>, Status>> + Send + use<>, Problem> {
+        let request = self.ask(ExportResultRequest { ticket: Some(ticket), format: format.into() }, LONG);
+        let mut pieces = self.answer(self.results().export_result(request).await)?;
+        let first = pieces.message().await.map_err(|status| self.problem(&status))?;
+        let first = futures::stream::iter(first.map(Ok));
+        Ok(first.chain(pieces).map(|piece| piece.map(|piece| piece.chunk)))
+    }
+
+    fn jobs(&self) -> JobServiceClient<tonic::transport::Channel> {
+        JobServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST)
+    }
+
+    fn sources(&self) -> SourceServiceClient<tonic::transport::Channel> {
+        SourceServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST)
+    }
+
+    fn results(&self) -> ResultServiceClient<tonic::transport::Channel> {
+        ResultServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST)
+    }
+
+    /// The worker drops the work when nobody waits for it any more.
+    fn ask<T>(&self, message: T, patience: Duration) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(patience);
+        if let Some(bearer) = &self.bearer {
+            request.metadata_mut().insert("authorization", bearer.clone());
+        }
+        request
+    }
+
+    fn answer<T>(&self, answer: Result<tonic::Response<T>, Status>) -> Result<T, Problem> {
+        answer.map(tonic::Response::into_inner).map_err(|status| self.problem(&status))
+    }
+
+    /// What a worker tells is told on; where it tells nothing, what became of the request.
+    fn problem(&self, status: &Status) -> Problem {
+        if status.code() == tonic::Code::Unauthenticated {
+            return self.refuses_the_token();
+        }
+        match Problem::decode(status.details()) {
+            Ok(problem) if !problem.message.is_empty() => return problem,
+            _ => tracing::warn!(url = self.url, %status, "a worker tells no problem"),
+        }
+        let url = &self.url;
+        match status.code() {
+            tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => {
+                Problem::later(Code::Deadline, format!("the worker at {url} was not done in time"))
+            }
+            tonic::Code::Unimplemented => {
+                Problem::later(Code::Unavailable, format!("the worker at {url} is too old for this"))
+            }
+            _ => Problem::later(Code::Unavailable, format!("the worker at {url} cannot be reached: is it running?")),
+        }
+    }
+}
