@@ -120,10 +120,10 @@ fn write_words(out: &mut String, enumeration: &EnumDescriptorProto) -> Result<()
     Ok(())
 }
 
-/// Keeps what programs need at run time (names and types of fields) and leaves the comments out.
+/// Keeps what programs need at run time: names and types of fields, and the comments of what is ours.
 fn write_descriptors(path: &Path, set: &FileDescriptorSet) -> Result<(), Box<dyn Error>> {
     let mut set = set.clone();
-    for file in &mut set.file {
+    for file in set.file.iter_mut().filter(|file| file.package() != PACKAGE) {
         file.source_code_info = None;
     }
     std::fs::write(path, prost::Message::encode_to_vec(&set))?;

@@ -3,6 +3,7 @@
 mod answer;
 mod callbacks;
 mod guard;
+mod openapi;
 mod operations;
 mod page;
 mod recipes;
@@ -39,6 +40,7 @@ pub fn router(house: House) -> Router {
     let router = Router::new()
         .merge(page::routes())
         .merge(operations::routes())
+        .merge(openapi::routes())
         .merge(sources::routes())
         .merge(recipes::routes())
         .merge(runs::routes())

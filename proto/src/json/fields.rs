@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::FieldError;
 use crate::FILE_DESCRIPTOR_SET;
 
-static DESCRIPTORS: LazyLock<FileDescriptorSet> = LazyLock::new(|| {
+pub(super) static DESCRIPTORS: LazyLock<FileDescriptorSet> = LazyLock::new(|| {
     FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("the build script writes what it has just compiled")
 });
 

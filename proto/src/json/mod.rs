@@ -11,6 +11,7 @@ mod event;
 mod fields;
 mod filter_value;
 pub(crate) mod object;
+mod schema;
 pub(crate) mod time;
 pub(crate) mod words;
 
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use fields::Findings;
+pub use schema::schemas;
 
 /// One thing that is wrong with a text, and where: `sources[1].uri`. The path is empty when it is the text as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
