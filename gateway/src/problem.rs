@@ -47,6 +47,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Outdated => Self::outdated("it was changed at the same time: read it again, then change it"),
+            StoreError::Nul => Problem::refused(Code::Invalid, "a text of the request holds a NUL character").into(),
             StoreError::Database(
                 cause
                 @ (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)),

@@ -26,11 +26,15 @@ async fn heard(State(house): State<House>, request: Request) -> Result<StatusCod
     let token =
         token.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim().to_owned()).unwrap_or_default();
     let text = text(request).await?;
+    // What a worker quotes of data may hold anything; not every database keeps it.
+    let text = text.replace(r"\u0000", r"\ufffd");
     let (event, unknown) = from_json_lenient::<JobEvent>(&text).map_err(|error| Problem::unreadable(&[error]))?;
+    let run_id = event.run_id.clone();
+    let heard = house.runs.heard(event, &token).await?;
     if !unknown.is_empty() {
-        tracing::warn!(run_id = event.run_id, ?unknown, "a callback has fields that this version does not know");
+        tracing::warn!(run_id, ?unknown, "a callback has fields that this version does not know");
     }
-    match house.runs.heard(event, &token).await? {
+    match heard {
         Heard::Accepted => Ok(StatusCode::NO_CONTENT),
         Heard::Gone => Ok(StatusCode::GONE),
     }

@@ -35,6 +35,8 @@ struct Operation {
     body: Option<Content>,
     status: u16,
     answer: &'static [Content],
+    /// Other answers without a body.
+    also: &'static [(u16, &'static str)],
 }
 
 /// A parameter behind the `?`: its name, the type of its value, what it does.
@@ -71,6 +73,8 @@ const CHOICE: &[Parameter] = &[
     ("limit", "integer", "rows; of a page 100 if it is left out and at most 1,000, of a file all"),
     ("format", "string", "json, csv, arrow, parquet or xlsx; goes before Accept"),
 ];
+const UNCHANGED: &[(u16, &str)] = &[(304, "It is what If-None-Match says")];
+const GONE: &[(u16, &str)] = &[(410, "Nobody wants this run any more")];
 const CONDITIONS: &[&str] = &["If-Match", "If-None-Match"];
 
 const fn operation(
@@ -79,7 +83,7 @@ const fn operation(
     summary: &'static str,
     answer: &'static [Content],
 ) -> Operation {
-    Operation { method, path, summary, query: &[], headers: &[], body: None, status: 200, answer }
+    Operation { method, path, summary, query: &[], headers: &[], body: None, status: 200, answer, also: &[] }
 }
 
 const OPERATIONS: &[Operation] = &[
@@ -96,7 +100,11 @@ const OPERATIONS: &[Operation] = &[
         headers: CONDITIONS,
         ..operation("post", "/api/sources", "Registers a source, or replaces it", &[Message("RegisteredSource")])
     },
-    operation("get", "/api/sources/{alias}", "A source", &[Message("RegisteredSource")]),
+    Operation {
+        headers: &["If-None-Match"],
+        also: UNCHANGED,
+        ..operation("get", "/api/sources/{alias}", "A source", &[Message("RegisteredSource")])
+    },
     Operation {
         body: Some(Message("RegisteredSource")),
         headers: CONDITIONS,
@@ -149,7 +157,12 @@ const OPERATIONS: &[Operation] = &[
         query: SAMPLE,
         ..operation("post", "/api/recipes/dry-run", "Tries a run on a sample", &[Message("DryRunJobResponse")])
     },
-    Operation { query: VERSION, ..operation("get", "/api/recipes/{id}", "A recipe", &[Message("Recipe")]) },
+    Operation {
+        query: VERSION,
+        headers: &["If-None-Match"],
+        also: UNCHANGED,
+        ..operation("get", "/api/recipes/{id}", "A recipe", &[Message("Recipe")])
+    },
     Operation {
         body: Some(Message("Recipe")),
         headers: CONDITIONS,
@@ -191,12 +204,17 @@ const OPERATIONS: &[Operation] = &[
         status: 201,
         ..operation("post", "/api/runs", "Makes a run", &[Message("Run")])
     },
-    operation("get", "/api/runs/{id}", "A run", &[Message("Run")]),
+    Operation {
+        headers: &["If-None-Match"],
+        also: UNCHANGED,
+        ..operation("get", "/api/runs/{id}", "A run", &[Message("Run")])
+    },
     operation("post", "/api/runs/{id}/cancel", "Stops a run", &[Message("Run")]),
     operation("post", "/api/runs/{id}/retry", "Tries a run again that failed or was stopped", &[Message("Run")]),
     Operation {
         query: AFTER,
         headers: &["Last-Event-ID"],
+        also: &[(204, "The run has ended, and everything of it was seen")],
         ..operation(
             "get",
             "/api/runs/{id}/events",
@@ -232,16 +250,19 @@ const OPERATIONS: &[Operation] = &[
     Operation {
         body: Some(Message("JobEvent")),
         status: 204,
+        also: GONE,
         ..operation("post", "/api/worker/progress", "A worker reports progress", &[])
     },
     Operation {
         body: Some(Message("JobEvent")),
         status: 204,
+        also: GONE,
         ..operation("post", "/api/worker/complete", "A worker reports the outcome", &[])
     },
     Operation {
         body: Some(Message("JobEvent")),
         status: 204,
+        also: GONE,
         ..operation("post", "/api/worker/error", "A worker reports a failure", &[])
     },
 ];
@@ -283,6 +304,9 @@ fn one(operation: &Operation) -> Value {
     // What was new, and what was there before.
     if operation.body.is_some() && operation.headers == CONDITIONS {
         answers.insert("201".to_owned(), good);
+    }
+    for (status, what) in operation.also {
+        answers.insert(status.to_string(), json!({"description": what}));
     }
     let refused = json!({"description": "What is wrong, and what to change", "content": {
         Problem::CONTENT_TYPE: {"schema": {"$ref": format!("{PLACE}Problem")}}

@@ -32,18 +32,32 @@ const SQLITE: [(i64, &str, &str); 1] = [(1, "state", include_str!("../../../migr
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the database cannot be used: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     #[error("the schema of the database: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),
     #[error("{path}: {reason}")]
     Directory { path: String, reason: std::io::Error },
     #[error("DATABASE_URL is no address of a Postgres database: postgres://user:password@host:5432/database")]
     Address,
+    /// Postgres keeps no NUL in texts.
+    #[error("a text holds a NUL character")]
+    Nul,
     /// Someone else saved first.
     #[error("it was changed at the same time")]
     Outdated,
     #[error("what is stored cannot be read: {0}")]
     Damaged(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code());
+        match code.as_deref() {
+            // In a text, and in JSON.
+            Some("22021" | "22P05") => Self::Nul,
+            _ => Self::Database(error),
+        }
+    }
 }
 
 /// Where the state is.

@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::client::recipe;
-use crate::in_one_process;
 use crate::process::Served;
+use crate::{in_one_process, in_parts};
 
 #[tokio::test]
 async fn pages_of_other_sites_get_nowhere() {
@@ -106,4 +106,35 @@ async fn a_second_start_finds_everything_and_ctrl_c_ends_cleanly() {
     assert_eq!(client.get(&format!("/api/runs/{run_id}")).await.body(), done);
     assert_eq!(client.get("/api/sources/bank").await.body()["has_credentials"], Value::Bool(true));
     crate::client::check_counts(&client.ended(&client.run(&crate::client::run()).await).await);
+}
+
+/// Thousands of requests that are made from the API's own description: no answer is a fault of ours, and none is another
+/// than what is described.
+fn does_what_its_description_says(product: &crate::Product) {
+    let python = std::env::var("KALLA_TEST_PYTHON").expect("KALLA_TEST_PYTHON: scripts/test.sh sets it");
+    let tester = std::path::Path::new(&python).with_file_name("schemathesis");
+    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
+    let tested = std::process::Command::new(tester)
+        .arg("run")
+        .arg(format!("{}/api/openapi.json", product.client.url))
+        .args(["--checks", checks, "--max-examples", "30", "--seed", "20261125", "--no-color"])
+        .args(["--phases", "coverage,fuzzing", "--request-timeout", "30"])
+        .current_dir(&product.dir)
+        .output()
+        .unwrap();
+    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
+}
+
+#[test]
+fn the_api_does_what_its_description_says_on_sqlite() {
+    does_what_its_description_says(&in_one_process());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_does_what_its_description_says_on_postgres() {
+    let product = in_parts().await;
+    let nul = json!({"alias": "bank", "uri": "a.csv", "options": {"nulls": ["\u{0}"]}});
+    product.client.post("/api/sources", &nul).await.refused(400);
+    product.client.get("/api/recipes/%00").await.refused(400);
+    tokio::task::spawn_blocking(move || does_what_its_description_says(&product)).await.unwrap();
 }
