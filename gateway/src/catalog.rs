@@ -5,8 +5,8 @@ use prost::Message as _;
 
 use crate::keys::Keys;
 use crate::problem::Failure;
-use crate::runs::time;
-use crate::store::{Store, StoredRecipe, StoredSource, now};
+use crate::store::{Page, Store, StoredRecipe, StoredSource};
+use crate::time::{instant, now, timestamp};
 use crate::{address, recipes};
 
 /// Clones are the same catalog.
@@ -57,11 +57,15 @@ impl Catalog {
         Ok(Some(RegisteredSource { uri: self.uri(&stored)?, ..stored.source }))
     }
 
+    /// With its credentials.
+    pub async fn whole_source(&self, alias: &str) -> Result<RegisteredSource, Failure> {
+        Ok(self.find_source(alias).await?.ok_or_else(|| no_source(alias))?)
+    }
+
     pub async fn sources(&self, after: &str, limit: u32) -> Result<ListSourcesResponse, Failure> {
-        let mut found = self.store.sources(after, limit + 1).await?;
-        let more = cut(&mut found, limit);
-        let next_cursor = found.last().filter(|_| more).map(|last| last.source.alias.clone());
-        Ok(ListSourcesResponse { sources: found.into_iter().map(|stored| stored.source).collect(), next_cursor })
+        let Page { items: sources, more } = self.store.sources(after, limit).await?;
+        let next_cursor = sources.last().filter(|_| more).map(|last| last.alias.clone());
+        Ok(ListSourcesResponse { sources, next_cursor })
     }
 
     /// Whether it is new, and what it is now.
@@ -89,13 +93,12 @@ impl Catalog {
         let uri = address::merged(&source.uri, before.as_deref());
         let (shown, has_credentials) = address::shown(&uri);
         let now = now();
-        let created =
-            known.as_ref().and_then(|k| k.source.created.as_ref()).and_then(crate::runs::instant).unwrap_or(now);
+        let created = known.as_ref().and_then(|known| known.source.created).and_then(instant).unwrap_or(now);
         let mut next = RegisteredSource {
             uri: shown,
             has_credentials,
             version: known.as_ref().map_or(0, |known| known.source.version),
-            created: Some(time(created)),
+            created: Some(timestamp(created)),
             updated: known.as_ref().and_then(|known| known.source.updated),
             ..source
         };
@@ -103,7 +106,7 @@ impl Catalog {
             return Ok((false, next));
         }
         next.version += 1;
-        next.updated = Some(time(now));
+        next.updated = Some(timestamp(now));
         let sealed = self.keys.seal(&source_place(&next.alias), uri.as_bytes())?;
         let stored = StoredSource { source: next, sealed };
         self.store.save_source(&stored, seen.unwrap_or(0), created, now).await?;
@@ -114,7 +117,7 @@ impl Catalog {
         let known = self.store.source(alias).await?.ok_or_else(|| no_source(alias))?;
         let seen = u64::from(known.source.version);
         expected.check(Some(seen), &format!("source `{alias}`"))?;
-        self.store.delete_source(alias, Some(seen)).await?;
+        self.store.delete_source(alias, seen).await?;
         Ok(())
     }
 
@@ -130,10 +133,9 @@ impl Catalog {
     }
 
     pub async fn recipes(&self, after: &str, limit: u32) -> Result<ListRecipesResponse, Failure> {
-        let mut found = self.store.recipes(after, limit + 1).await?;
-        let more = cut(&mut found, limit);
-        let next_cursor = found.last().filter(|_| more).map(|last| last.recipe.recipe_id.clone());
-        Ok(ListRecipesResponse { recipes: found.into_iter().map(|stored| stored.recipe).collect(), next_cursor })
+        let Page { items: recipes, more } = self.store.recipes(after, limit).await?;
+        let next_cursor = recipes.last().filter(|_| more).map(|last| last.recipe_id.clone());
+        Ok(ListRecipesResponse { recipes, next_cursor })
     }
 
     pub async fn recipe_versions(&self, recipe_id: &str) -> Result<Vec<Recipe>, Failure> {
@@ -141,7 +143,7 @@ impl Catalog {
         if found.is_empty() {
             return Err(no_recipe(recipe_id).into());
         }
-        Ok(found.into_iter().map(|stored| stored.recipe).collect())
+        Ok(found)
     }
 
     /// Adds a version, unless the latest says the same. Whether the recipe is new, and what it is now.
@@ -171,8 +173,8 @@ impl Catalog {
         let sealed = self.keys.seal(&recipe_place(&recipe_id), &whole.encode_to_vec())?;
         let shown = Recipe {
             version: u32::try_from(seen + 1).ok(),
-            created: Some(time(created)),
-            updated: Some(time(now)),
+            created: Some(timestamp(created)),
+            updated: Some(timestamp(now)),
             ..recipes::shown(&whole)
         };
         let stored = StoredRecipe { recipe: shown, sealed };
@@ -211,14 +213,6 @@ impl Catalog {
         let plain = self.keys.open(&place, &stored.sealed)?;
         String::from_utf8(plain).map_err(|e| Failure::defect(format!("{place}: {e}")))
     }
-}
-
-/// Whether there were more than `limit`.
-fn cut<T>(found: &mut Vec<T>, limit: u32) -> bool {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > limit;
-    found.truncate(limit);
-    more
 }
 
 fn source_place(alias: &str) -> String {

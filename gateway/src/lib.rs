@@ -12,6 +12,7 @@ mod recipes;
 mod runs;
 mod server;
 mod store;
+mod time;
 mod uploads;
 mod worker;
 

@@ -53,9 +53,8 @@ pub fn check(recipe: &Recipe, field: &str) -> Vec<Violation> {
             tell(name, "it holds a NUL character".to_owned());
         }
     }
-    let parts = recipe.sources.clone().unwrap_or_default();
-    for (side, missing) in [("left", parts.left.is_none()), ("right", parts.right.is_none())] {
-        if missing {
+    for side in ["left", "right"] {
+        if !sources(recipe).any(|(place, _)| place == side) {
             tell(&format!("sources.{side}"), "it is missing: a recipe matches two sides".to_owned());
         }
     }

@@ -5,8 +5,8 @@ use kalla_proto::v1::{Code, PreviewSourceResponse, Problem, Source, Upload};
 use uuid::Uuid;
 
 use crate::problem::Failure;
-use crate::runs::time;
-use crate::store::{Store, StoredUpload, now};
+use crate::store::{Store, StoredUpload};
+use crate::time::{now, timestamp};
 use crate::worker::Worker;
 
 /// Clones are the same uploads.
@@ -37,15 +37,16 @@ impl Uploads {
                 return Err(problem.into());
             }
         };
+        let now = now();
         let upload = Upload {
             upload_id: upload_id.to_string(),
             name: name.to_owned(),
             bytes: file.bytes,
             sha256: file.sha256,
             columns: head.columns,
-            created: Some(time(now())),
+            created: Some(timestamp(now)),
         };
-        self.store.save_upload(upload_id, &StoredUpload { upload: upload.clone(), uri: file.uri }, now()).await?;
+        self.store.save_upload(upload_id, &StoredUpload { upload: upload.clone(), uri: file.uri }, now).await?;
         Ok(upload)
     }
 

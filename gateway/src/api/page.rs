@@ -6,7 +6,8 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
-use kalla_proto::v1::{Run, RunState};
+use kalla_proto::json::HasWords as _;
+use kalla_proto::v1::Run;
 
 use super::House;
 use super::answer::Refusal;
@@ -35,7 +36,7 @@ const NOTHING: &str = "<p class=\"empty\">Nothing has been reconciled yet. <code
                        README shows one.</p>";
 
 fn card(run: &Run) -> String {
-    let state = word(run.state());
+    let state = run.state().word();
     let mut text = format!(
         "<article><header><h2>{}</h2><span class=\"state {state}\">{state}</span></header>",
         escaped(&run.name)
@@ -66,8 +67,7 @@ fn card(run: &Run) -> String {
         "<footer>{files}<a href=\"/api/runs/{0}\">record</a><a href=\"/api/runs/{0}/events?after=0\">events</a><time>{1}</time></footer></article>",
         escaped(&run.run_id),
         run.created
-            .as_ref()
-            .and_then(crate::runs::instant)
+            .and_then(crate::time::instant)
             .map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string())
             .unwrap_or_default(),
     )
@@ -99,10 +99,6 @@ fn thousands(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-pub fn word(state: RunState) -> String {
-    state.as_str_name().trim_start_matches("RUN_STATE_").to_lowercase()
 }
 
 fn escaped(text: &str) -> String {

@@ -12,8 +12,7 @@ use serde::Deserialize;
 
 use super::House;
 use super::answer::{Refusal, saved, versioned};
-use super::request::{Body, Params, expected, invalid, page};
-use super::sources::Pages;
+use super::request::{Body, Pages, Params, expected, invalid, page};
 
 pub fn routes() -> Router<House> {
     Router::new()

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kalla_proto::json::from_json_strict;
 use kalla_proto::v1::{Code, Problem, Violation};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::answer::Refusal;
@@ -71,6 +72,22 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
             Err(error) => Err(invalid("", error.body_text())),
         }
     }
+}
+
+/// A page of a list: how many, and behind which.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pages {
+    pub limit: Option<u32>,
+    #[serde(default)]
+    pub cursor: String,
+}
+
+/// How many rows of a table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rows {
+    pub limit: Option<u32>,
 }
 
 /// How many things a page has.

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use kalla_proto::json::from_json_strict;
+use kalla_proto::json::{HasWords as _, from_json_strict};
 use kalla_proto::v1::{
     Code, ExplainRowResponse, ExportFormat, Filter, OrderBy, Problem, ResultSet, ResultTicket, Run, RunState, Side,
     SummarizeResultResponse, Violation,
@@ -87,11 +87,8 @@ async fn why(
     Path((run_id, side, row)): Path<(String, String, String)>,
 ) -> Result<Json<ExplainRowResponse>, Refusal> {
     let run = finished(&house, &run_id).await?;
-    let side = match side.as_str() {
-        "left" => Side::Left,
-        "right" => Side::Right,
-        other => return Err(nothing(format!("a run has a left and a right side, and no `{other}`"))),
-    };
+    let side =
+        Side::from_word(&side).ok_or_else(|| nothing(format!("a run has a left and a right side, and no `{side}`")))?;
     let row = row.parse().map_err(|_| nothing(format!("`{row}` is no number of a row")))?;
     Ok(Json(house.worker.explain(run.run_id, side, row).await?))
 }
@@ -102,14 +99,16 @@ async fn finished(house: &House, run_id: &str) -> Result<Run, Failure> {
     if run.state() == RunState::Completed {
         return Ok(run);
     }
-    let message = format!("run {run_id} has no results: it is {}", super::page::word(run.state()));
+    let message = format!("run {run_id} has no results: it is {}", run.state().word());
     Err(Problem::refused(Code::Conflict, message).into())
 }
 
 fn ticket(run: &Run, set: &str, which: &Which) -> Result<ResultTicket, Refusal> {
-    let set = ResultSet::from_str_name(&format!("RESULT_SET_{}", set.to_uppercase()))
-        .filter(|set| *set != ResultSet::Unspecified)
-        .ok_or_else(|| nothing(format!("there is no result set `{set}`: matched, unmatched_left, unmatched_right, rejected_left or rejected_right")))?;
+    let set = ResultSet::from_word(set).ok_or_else(|| {
+        nothing(format!(
+            "there is no result set `{set}`: matched, unmatched_left, unmatched_right, rejected_left or rejected_right"
+        ))
+    })?;
     Ok(ResultTicket {
         run_id: run.run_id.clone(),
         result_set: set.into(),

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use futures::{Stream, StreamExt as _};
+use kalla_proto::json::HasWords as _;
 use kalla_proto::v1::{CreateRunRequest, ListRunEventsResponse, ListRunsResponse, Run, RunEvent, RunState};
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
@@ -62,9 +63,11 @@ async fn list(State(house): State<House>, Params(which): Params<Which>) -> Resul
         None => RunFilter::default(),
     };
     let state = match which.state.as_deref() {
-        None | Some("") => RunState::Unspecified,
-        Some(word) => RunState::from_str_name(&format!("RUN_STATE_{}", word.to_uppercase()))
-            .ok_or_else(|| invalid("state", format!("`{word}` is no state of a run: pending, running ones such as matching, completed, failed or cancelled")))?,
+        None | Some("") => None,
+        Some(word) => Some(RunState::from_word(word).ok_or_else(|| {
+            let message = "pending, running ones such as matching, completed, failed or cancelled";
+            invalid("state", format!("`{word}` is no state of a run: {message}"))
+        })?),
     };
     let filter = RunFilter { recipe_id: which.recipe_id, state, limit: page(which.limit)?, ..behind };
     Ok(Json(house.runs.list(filter).await?))

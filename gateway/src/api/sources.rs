@@ -9,11 +9,10 @@ use kalla_proto::v1::{
     Filter, ListSourcesResponse, LoadScopedRequest, PreviewSourceResponse, RegisteredSource, Source,
     TestConnectionResponse,
 };
-use serde::Deserialize;
 
 use super::House;
 use super::answer::{Refusal, saved, versioned};
-use super::request::{Body, Params, expected, invalid, page};
+use super::request::{Body, Pages, Params, Rows, expected, invalid, page};
 
 pub fn routes() -> Router<House> {
     Router::new()
@@ -22,15 +21,6 @@ pub fn routes() -> Router<House> {
         .route("/api/sources/{alias}/preview", get(preview))
         .route("/api/sources/{alias}/load-scoped", post(load_scoped))
         .route("/api/sources/{alias}/test", post(test))
-}
-
-/// A page of a list: how many, and behind which.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pages {
-    pub limit: Option<u32>,
-    #[serde(default)]
-    pub cursor: String,
 }
 
 async fn list(State(house): State<House>, Params(pages): Params<Pages>) -> Result<Json<ListSourcesResponse>, Refusal> {
@@ -75,12 +65,6 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rows {
-    limit: Option<u32>,
-}
-
 async fn preview(
     State(house): State<House>,
     Path(alias): Path<String>,
@@ -108,8 +92,6 @@ async fn test(State(house): State<House>, Path(alias): Path<String>) -> Result<J
 
 /// A registered source as a worker reads it.
 async fn place(house: &House, alias: &str, filters: Vec<Filter>) -> Result<Source, Refusal> {
-    // For its answer where there is none.
-    house.catalog.source(alias).await?;
-    let known = house.catalog.find_source(alias).await?.unwrap_or_default();
+    let known = house.catalog.whole_source(alias).await?;
     Ok(Source { alias: known.alias, uri: known.uri, filters, options: known.options })
 }

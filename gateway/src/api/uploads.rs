@@ -9,12 +9,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt as _;
 use kalla_proto::v1::{PreviewSourceResponse, Upload};
-use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::House;
 use super::answer::Refusal;
-use super::request::{Params, invalid, page};
+use super::request::{Params, Rows, invalid, page};
 
 /// Pieces of a file that wait between the browser and the worker.
 const WAITING: usize = 4;
@@ -72,12 +71,6 @@ async fn take(State(house): State<House>, request: Request) -> Result<Response, 
 
 async fn show(State(house): State<House>, Path(id): Path<String>) -> Result<Json<Upload>, Refusal> {
     Ok(Json(house.uploads.get(&id).await?))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rows {
-    limit: Option<u32>,
 }
 
 async fn preview(

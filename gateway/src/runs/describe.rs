@@ -1,11 +1,12 @@
 //! What people are told of a run: its resource and its events, as its life goes on.
 
 use chrono::{DateTime, Utc};
+use kalla_proto::json::HasWords as _;
 use kalla_proto::v1::{Code, Complete, Error, Problem, Progress, Run, RunEvent};
-use prost_types::Timestamp;
 
 use super::life::{Life, News, Phase};
 use super::stage;
+use crate::time::timestamp;
 
 /// What comes with an input.
 #[derive(Debug, Clone)]
@@ -30,11 +31,11 @@ pub fn next(run: &Run, before: &Life, after: &Life, fact: &Fact, now: DateTime<U
     let begins =
         before.phase == Phase::Pending && !matches!(after.phase, Phase::Pending | Phase::Failed | Phase::Cancelled);
     if begins {
-        next.started = Some(time(now));
+        next.started = Some(timestamp(now));
         next.error = None;
     }
     if after.phase.ended() && !before.phase.ended() {
-        next.ended = Some(time(now));
+        next.ended = Some(timestamp(now));
     }
     match fact {
         // Late news, or news of another attempt, change nothing.
@@ -58,7 +59,7 @@ pub fn next(run: &Run, before: &Life, after: &Life, fact: &Fact, now: DateTime<U
 pub fn event(run: &Run, fact: &Fact, actor: &str, now: DateTime<Utc>) -> RunEvent {
     let mut event = RunEvent {
         seq: run.version,
-        time: Some(time(now)),
+        time: Some(timestamp(now)),
         actor: actor.to_owned(),
         state: run.state,
         attempt: run.attempt,
@@ -89,21 +90,11 @@ pub fn error(run: &Run, problem: Problem) -> Error {
 }
 
 pub fn log(run: &Run, life: &Life) {
-    let (run_id, attempt, state) = (&run.run_id, run.attempt, run.state().as_str_name());
+    let (run_id, attempt, state) = (&run.run_id, run.attempt, run.state().word());
     let error = run.error.as_ref().map(|error| error.error.as_str());
     if life.phase.ended() {
         tracing::info!(run_id, attempt, state, error, "ended");
     } else {
         tracing::debug!(run_id, attempt, state, error, "changed");
     }
-}
-
-pub fn time(at: DateTime<Utc>) -> Timestamp {
-    // Below a thousand million by its definition.
-    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
-    Timestamp { seconds: at.timestamp(), nanos }
-}
-
-pub fn instant(time: &Timestamp) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp(time.seconds, u32::try_from(time.nanos).ok()?)
 }

@@ -22,11 +22,11 @@ use crate::catalog::Catalog;
 use crate::keys::Keys;
 use crate::problem::Failure;
 use crate::recipes::{self, Known};
-use crate::store::{RunFilter, Store, StoreError, StoredRun, now};
+use crate::store::{Page, RunFilter, Store, StoreError, StoredRun};
+use crate::time::{instant, now, timestamp};
 use crate::uploads::Uploads;
 use crate::worker::Worker;
 use describe::Fact;
-pub use describe::{instant, time};
 use life::{Effect, Input, Life, News, Phase, apply};
 
 /// Requests to workers at the same time.
@@ -119,7 +119,7 @@ impl Runs {
             attempt: life.attempt,
             sources: job.sources,
             match_sql: recipe.match_sql.clone(),
-            created: Some(time(now)),
+            created: Some(timestamp(now)),
             version: 1,
             ..Run::default()
         };
@@ -145,21 +145,18 @@ impl Runs {
         Ok(self.stored(id(run_id)?).await?.run)
     }
 
-    /// The latest first; `limit` of them, and where the next page begins.
+    /// The latest first, and where the next page begins.
     pub async fn list(&self, filter: RunFilter) -> Result<ListRunsResponse, Failure> {
-        let limit = filter.limit;
-        let mut runs = self.0.parts.store.runs(&RunFilter { limit: limit + 1, ..filter }).await?;
-        let more = runs.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-        runs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next_cursor = runs.last().filter(|_| more).map(|last| last.run_id.to_string());
-        Ok(ListRunsResponse { runs: runs.into_iter().map(|run| run.run).collect(), next_cursor })
+        let Page { items: runs, more } = self.0.parts.store.runs(&filter).await?;
+        let next_cursor = runs.last().filter(|_| more).map(|last| last.run_id.clone());
+        Ok(ListRunsResponse { runs, next_cursor })
     }
 
     /// What a cursor of [`Runs::list`] stands for.
     pub async fn behind(&self, cursor: &str) -> Result<RunFilter, Failure> {
         let run_id = id(cursor)?;
         let run = self.stored(run_id).await?.run;
-        let created = run.created.as_ref().and_then(instant);
+        let created = run.created.and_then(instant);
         Ok(RunFilter { before: created.map(|at| (at, run_id)), ..RunFilter::default() })
     }
 

@@ -8,7 +8,7 @@ use super::describe::Fact;
 use super::life::Input;
 use super::{GATEWAY, Runs};
 use crate::problem::Failure;
-use crate::store::now;
+use crate::time::now;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Runs that are looked at in one go.

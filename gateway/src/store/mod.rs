@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -45,8 +44,6 @@ pub enum StoreError {
     /// Someone else saved first.
     #[error("it was changed at the same time")]
     Outdated,
-    #[error("what is stored cannot be read: {0}")]
-    Damaged(String),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -146,10 +143,25 @@ async fn open_file(directory: &Path) -> Result<SqlitePool, StoreError> {
     Ok(SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).connect_with(options).await?)
 }
 
-/// The time, as exactly as both databases keep it.
-pub fn now() -> DateTime<Utc> {
-    let now = Utc::now();
-    now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)
+/// A page of a list.
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Whether there is more behind it.
+    pub more: bool,
+}
+
+impl<T> Page<T> {
+    fn new(mut items: Vec<T>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, more }
+    }
+}
+
+/// So many rows tell whether there are more than `limit`.
+fn one_more(limit: u32) -> i64 {
+    i64::from(limit) + 1
 }
 
 /// Numbers of the databases are signed; ours are small.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kalla_proto::v1::Recipe;
 use sqlx::types::Json;
 
-use super::{Store, StoreError, begin, on, signed, unsigned};
+use super::{Page, Store, StoreError, begin, on, one_more, signed, unsigned};
 
 /// A version of a recipe and, sealed, where its sources are.
 pub struct StoredRecipe {
@@ -41,21 +41,22 @@ impl Store {
         Ok(row.map(StoredRecipe::from))
     }
 
-    /// The latest versions of at most `limit` recipes, in the order of their ids, behind `after`.
-    pub async fn recipes(&self, after: &str, limit: u32) -> Result<Vec<StoredRecipe>, StoreError> {
-        let sql = "SELECT v.body, v.sealed FROM recipes r \
+    /// The latest version of each, in the order of their ids, behind `after`.
+    pub async fn recipes(&self, after: &str, limit: u32) -> Result<Page<Recipe>, StoreError> {
+        let sql = "SELECT v.body FROM recipes r \
                    JOIN recipe_versions v ON v.recipe_id = r.recipe_id AND v.version = r.version \
                    WHERE r.recipe_id > $1 AND NOT r.deleted ORDER BY r.recipe_id LIMIT $2";
-        let rows: Vec<Row> =
-            on!(self, pool => sqlx::query_as(sql).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
-        Ok(rows.into_iter().map(StoredRecipe::from).collect())
+        let rows: Vec<(Json<Recipe>,)> = on!(self, pool => {
+            sqlx::query_as(sql).bind(after).bind(one_more(limit)).fetch_all(pool).await
+        })?;
+        Ok(Page::new(rows.into_iter().map(|(Json(recipe),)| recipe).collect(), limit))
     }
 
     /// All versions of a recipe, the latest first.
-    pub async fn recipe_versions(&self, recipe_id: &str) -> Result<Vec<StoredRecipe>, StoreError> {
-        let sql = "SELECT body, sealed FROM recipe_versions WHERE recipe_id = $1 ORDER BY version DESC";
-        let rows: Vec<Row> = on!(self, pool => sqlx::query_as(sql).bind(recipe_id).fetch_all(pool).await)?;
-        Ok(rows.into_iter().map(StoredRecipe::from).collect())
+    pub async fn recipe_versions(&self, recipe_id: &str) -> Result<Vec<Recipe>, StoreError> {
+        let sql = "SELECT body FROM recipe_versions WHERE recipe_id = $1 ORDER BY version DESC";
+        let rows: Vec<(Json<Recipe>,)> = on!(self, pool => sqlx::query_as(sql).bind(recipe_id).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(Json(recipe),)| recipe).collect())
     }
 
     /// The number of the latest version, whether the recipe was deleted, and when it was first saved.

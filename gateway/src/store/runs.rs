@@ -1,11 +1,12 @@
 //! Runs and their events. A run and the event that changed it are saved together or not at all.
 
 use chrono::{DateTime, Utc};
+use kalla_proto::json::HasWords as _;
 use kalla_proto::v1::{Run, RunEvent, RunState};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Store, StoreError, begin, on, signed, unsigned};
+use super::{Page, Store, StoreError, begin, on, one_more, signed, unsigned};
 use crate::runs::life::Life;
 
 /// A run as it is stored.
@@ -24,8 +25,8 @@ pub struct StoredRun {
 pub struct RunFilter {
     /// Empty: of any recipe.
     pub recipe_id: String,
-    /// Unspecified: in any state.
-    pub state: RunState,
+    /// `None`: in any state.
+    pub state: Option<RunState>,
     /// Only those older than this one.
     pub before: Option<(DateTime<Utc>, Uuid)>,
     pub limit: u32,
@@ -50,24 +51,24 @@ impl Store {
     }
 
     /// The latest first.
-    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, StoreError> {
-        let sql = "SELECT run_id, version, life, body, sealed FROM runs \
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Page<Run>, StoreError> {
+        let sql = "SELECT body FROM runs \
                    WHERE ($1 = '' OR recipe_id = $1) AND ($2 = '' OR state = $2) \
                    AND ($5 OR created_at < $3 OR (created_at = $3 AND run_id < $4)) \
                    ORDER BY created_at DESC, run_id DESC LIMIT $6";
         let (at, id) = filter.before.unwrap_or_default();
-        let rows: Vec<Row> = on!(self, pool => {
+        let rows: Vec<(Json<Run>,)> = on!(self, pool => {
             sqlx::query_as(sql)
                 .bind(&filter.recipe_id)
-                .bind(word(filter.state))
+                .bind(filter.state.map_or("", RunState::word))
                 .bind(at)
                 .bind(id)
                 .bind(filter.before.is_none())
-                .bind(i64::from(filter.limit))
+                .bind(one_more(filter.limit))
                 .fetch_all(pool)
                 .await
         })?;
-        Ok(rows.into_iter().map(StoredRun::from).collect())
+        Ok(Page::new(rows.into_iter().map(|(Json(run),)| run).collect(), filter.limit))
     }
 
     /// Runs to look at, the longest overdue first.
@@ -96,7 +97,7 @@ impl Store {
             sqlx::query(run)
                 .bind(new.run_id)
                 .bind(&new.run.recipe_id)
-                .bind(word(new.run.state()))
+                .bind(new.run.state().word())
                 .bind(signed(new.version))
                 .bind(Json(&new.life))
                 .bind(Json(&new.run))
@@ -136,7 +137,7 @@ impl Store {
             let mut change = pool.begin_with(begin(self)).await?;
             let query = sqlx::query(run)
                 .bind(next.run_id)
-                .bind(word(next.run.state()))
+                .bind(next.run.state().word())
                 .bind(signed(next.version))
                 .bind(Json(&next.life))
                 .bind(Json(&next.run))
@@ -183,18 +184,3 @@ impl Store {
 }
 
 const EVENT: &str = "INSERT INTO run_events (run_id, seq, body) VALUES ($1, $2, $3)";
-
-/// The word for a state in the database.
-fn word(state: RunState) -> &'static str {
-    match state {
-        RunState::Unspecified => "",
-        RunState::Pending => "pending",
-        RunState::Dispatched => "dispatched",
-        RunState::Staging => "staging",
-        RunState::Matching => "matching",
-        RunState::Writing => "writing",
-        RunState::Completed => "completed",
-        RunState::Failed => "failed",
-        RunState::Cancelled => "cancelled",
-    }
-}

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kalla_proto::v1::RegisteredSource;
 use sqlx::types::Json;
 
-use super::{Store, StoreError, begin, on, signed, unsigned};
+use super::{Page, Store, StoreError, on, one_more, signed};
 
 /// A source and, sealed, where it is.
 pub struct StoredSource {
@@ -28,12 +28,13 @@ impl Store {
         Ok(row.map(StoredSource::from))
     }
 
-    /// At most `limit`, in the order of their aliases, behind `after`.
-    pub async fn sources(&self, after: &str, limit: u32) -> Result<Vec<StoredSource>, StoreError> {
-        let sql = "SELECT body, sealed FROM sources WHERE alias > $1 ORDER BY alias LIMIT $2";
-        let rows: Vec<Row> =
-            on!(self, pool => sqlx::query_as(sql).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?;
-        Ok(rows.into_iter().map(StoredSource::from).collect())
+    /// In the order of their aliases, behind `after`.
+    pub async fn sources(&self, after: &str, limit: u32) -> Result<Page<RegisteredSource>, StoreError> {
+        let sql = "SELECT body FROM sources WHERE alias > $1 ORDER BY alias LIMIT $2";
+        let rows: Vec<(Json<RegisteredSource>,)> = on!(self, pool => {
+            sqlx::query_as(sql).bind(after).bind(one_more(limit)).fetch_all(pool).await
+        })?;
+        Ok(Page::new(rows.into_iter().map(|(Json(source),)| source).collect(), limit))
     }
 
     /// Saves what replaces version `seen`; 0: there is none.
@@ -66,20 +67,11 @@ impl Store {
         if changed == 1 { Ok(()) } else { Err(StoreError::Outdated) }
     }
 
-    /// Whether it was there; `seen`: the version that is to be removed.
-    pub async fn delete_source(&self, alias: &str, seen: Option<u64>) -> Result<bool, StoreError> {
-        on!(self, pool => {
-            let mut change = pool.begin_with(begin(self)).await?;
-            let found: Option<(i64,)> =
-                sqlx::query_as("SELECT version FROM sources WHERE alias = $1").bind(alias).fetch_optional(&mut *change).await?;
-            if let (Some((version,)), Some(seen)) = (found, seen)
-                && unsigned(version) != seen
-            {
-                return Err(StoreError::Outdated);
-            }
-            sqlx::query("DELETE FROM sources WHERE alias = $1").bind(alias).execute(&mut *change).await?;
-            change.commit().await?;
-            Ok(found.is_some())
-        })
+    pub async fn delete_source(&self, alias: &str, seen: u64) -> Result<(), StoreError> {
+        let sql = "DELETE FROM sources WHERE alias = $1 AND version = $2";
+        let changed = on!(self, pool => {
+            sqlx::query(sql).bind(alias).bind(signed(seen)).execute(pool).await.map(|done| done.rows_affected())
+        })?;
+        if changed == 1 { Ok(()) } else { Err(StoreError::Outdated) }
     }
 }

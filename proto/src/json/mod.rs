@@ -22,6 +22,7 @@ use serde::{Deserialize, Deserializer};
 
 use fields::Findings;
 pub use schema::schemas;
+pub use words::HasWords;
 
 /// One thing that is wrong with a text, and where: `sources[1].uri`. The path is empty when it is the text as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

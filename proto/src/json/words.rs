@@ -6,10 +6,21 @@ use std::marker::PhantomData;
 use serde::de::{self, Visitor};
 use serde::{Deserializer, Serializer};
 
-/// Implemented by the build script for every enum of the contract.
-pub trait HasWords {
+/// The words of an enum of the contract. The build script implements it for each.
+pub trait HasWords: Copy + Into<i32> + TryFrom<i32> {
     /// Each word and its number; the first is `unspecified`, 0.
     const WORDS: &'static [(&'static str, i32)];
+
+    fn word(self) -> &'static str {
+        let number = self.into();
+        Self::WORDS.iter().find(|(_, known)| *known == number).map_or("unspecified", |(word, _)| word)
+    }
+
+    /// `None` where it is no word, and for `unspecified`.
+    fn from_word(word: &str) -> Option<Self> {
+        let (_, number) = Self::WORDS.iter().skip(1).find(|(known, _)| *known == word)?;
+        Self::try_from(*number).ok()
+    }
 }
 
 /// What `#[serde(with = …)]` names: an enum field is generated as an `i32`.

@@ -1,10 +1,8 @@
 //! `kalla up`, `kalla gateway` and `kalla migrate`: from arguments to servers that run until they are told to stop.
 
-use std::path::Path;
-
 use console::style;
 use kalla_engine::{Error, Stores};
-use kalla_gateway::{Config, Key, Place, Running};
+use kalla_gateway::{Config, Key, Place};
 
 use crate::args::gateway::{Auth, Front, Gateway, Migrate, Once, State, Up};
 use crate::args::worker::{Listening, Logs, Secret};
@@ -26,11 +24,7 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
     }
     let example = demo.map(|_| demo::write(&front.state.data_dir)).transpose()?;
     if let Some(folder) = &example {
-        let roots = &mut settings.safety.file_roots;
-        if roots.is_empty() {
-            roots.push(".".into());
-        }
-        roots.push(folder.clone());
+        settings.safety.file_roots.push(folder.clone());
     }
     let (inside, worker_url) = match worker_url {
         Some(url) => (None, url),
@@ -54,13 +48,14 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
             }
         }
     };
-    let told = Told { state: place_in_words(&front.state), worker: inside.is_none().then(|| worker_url.clone()) };
+    let state = place_in_words(&front.state);
+    let worker = if inside.is_some() { "in this process".to_owned() } else { worker_url.clone() };
     let gateway = match kalla_gateway::start(config(front, worker_url)).await {
         Ok(gateway) => gateway,
         Err(error) => return complain(&error),
     };
-    told.tell(&gateway)?;
     let url = format!("http://{}", gateway.address);
+    greet(&url, &state, &worker)?;
     let stop = async {
         // Jobs that end now are still told to the gateway.
         if let Some(worker) = inside {
@@ -130,30 +125,16 @@ fn place(state: &State) -> Place {
 fn place_in_words(state: &State) -> String {
     match &state.database_url {
         Some(_) => "in the Postgres of DATABASE_URL".to_owned(),
-        None => format!("in {}", shown(&state.data_dir)),
+        None => format!("in {}", state.data_dir.display()),
     }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }
 
 /// What is said when everything runs.
-struct Told {
-    state: String,
-    worker: Option<String>,
-}
-
-impl Told {
-    fn tell(&self, gateway: &Running) -> Result<(), Error> {
-        let worker = self.worker.as_deref().unwrap_or("in this process");
-        output::print(&format!(
-            "\n  {}  http://{}\n\n  {}  {}\n  {} {worker}\n\n  Ctrl-C stops it.\n\n",
-            style("Kalla").bold().green(),
-            gateway.address,
-            style("State").dim(),
-            self.state,
-            style("Worker").dim(),
-        ))
-    }
+fn greet(url: &str, state: &str, worker: &str) -> Result<(), Error> {
+    output::print(&format!(
+        "\n  {}  {url}\n\n  {}  {state}\n  {} {worker}\n\n  Ctrl-C stops it.\n\n",
+        style("Kalla").bold().green(),
+        style("State").dim(),
+        style("Worker").dim(),
+    ))
 }

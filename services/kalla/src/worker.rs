@@ -94,13 +94,12 @@ fn config(
         (None, Some(bucket)) => bucket_root(stores.bucket(Scheme::Gcs, &bucket)),
         (None, None) => Location::Local(absolute(storage.staging_path.as_deref().unwrap_or(staging))?),
     };
-    let roots = if safety.file_roots.is_empty() { vec![PathBuf::from(".")] } else { safety.file_roots };
     Ok(Config {
         host: listening.host,
         port: listening.port,
         storage: root,
         stores,
-        file_roots: roots.iter().map(|root| absolute(root)).collect::<Result<_, _>>()?,
+        file_roots: safety.file_roots.iter().map(|root| absolute(root)).collect::<Result<_, _>>()?,
         refuse_private: safety.private_addresses == PrivateAddresses::Refuse,
         token: listening.token.map(|secret| secret.0),
         tls: listening.tls_cert.zip(listening.tls_key).map(|(certificate, key)| Tls { certificate, key }),

@@ -96,10 +96,10 @@ pub struct Storage {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Safety")]
 pub struct Safety {
-    /// Directories that jobs may read and write, separated as in PATH [default: the present one]
+    /// Directories that jobs may read and write, separated as in PATH
     ///
     /// Links are resolved first. STAGING_PATH is always one of them.
-    #[arg(long, env = "KALLA_FILE_ROOTS", value_name = "DIRS", value_delimiter = SEPARATOR)]
+    #[arg(long, env = "KALLA_FILE_ROOTS", value_name = "DIRS", value_delimiter = SEPARATOR, default_value = ".")]
     pub file_roots: Vec<PathBuf>,
     /// Whether callbacks and databases may be at private addresses
     ///

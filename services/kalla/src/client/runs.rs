@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kalla_engine::Error;
+use kalla_proto::json::HasWords as _;
 use kalla_proto::v1::{CreateRunRequest, ListRunsResponse, Run, RunState, SourceOverride};
 
 use super::{Answer, Gateway, done};
@@ -83,7 +84,7 @@ pub async fn ended(gateway: &Gateway, mut run: Run) -> Answer<Run> {
     while !run.state().is_terminal() {
         let share = run.progress.as_ref().and_then(|progress| progress.progress);
         let share = share.map(|share| format!(", {:.0} %", share * 100.0)).unwrap_or_default();
-        bar.set_message(format!("{}: {}{share}", run.name, word(&run)));
+        bar.set_message(format!("{}: {}{share}", run.name, run.state().word()));
         tokio::time::sleep(LOOK).await;
         run = gateway.get(&format!("/api/runs/{}", run.run_id)).await?;
     }
@@ -95,7 +96,7 @@ pub async fn ended(gateway: &Gateway, mut run: Run) -> Answer<Run> {
 pub fn report(run: &Run) -> Outcome {
     let Some(done) = &run.complete else {
         let why = run.error.as_ref().map(|error| error.error.as_str()).unwrap_or_default();
-        let text = format!("{} {}: {why}\n", console::style("✗").red().bold().for_stderr(), word(run));
+        let text = format!("{} {}: {why}\n", console::style("✗").red().bold().for_stderr(), run.state().word());
         return Outcome { code: FAILED, text };
     };
     let name = |index: usize| run.sources.get(index).map(|source| source.alias.clone()).unwrap_or_default();
@@ -156,11 +157,13 @@ fn table(runs: &[Run]) -> String {
         });
         let created = run.created.as_ref().and_then(|at| chrono::DateTime::from_timestamp(at.seconds, 0));
         let created = created.map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
-        table.push([run.run_id.clone(), word(run), breaks.unwrap_or_default(), created, run.name.clone()]);
+        table.push([
+            run.run_id.clone(),
+            run.state().word().to_owned(),
+            breaks.unwrap_or_default(),
+            created,
+            run.name.clone(),
+        ]);
     }
     pages::list(&table)
-}
-
-fn word(run: &Run) -> String {
-    run.state().as_str_name().trim_start_matches("RUN_STATE_").to_lowercase()
 }
