@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use subtle::ConstantTimeEq as _;
 
 const LENGTH: usize = 32;
+const CHECK: &str = "key check";
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -87,6 +88,16 @@ impl Keys {
         plain.map(|plain| plain.to_vec()).map_err(|_| KeyError::OtherKey)
     }
 
+    /// Something sealed, for a database to keep.
+    pub fn sealed_check(&self) -> Result<Vec<u8>, KeyError> {
+        self.seal(CHECK, CHECK.as_bytes())
+    }
+
+    /// Whether this is the key of the database that keeps `sealed`.
+    pub fn check(&self, sealed: &[u8]) -> Result<(), KeyError> {
+        self.open(CHECK, sealed).map(drop)
+    }
+
     /// What a worker shows when it reports on a run.
     pub fn token(&self, run_id: &str) -> String {
         hex(hmac::sign(&self.0.tokens, run_id.as_bytes()).as_ref())
@@ -156,6 +167,8 @@ mod tests {
         assert!(keys("a").open("source/other", &sealed).is_err());
         assert!(keys("a").open("source/bank", &sealed[1..]).is_err());
         assert!(keys("a").open("source/bank", &[]).is_err());
+        let check = keys("a").sealed_check().unwrap();
+        assert!(keys("a").check(&check).is_ok() && keys("b").check(&check).is_err());
     }
 
     #[test]

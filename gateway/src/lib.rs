@@ -7,6 +7,7 @@ mod api;
 mod catalog;
 pub mod config;
 mod keys;
+mod metrics;
 mod problem;
 mod recipes;
 mod runs;

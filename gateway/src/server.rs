@@ -12,6 +12,7 @@ use crate::api::{self, House};
 use crate::catalog::Catalog;
 use crate::config::{Config, Key};
 use crate::keys::{KeyError, Keys};
+use crate::metrics::Metrics;
 use crate::runs::{Parts, Runs};
 use crate::store::{Place, Store, StoreError};
 use crate::uploads::Uploads;
@@ -63,6 +64,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         Key::Text(text) => Keys::from_hex(text)?,
         Key::File(path) => Keys::from_file(path)?,
     };
+    keys.check(&store.key_check(&keys.sealed_check()?).await?)?;
     let address = format!("{host}:{}", config.port);
     let failed = |error| StartError::Listen { address: address.clone(), error };
     let listener = TcpListener::bind((host.as_str(), config.port)).await.map_err(failed)?;
@@ -71,18 +73,29 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let worker = Worker::new(&config.worker_url, config.worker_token)?;
     let catalog = Catalog::new(store.clone(), keys.clone());
     let uploads = Uploads::new(store.clone(), worker.clone());
+    let metrics = Metrics::default();
     let parts = Parts {
         store: store.clone(),
         keys,
         catalog: catalog.clone(),
         uploads: uploads.clone(),
         worker: worker.clone(),
+        metrics: metrics.clone(),
         callback_url,
     };
     let runs = Runs::new(parts);
     let (stop, chores) = (CancellationToken::new(), TaskTracker::new());
     chores.spawn(runs.clone().keep_sweeping(stop.clone()));
-    let house = House { store: store.clone(), catalog, runs, uploads, worker, stop: stop.clone(), local: !config.open };
+    let house = House {
+        store: store.clone(),
+        catalog,
+        runs,
+        uploads,
+        worker,
+        metrics,
+        stop: stop.clone(),
+        local: !config.open,
+    };
     tracing::info!(%address, worker = config.worker_url, "listening");
     let server = axum::serve(listener, api::router(house)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());

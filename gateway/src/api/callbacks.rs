@@ -30,7 +30,9 @@ async fn heard(State(house): State<House>, request: Request) -> Result<StatusCod
     let text = text.replace(r"\u0000", r"\ufffd");
     let (event, unknown) = from_json_lenient::<JobEvent>(&text).map_err(|error| Problem::unreadable(&[error]))?;
     let run_id = event.run_id.clone();
-    let heard = house.runs.heard(event, &token).await?;
+    let heard = house.runs.heard(event, &token).await;
+    house.metrics.callback(&heard);
+    let heard = heard?;
     if !unknown.is_empty() {
         tracing::warn!(run_id, ?unknown, "a callback has fields that this version does not know");
     }

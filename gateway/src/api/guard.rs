@@ -1,5 +1,7 @@
 //! What every request passes: where it comes from, who asks, a span, and a net for panics.
 
+use std::time::Instant;
+
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
@@ -27,12 +29,14 @@ pub fn guard(router: Router<House>, house: &House) -> Router<House> {
 async fn admit(State(house): State<House>, mut request: Request, next: Next) -> Response {
     // The pattern and not the path: names of runs are many.
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", method = %request.method(), route);
+    let span = tracing::info_span!("request", method = %request.method(), route = route.as_str());
     if let Some(refusal) = strange(&house, &request) {
         return refusal.into_response();
     }
     request.extensions_mut().insert(Actor::local());
+    let (began, method) = (Instant::now(), request.method().clone());
     let mut response = next.run(request).instrument(span).await;
+    house.metrics.answered(&method, &route, response.status(), began.elapsed());
     response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     response
 }

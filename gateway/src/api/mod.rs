@@ -11,12 +11,14 @@ mod request;
 mod results;
 mod runs;
 mod sources;
+mod stream;
 mod uploads;
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
+use crate::metrics::Metrics;
 use crate::runs::Runs;
 use crate::store::Store;
 use crate::uploads::Uploads;
@@ -30,6 +32,7 @@ pub struct House {
     pub runs: Runs,
     pub uploads: Uploads,
     pub worker: Worker,
+    pub metrics: Metrics,
     /// Streams end when it is cancelled.
     pub stop: CancellationToken,
     /// Whether it is meant for this machine alone.

@@ -64,6 +64,7 @@ const VERSION: &[Parameter] = &[("version", "integer", "which version; the lates
 const SAMPLE: &[Parameter] =
     &[("sample_rows", "integer", "rows of the larger side that are tried, about; 10,000 if it is left out")];
 const AFTER: &[Parameter] = &[("after", "integer", "events behind this one")];
+const CHANGED: &[Parameter] = &[("after", "integer", "changes behind this one; those from now on if it is left out")];
 const CHOICE: &[Parameter] = &[
     ("columns", "string", "names, in this order: `a,b`, or a JSON array"),
     ("filter", "string", "a JSON array of Filter: all of them must hold"),
@@ -90,6 +91,7 @@ const OPERATIONS: &[Operation] = &[
     operation("get", "/", "A page with the latest runs", &[Media("text/html")]),
     operation("get", "/health", "Whether the process lives", &[Media("text/plain")]),
     operation("get", "/ready", "Whether the database answers", &[Media("text/plain")]),
+    operation("get", "/metrics", "Numbers for Prometheus", &[Media("application/openmetrics-text")]),
     operation("get", "/api/openapi.json", "This document", &[Media("application/json")]),
     Operation {
         query: PAGES,
@@ -203,6 +205,11 @@ const OPERATIONS: &[Operation] = &[
         headers: &["Idempotency-Key"],
         status: 201,
         ..operation("post", "/api/runs", "Makes a run", &[Message("Run")])
+    },
+    Operation {
+        query: CHANGED,
+        headers: &["Last-Event-ID"],
+        ..operation("get", "/api/runs/events", "Runs as they change, each event a Run", &[Media("text/event-stream")])
     },
     Operation {
         headers: &["If-None-Match"],

@@ -1,36 +1,30 @@
 //! `/api/runs`: reconciliations, from the wish to the result, and what happens to them as it happens.
 
-use std::convert::Infallible;
-use std::time::Duration;
-
 use axum::extract::{Path, State};
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use futures::{Stream, StreamExt as _};
+use futures::StreamExt as _;
 use kalla_proto::json::HasWords as _;
 use kalla_proto::v1::{CreateRunRequest, ListRunEventsResponse, ListRunsResponse, Run, RunEvent, RunState};
 use serde::Deserialize;
-use tokio::sync::broadcast::error::RecvError;
-use uuid::Uuid;
+use serde_json::json;
 
 use super::House;
 use super::answer::{Refusal, saved, versioned};
 use super::request::{Body, Params, idempotency_key, invalid, page};
+use super::stream::{self, Message};
 use crate::access::Actor;
 use crate::problem::Failure;
-use crate::runs::{Runs, id};
+use crate::runs::id;
 use crate::store::RunFilter;
-
-/// A stream on which nothing happens says so now and again, so that nobody on the way takes it for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub fn routes() -> Router<House> {
     Router::new()
         .route("/api/runs", get(list).post(create))
+        .route("/api/runs/events", get(changes))
         .route("/api/runs/{id}", get(show))
         .route("/api/runs/{id}/cancel", post(cancel))
         .route("/api/runs/{id}/retry", post(retry))
@@ -109,8 +103,7 @@ async fn events(
 ) -> Result<Response, Refusal> {
     let run = house.runs.get(&run_id).await?;
     let run_id = id(&run.run_id)?;
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let after = last.or(from.after).unwrap_or(0);
+    let after = stream::last_seen(&headers).or(from.after).unwrap_or(0);
     let json = headers.get(ACCEPT).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
     if json {
         return Ok(Json(ListRunEventsResponse { events: house.runs.events(run_id, after).await? }).into_response());
@@ -119,48 +112,41 @@ async fn events(
     if run.state().is_terminal() && after >= run.version {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let stream = follow(house.runs, run_id, after).take_until(house.stop.cancelled_owned());
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    let runs = house.runs.clone();
+    let look = move |after| {
+        let runs = runs.clone();
+        async move { runs.events(run_id, after).await?.iter().map(told).collect() }
+    };
+    Ok(stream::answer(&house, stream::follow(&house.runs, Some(run_id), after, look)))
 }
 
-/// Events behind `after`, as they are in the store: a change that is missed on the way is found there.
-fn follow(runs: Runs, run_id: Uuid, after: u64) -> impl Stream<Item = Result<Event, Infallible>> {
-    let changes = runs.changes();
-    let batches =
-        futures::stream::unfold((runs, changes, after, false), move |(runs, mut changes, after, over)| async move {
-            if over {
-                return None;
-            }
-            loop {
-                let events = match runs.events(run_id, after).await {
-                    Ok(events) => events,
-                    Err(failure) => {
-                        // The client comes back with the last event that it got.
-                        tracing::warn!(%run_id, %failure, "a stream of events is cut");
-                        return None;
-                    }
-                };
-                if let Some(last) = events.last() {
-                    let (after, over) = (last.seq, last.state().is_terminal());
-                    return Some((futures::stream::iter(events), (runs, changes, after, over)));
-                }
-                loop {
-                    match changes.recv().await {
-                        Ok(changed) if changed != run_id => {}
-                        Ok(_) | Err(RecvError::Lagged(_)) => break,
-                        Err(RecvError::Closed) => return None,
-                    }
-                }
-            }
-        });
-    batches.flatten().map(|event| Ok(sent(&event)))
+fn told(event: &RunEvent) -> Result<Message, Failure> {
+    let over = event.state().is_terminal();
+    let name = if event.progress.is_some() && !over { "progress" } else { "state" };
+    Message::new(event.seq, name, event, over)
 }
 
-fn sent(event: &RunEvent) -> Event {
-    let name = if event.progress.is_some() && !event.state().is_terminal() { "progress" } else { "state" };
-    let sent = Event::default().id(event.seq.to_string()).event(name);
-    match serde_json::to_string(event) {
-        Ok(data) => sent.data(data),
-        Err(error) => sent.comment(Failure::defect(error).problem.message),
-    }
+/// All runs as they change, each as it is then. Whoever falls behind is told the latest of each run, once.
+async fn changes(
+    State(house): State<House>,
+    Params(from): Params<From>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let latest = house.runs.latest_change().await?;
+    // A number that was never given out is one of another database: of an older copy of this one, say.
+    let seen = stream::last_seen(&headers).or(from.after).filter(|seen| *seen <= latest);
+    let after = seen.unwrap_or(latest);
+    let begin = match seen {
+        None => Some(Message::new(latest, "following", &json!({}), false)?),
+        Some(_) => None,
+    };
+    let runs = house.runs.clone();
+    let look = move |after| {
+        let runs = runs.clone();
+        async move {
+            runs.changed(after).await?.iter().map(|(number, run)| Message::new(*number, "run", run, false)).collect()
+        }
+    };
+    let rest = stream::follow(&house.runs, None, after, look);
+    Ok(stream::answer(&house, futures::stream::iter(begin).chain(rest)))
 }

@@ -65,6 +65,7 @@ async fn take(State(house): State<House>, request: Request) -> Result<Response, 
         return Err(invalid("file", message));
     }
     let upload = taken?;
+    house.metrics.uploaded(upload.bytes);
     let place = [(LOCATION, format!("/api/uploads/{}", upload.upload_id))];
     Ok((StatusCode::CREATED, place, Json(upload)).into_response())
 }

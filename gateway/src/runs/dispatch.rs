@@ -45,7 +45,9 @@ impl Runs {
             attempt,
             ..payload
         };
-        let (input, fact) = match self.0.parts.worker.submit(&payload).await {
+        let sent = self.0.parts.worker.submit(&payload).await;
+        self.0.parts.metrics.dispatched(&sent);
+        let (input, fact) = match sent {
             Sent::Taken => (Input::Taken { attempt }, Fact::None),
             Sent::Refused(problem) => (Input::Refused { attempt }, Fact::Error(describe::error(&stored.run, problem))),
             Sent::Unreached(problem) => {

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::access::Actor;
 use crate::catalog::Catalog;
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::problem::Failure;
 use crate::recipes::{self, Known};
 use crate::store::{Page, RunFilter, Store, StoreError, StoredRun};
@@ -35,7 +36,7 @@ const ERRANDS: usize = 16;
 const CHANGES: usize = 1024;
 /// Whoever saves at the same time is let through so often.
 const RACES: u32 = 50;
-/// Events of a run that are read at a time.
+/// Events of a run, or runs that changed, that are read at a time.
 const EVENTS: u32 = 500;
 
 /// Who changes runs where no person does.
@@ -53,6 +54,7 @@ pub struct Parts {
     pub catalog: Catalog,
     pub uploads: Uploads,
     pub worker: Worker,
+    pub metrics: Metrics,
     /// Where workers report.
     pub callback_url: String,
 }
@@ -136,7 +138,8 @@ impl Runs {
             }
         }
         tracing::info!(%run_id, recipe = new.run.recipe_id, "created");
-        self.changed(run_id);
+        self.0.parts.metrics.created();
+        self.tell(run_id);
         self.perform(run_id, effect);
         Ok(new.run)
     }
@@ -163,6 +166,16 @@ impl Runs {
     /// Events of a run behind number `after`.
     pub async fn events(&self, run_id: Uuid, after: u64) -> Result<Vec<RunEvent>, Failure> {
         Ok(self.0.parts.store.run_events(run_id, after, EVENTS).await?)
+    }
+
+    /// Runs that changed behind number `after`, each as it is now, with the number of its latest change.
+    pub async fn changed(&self, after: u64) -> Result<Vec<(u64, Run)>, Failure> {
+        Ok(self.0.parts.store.changed_runs(after, EVENTS).await?)
+    }
+
+    /// The number of the latest change of any run.
+    pub async fn latest_change(&self) -> Result<u64, Failure> {
+        Ok(self.0.parts.store.latest_change().await?)
     }
 
     /// Ids of runs as they change.
@@ -228,6 +241,7 @@ impl Runs {
             let now = now();
             let stored = self.stored(run_id).await?;
             let (life, effect) = apply(&stored.life, input, now);
+            let ended = stored.life.phase.ended();
             let mut run = describe::next(&stored.run, &stored.life, &life, &fact, now);
             let saved = if run == stored.run {
                 if life == stored.life && effect.is_none() {
@@ -241,7 +255,10 @@ impl Runs {
                 let saved = self.0.parts.store.save_run(&next, run.version - 1, &event).await;
                 if saved.is_ok() {
                     describe::log(&run, &next.life);
-                    self.changed(run_id);
+                    if next.life.phase.ended() && !ended {
+                        self.0.parts.metrics.ended(run.state());
+                    }
+                    self.tell(run_id);
                 }
                 saved
             };
@@ -265,7 +282,7 @@ impl Runs {
         run.ok_or_else(|| Problem::refused(Code::NotFound, format!("there is no run {run_id}")).into())
     }
 
-    fn changed(&self, run_id: Uuid) {
+    fn tell(&self, run_id: Uuid) {
         // Nobody listens: nobody is told.
         let _ = self.0.changes.send(run_id);
     }

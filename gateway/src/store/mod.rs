@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlSafeStr as _};
 
 pub use recipes::StoredRecipe;
 pub use runs::{RunFilter, StoredRun};
@@ -25,8 +25,18 @@ const CONNECTIONS: u32 = 8;
 /// How long a request waits for a connection, or for others to finish writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const POSTGRES: [(i64, &str, &str); 1] = [(1, "state", include_str!("../../../migrations/postgres/0001_state.sql"))];
-const SQLITE: [(i64, &str, &str); 1] = [(1, "state", include_str!("../../../migrations/sqlite/0001_state.sql"))];
+/// Number, name, SQL. What is there is never changed: databases know the checksum of what they have run.
+type Migrations = [(i64, &'static str, &'static str); 3];
+const POSTGRES: Migrations = [
+    (1, "state", include_str!("../../../migrations/postgres/0001_state.sql")),
+    (2, "changes", include_str!("../../../migrations/postgres/0002_changes.sql")),
+    (3, "key", include_str!("../../../migrations/postgres/0003_key.sql")),
+];
+const SQLITE: Migrations = [
+    (1, "state", include_str!("../../../migrations/sqlite/0001_state.sql")),
+    (2, "changes", include_str!("../../../migrations/sqlite/0002_changes.sql")),
+    (3, "key", include_str!("../../../migrations/sqlite/0003_key.sql")),
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -36,6 +46,8 @@ pub enum StoreError {
     Schema(#[from] sqlx::migrate::MigrateError),
     #[error("{path}: {reason}")]
     Directory { path: String, reason: std::io::Error },
+    #[error("the database at {place} cannot be used: {reason}; DATABASE_URL says where it is")]
+    Unreached { place: String, reason: String },
     #[error("DATABASE_URL is no address of a Postgres database: postgres://user:password@host:5432/database")]
     Address,
     /// Postgres keeps no NUL in texts.
@@ -89,8 +101,10 @@ impl Store {
         let store = match place {
             Place::Postgres(url) => {
                 let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
+                let options = options.application_name("kalla");
+                knock(&options).await?;
                 let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
-                Self::Postgres(pool.connect_with(options.application_name("kalla")).await?)
+                Self::Postgres(pool.connect_with(options).await?)
             }
             Place::Directory(path) => Self::Sqlite(open_file(path).await?),
         };
@@ -116,9 +130,36 @@ impl Store {
         Ok(())
     }
 
+    /// What was sealed when the database was used for the first time: `sealed`, where this is it.
+    pub async fn key_check(&self, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let keep = "INSERT INTO key_check (one, sealed) VALUES (1, $1) ON CONFLICT (one) DO NOTHING";
+        let kept = "SELECT sealed FROM key_check";
+        let (kept,): (Vec<u8>,) = on!(self, pool => {
+            sqlx::query(keep).bind(sealed).execute(pool).await?;
+            sqlx::query_as(kept).fetch_one(pool).await?
+        });
+        Ok(kept)
+    }
+
     pub async fn close(&self) {
         on!(self, pool => pool.close().await);
     }
+}
+
+/// Finds out at once why a server cannot be used: a pool goes on trying, and then says only that time is up.
+async fn knock(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let unreached = |reason: String| {
+        let place = format!("{}:{}", options.get_host(), options.get_port());
+        StoreError::Unreached { place, reason }
+    };
+    let connection = tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await;
+    let connection = connection.map_err(|_| unreached(format!("no answer within {} s", PATIENCE.as_secs())))?;
+    let connection = connection.map_err(|error| match error {
+        sqlx::Error::Database(error) => unreached(error.message().to_owned()),
+        sqlx::Error::Io(error) => unreached(error.to_string()),
+        error => unreached(error.to_string()),
+    })?;
+    Ok(connection.close().await?)
 }
 
 /// One writer at a time; it is chosen before it reads what it is about to change.

@@ -71,6 +71,36 @@ impl Store {
         Ok(Page::new(rows.into_iter().map(|(Json(run),)| run).collect(), filter.limit))
     }
 
+    /// Runs that changed behind number `after`, in the order in which they changed last; each as it is now.
+    pub async fn changed_runs(&self, after: u64, limit: u32) -> Result<Vec<(u64, Run)>, StoreError> {
+        let sql = "SELECT changed, body FROM runs WHERE changed > $1 ORDER BY changed LIMIT $2";
+        let rows: Vec<(i64, Json<Run>)> = on!(self, pool => {
+            sqlx::query_as(sql).bind(signed(after)).bind(i64::from(limit)).fetch_all(pool).await
+        })?;
+        Ok(rows.into_iter().map(|(changed, Json(run))| (unsigned(changed), run)).collect())
+    }
+
+    /// The number of the latest change of any run.
+    pub async fn latest_change(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT value FROM counters WHERE name = 'changes'";
+        let (latest,): (i64,) = on!(self, pool => sqlx::query_as(sql).fetch_one(pool).await)?;
+        Ok(unsigned(latest))
+    }
+
+    /// How many runs that have not ended are in which state.
+    pub async fn open_runs(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
+        let sql = "SELECT state, count(*) FROM runs WHERE due_at IS NOT NULL GROUP BY state";
+        let rows: Vec<(String, i64)> = on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await)?;
+        let known = |(word, count): (String, i64)| Some((RunState::from_word(&word)?, unsigned(count)));
+        Ok(rows.into_iter().filter_map(known).collect())
+    }
+
+    /// Requests from before `then` are not known again; says how many those were.
+    pub async fn forget_requests(&self, then: DateTime<Utc>) -> Result<u64, StoreError> {
+        let sql = "DELETE FROM idempotency_keys WHERE created_at < $1";
+        Ok(on!(self, pool => sqlx::query(sql).bind(then).execute(pool).await.map(|done| done.rows_affected()))?)
+    }
+
     /// Runs to look at, the longest overdue first.
     pub async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Uuid>, StoreError> {
         let sql = "SELECT run_id FROM runs WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
@@ -88,12 +118,14 @@ impl Store {
         once: Option<Once<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Option<(Uuid, bool)>, StoreError> {
-        let run = "INSERT INTO runs (run_id, recipe_id, state, version, life, body, sealed, due_at, created_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let run = "INSERT INTO runs \
+                   (run_id, recipe_id, state, version, life, body, sealed, due_at, created_at, changed) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let key = "INSERT INTO idempotency_keys (key, request, run_id, created_at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (key) DO NOTHING";
         on!(self, pool => {
             let mut change = pool.begin_with(begin(self)).await?;
+            let (changed,): (i64,) = sqlx::query_as(NEXT_CHANGE).fetch_one(&mut *change).await?;
             sqlx::query(run)
                 .bind(new.run_id)
                 .bind(&new.run.recipe_id)
@@ -104,6 +136,7 @@ impl Store {
                 .bind(&new.sealed)
                 .bind(new.life.due)
                 .bind(now)
+                .bind(changed)
                 .execute(&mut *change)
                 .await?;
             if let Some((name, request)) = once {
@@ -131,10 +164,11 @@ impl Store {
 
     /// Saves what became of version `seen` of a run, together with the event that changed it.
     pub async fn save_run(&self, next: &StoredRun, seen: u64, event: &RunEvent) -> Result<(), StoreError> {
-        let run = "UPDATE runs SET state = $2, version = $3, life = $4, body = $5, due_at = $6 \
+        let run = "UPDATE runs SET state = $2, version = $3, life = $4, body = $5, due_at = $6, changed = $8 \
                    WHERE run_id = $1 AND version = $7";
         on!(self, pool => {
             let mut change = pool.begin_with(begin(self)).await?;
+            let (changed,): (i64,) = sqlx::query_as(NEXT_CHANGE).fetch_one(&mut *change).await?;
             let query = sqlx::query(run)
                 .bind(next.run_id)
                 .bind(next.run.state().word())
@@ -142,7 +176,8 @@ impl Store {
                 .bind(Json(&next.life))
                 .bind(Json(&next.run))
                 .bind(next.life.due)
-                .bind(signed(seen));
+                .bind(signed(seen))
+                .bind(changed);
             if query.execute(&mut *change).await?.rows_affected() != 1 {
                 return Err(StoreError::Outdated);
             }
@@ -183,4 +218,6 @@ impl Store {
     }
 }
 
+/// The number of a change. Whoever takes it is the only one to change runs until all of it is saved.
+const NEXT_CHANGE: &str = "UPDATE counters SET value = value + 1 WHERE name = 'changes' RETURNING value";
 const EVENT: &str = "INSERT INTO run_events (run_id, seq, body) VALUES ($1, $2, $3)";

@@ -277,8 +277,8 @@ fn nowhere() -> SourceUri {
     SourceUri::File(Location::Local(PathBuf::new()))
 }
 
-/// Of all but what differs from one attempt to the next.
+/// Of all but what may differ from one attempt to the next, as when the gateway has moved.
 fn fingerprint(payload: &v1::JobPayload) -> [u8; 32] {
-    let same = v1::JobPayload { attempt: 0, callback_token: None, ..payload.clone() };
+    let same = v1::JobPayload { attempt: 0, callback_url: String::new(), callback_token: None, ..payload.clone() };
     Sha256::digest(same.encode_to_vec()).into()
 }
