@@ -49,6 +49,7 @@ prepare() {
     start_postgres "$scratch"
     start_s3 "$scratch/s3.log"
     if ! command -v git >/dev/null; then apt_install git; fi
+    if ! command -v openssl >/dev/null; then apt_install openssl; fi
   fi
 }
 

@@ -52,6 +52,7 @@ pub fn run(cli: Cli, stores: Stores) -> ExitCode {
                 Command::Run(args) => client::run(*args).await,
                 Command::Runs(args) => client::runs(args).await,
                 Command::Recipes(args) => client::recipes(args).await,
+                Command::Ready(args) => client::ready(args).await,
                 Command::Job(_) => Ok(AGREED),
             }
         }),

@@ -1,4 +1,4 @@
-//! The arguments of the commands that ask a running gateway: `kalla run`, `kalla runs`, `kalla recipes`.
+//! The arguments of the commands that ask a running gateway: `kalla run`, `kalla runs`, `kalla recipes`, `kalla ready`.
 
 use clap::{Args, Subcommand};
 
@@ -105,4 +105,20 @@ pub enum Action {
     },
     /// List them
     List,
+}
+
+const READY_EXAMPLES: &str = "\
+Examples:
+  kalla ready
+  kalla ready http://127.0.0.1:9090
+
+For health checks of containers and for scripts. Exit status: 0 it is, 1 it is not, and why.";
+
+/// Ask a gateway or a worker whether it can be used.
+#[derive(Debug, Args)]
+#[command(after_help = READY_EXAMPLES)]
+pub struct Ready {
+    /// The gateway or the worker
+    #[arg(env = "KALLA_URL", value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub url: String,
 }

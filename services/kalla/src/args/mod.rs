@@ -45,6 +45,7 @@ pub enum Command {
     Run(Box<client::Run>),
     Runs(client::Runs),
     Recipes(client::Recipes),
+    Ready(client::Ready),
     #[command(hide = true)]
     Job(worker::Logs),
 }
@@ -313,9 +314,13 @@ impl Command {
             Self::Why(args) => args.json,
             Self::Run(args) => args.json,
             Self::Runs(args) => args.json,
-            Self::Up(_) | Self::Gateway(_) | Self::Worker(_) | Self::Migrate(_) | Self::Recipes(_) | Self::Job(_) => {
-                false
-            }
+            Self::Ready(_)
+            | Self::Up(_)
+            | Self::Gateway(_)
+            | Self::Worker(_)
+            | Self::Migrate(_)
+            | Self::Recipes(_)
+            | Self::Job(_) => false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Commands that ask a running gateway.
 
+mod ready;
 mod recipes;
 mod runs;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt as _;
 
+pub use ready::ready;
 pub use recipes::recipes;
 pub use runs::{Outcome, ended, report, run, runs};
 

@@ -1,13 +1,18 @@
 //! The API as a program uses it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 /// Whatever takes longer has gone wrong.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Until someone comes back whose stream was cut.
+const COME_BACK: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub struct Client {
@@ -108,28 +113,66 @@ impl Client {
             return Vec::new();
         }
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let (mut stream, mut text, mut events) = (response.bytes_stream(), String::new(), Vec::new());
-        while let Some(Ok(chunk)) = stream.next().await {
-            text += std::str::from_utf8(&chunk).unwrap();
-            while let Some((event, rest)) = text.split_once("\n\n") {
-                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-                if let Some(data) = field("data:") {
-                    let data: Value = serde_json::from_str(data).unwrap();
-                    assert_eq!(field("id:").unwrap(), data["seq"].to_string());
-                    events.push(data);
-                }
-                text = rest.to_owned();
-            }
-            if events.len() >= limit {
-                break;
-            }
+        let (mut stream, mut events) = (Events::new(response), Vec::new());
+        while events.len() < limit {
+            let Some((_, number, event)) = stream.next().await else { break };
+            assert_eq!(event["seq"], number);
+            events.push(event);
         }
         events
     }
 
+    /// Every run, as it was seen last by someone who follows all of them and comes back whenever the stream is cut, once so
+    /// many have ended.
+    pub async fn follow_all(self, runs: usize) -> BTreeMap<String, Value> {
+        let (mut seen, mut after) = (BTreeMap::<String, Value>::new(), 0);
+        let ended = |seen: &BTreeMap<String, Value>| seen.values().filter(|run| has_ended(run)).count();
+        while ended(&seen) < runs {
+            let request = self.http.get(format!("{}/api/runs/events", self.url));
+            let Ok(response) = request.header("last-event-id", after.to_string()).send().await else {
+                tokio::time::sleep(COME_BACK).await;
+                continue;
+            };
+            let mut stream = Events::new(response);
+            while ended(&seen) < runs {
+                let Some((name, number, run)) = stream.next().await else { break };
+                assert_eq!((name.as_str(), number > after), ("run", true), "{number} after {after}");
+                after = number;
+                let run_id = run["run_id"].as_str().unwrap().to_owned();
+                let before = seen.insert(run_id, run.clone());
+                assert!(before.is_none_or(|before| before["version"].as_u64() < run["version"].as_u64()), "{run}");
+            }
+        }
+        seen
+    }
+
+    /// The first event for someone who follows all runs; `query`: from where.
+    pub async fn first_change(&self, query: &str) -> (String, u64, Value) {
+        let response = self.http.get(format!("{}/api/runs/events{query}", self.url)).send().await.unwrap();
+        Events::new(response).next().await.unwrap()
+    }
+
+    /// Begins an upload that never ends; gives what becomes of it, once much of it is on its way.
+    pub async fn begin_upload(&self) -> JoinHandle<reqwest::Result<reqwest::Response>> {
+        let (sender, begun) = tokio::sync::oneshot::channel();
+        let head = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"b.csv\"\r\n\r\n".to_owned();
+        let head = futures::stream::iter([Ok::<_, std::io::Error>(head.into_bytes())]);
+        // More than a worker holds in memory.
+        let rows = futures::stream::repeat_with(|| Ok("1,1.00\n".repeat(32 << 10).into_bytes())).take(64);
+        let never = futures::stream::once(async move {
+            sender.send(()).unwrap();
+            std::future::pending().await
+        });
+        let request = self.http.post(format!("{}/api/uploads", self.url));
+        let request = request.header("content-type", "multipart/form-data; boundary=x");
+        let sent = tokio::spawn(request.body(reqwest::Body::wrap_stream(head.chain(rows).chain(never))).send());
+        begun.await.unwrap();
+        sent
+    }
+
     /// The run, once it has ended.
     pub async fn ended(&self, run_id: &str) -> Value {
-        self.until(run_id, |run| matches!(run["state"].as_str(), Some("completed" | "failed" | "cancelled"))).await
+        self.until(run_id, has_ended).await
     }
 
     /// The run, once `holds` of it.
@@ -152,12 +195,47 @@ impl Client {
     }
 }
 
+fn has_ended(run: &Value) -> bool {
+    matches!(run["state"].as_str(), Some("completed" | "failed" | "cancelled"))
+}
+
+/// Server-sent events as they arrive: name, number, data.
+struct Events {
+    chunks: BoxStream<'static, reqwest::Result<axum::body::Bytes>>,
+    text: String,
+}
+
+impl Events {
+    fn new(response: reqwest::Response) -> Self {
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { chunks: response.bytes_stream().boxed(), text: String::new() }
+    }
+
+    /// `None` when the stream ends, or breaks.
+    async fn next(&mut self) -> Option<(String, u64, Value)> {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+                let found = field("data:").map(|data| {
+                    let (name, number) = (field("event:").unwrap(), field("id:").unwrap());
+                    (name.to_owned(), number.parse().unwrap(), serde_json::from_str(data).unwrap())
+                });
+                self.text = rest.to_owned();
+                if found.is_some() {
+                    return found;
+                }
+            }
+            self.text += std::str::from_utf8(&self.chunks.next().await?.ok()?).unwrap();
+        }
+    }
+}
+
 /// Numbers of events: 1, 2, 3, … with none left out and none twice.
 pub fn check_order(events: &[Value]) {
     let found: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
     let expected: Vec<u64> = (1..=found.len() as u64).collect();
     assert_eq!(found, expected);
-    let ends = events.iter().filter(|e| matches!(e["state"].as_str(), Some("completed" | "failed" | "cancelled")));
+    let ends = events.iter().filter(|event| has_ended(event));
     assert_eq!(ends.count(), 1, "one end: {events:?}");
 }
 

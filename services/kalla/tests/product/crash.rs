@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::client::{Client, check_counts, check_order, endless, recipe, run};
-use crate::process::Served;
+use crate::process::{Served, free_port};
 use crate::temporary;
 
 const TOKEN: (&str, &str) = ("KALLA_WORKER_TOKEN", "between-the-two");
@@ -16,14 +18,6 @@ fn gateway(dir: &Path, port: &str, worker_url: &str) -> Served {
     Served::start(dir, &["gateway", "--port", port], &[TOKEN, ("WORKER_URL", worker_url)])
 }
 
-fn port(url: &str) -> String {
-    url.rsplit_once(':').unwrap().1.to_owned()
-}
-
-fn free_port() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
-}
-
 /// Runs that were taken on while no worker was there, by a gateway that died before it could send them.
 #[tokio::test]
 async fn what_was_saved_is_sent_after_a_crash() {
@@ -32,7 +26,7 @@ async fn what_was_saved_is_sent_after_a_crash() {
     let worker_url = format!("http://127.0.0.1:{worker_port}");
     let first = gateway(&dir, "0", &worker_url);
     let client = Client::new(&first.url);
-    let gateway_port = port(&first.url);
+    let gateway_port = first.port();
     client.post("/api/recipes", &recipe()).await.body();
     let mut runs = Vec::new();
     for _ in 0..10 {
@@ -53,29 +47,45 @@ async fn what_was_saved_is_sent_after_a_crash() {
     }
 }
 
-/// A gateway that is killed while runs go on, again and again.
+/// A gateway that is killed while runs and an upload go on, again and again: 60 runs.
 #[tokio::test]
 async fn a_gateway_that_dies_misses_nothing() {
     let (_kept, dir) = temporary();
     let worker = worker(&dir, "0");
     let mut gateway_now = gateway(&dir, "0", &worker.url);
     let client = Client::new(&gateway_now.url);
-    let gateway_port = port(&gateway_now.url);
+    let gateway_port = gateway_now.port();
     client.post("/api/recipes", &recipe()).await.body();
+    let follower = tokio::spawn(client.clone().follow_all(60));
+    let file = std::fs::read(dir.join("b.csv")).unwrap();
     let mut runs = Vec::new();
     for round in 0..6 {
-        for _ in 0..8 {
+        for _ in 0..9 {
             runs.push(client.run(&run()).await);
         }
+        let cut = client.begin_upload().await;
         // At another moment each time: while they are sent, while they report, when they are done.
         client.follow(runs.last().unwrap(), 0, round).await;
         gateway_now.kill();
+        assert!(cut.await.unwrap().is_err(), "nobody is left to answer");
         gateway_now = gateway(&dir, &gateway_port, &worker.url);
+        // What was cut short is done once more.
+        let whole = client.upload("b.csv", &file).await.body();
+        let read = json!({"recipe_id": "invoice-payment", "sources": {"right": {"upload_id": whole["upload_id"]}}});
+        runs.push(client.run(&read).await);
     }
     for run_id in &runs {
         check_counts(&client.ended(run_id).await);
         check_order(&client.follow(run_id, 0, usize::MAX).await);
     }
+    // Half a file is never one.
+    let files = std::fs::read_dir(dir.join("staging/files")).unwrap();
+    let sizes: Vec<u64> = files.map(|file| file.unwrap().metadata().unwrap().len()).collect();
+    assert_eq!(sizes, [file.len() as u64; 6]);
+
+    // Who followed all of them, cut off six times, has seen every end.
+    let seen = follower.await.unwrap();
+    assert!(runs.iter().all(|run_id| seen[run_id]["state"] == "completed"), "{seen:?}");
 }
 
 /// A worker that is killed while it works: the run is tried again on the next one.
@@ -83,7 +93,7 @@ async fn a_gateway_that_dies_misses_nothing() {
 async fn a_run_outlives_its_worker() {
     let (_kept, dir) = temporary();
     let first = worker(&dir, "0");
-    let worker_port = port(&first.url);
+    let worker_port = first.port();
     let gateway = gateway(&dir, "0", &first.url);
     let client = Client::new(&gateway.url);
     client.post("/api/recipes", &recipe()).await.body();
@@ -93,8 +103,43 @@ async fn a_run_outlives_its_worker() {
     let _second = worker(&dir, &worker_port);
     let again = client.until(&run_id, |run| run["attempt"] == 2 && run["state"] == "matching").await;
     assert!(again["cancel_requested"] == false, "{again}");
-    client.post(&format!("/api/runs/{run_id}/cancel"), &serde_json::json!({})).await.body();
+    client.post(&format!("/api/runs/{run_id}/cancel"), &json!({})).await.body();
     let ended = client.ended(&run_id).await;
     assert_eq!(ended["state"], "cancelled");
     check_order(&client.follow(&run_id, 0, usize::MAX).await);
+}
+
+/// A worker that is away for half a minute, with runs that it worked on and runs that waited there.
+#[tokio::test]
+async fn runs_wait_for_a_worker_that_is_away() {
+    let (_kept, dir) = temporary();
+    let busy = [TOKEN, ("KALLA_CONCURRENCY", "1")];
+    let first = Served::start(&dir, &["worker", "--port", "0"], &busy);
+    let worker_port = first.port();
+    let gateway = gateway(&dir, "0", &first.url);
+    let client = Client::new(&gateway.url);
+    client.post("/api/recipes", &recipe()).await.body();
+    let long = client.run(&endless()).await;
+    client.until(&long, |run| run["state"] == "matching").await;
+    let mut waiting = Vec::new();
+    for _ in 0..5 {
+        let run_id = client.run(&run()).await;
+        client.until(&run_id, |run| run["state"] == "dispatched").await;
+        waiting.push(run_id);
+    }
+    first.kill();
+    // That it is silent is noticed after half a minute.
+    for run_id in &waiting {
+        let missed = client.until(run_id, |run| run["error"].is_object()).await;
+        assert!(missed["error"]["error"].as_str().unwrap().contains("is it running?"), "{missed}");
+    }
+    let _second = Served::start(&dir, &["worker", "--port", &worker_port], &[TOKEN]);
+    for run_id in &waiting {
+        let done = client.ended(run_id).await;
+        check_counts(&done);
+        assert_eq!(done["attempt"], 2, "{done}");
+        check_order(&client.follow(run_id, 0, usize::MAX).await);
+    }
+    client.post(&format!("/api/runs/{long}/cancel"), &json!({})).await.body();
+    assert_eq!(client.ended(&long).await["state"], "cancelled");
 }

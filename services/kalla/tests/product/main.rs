@@ -4,6 +4,7 @@
 
 mod client;
 mod commands;
+mod compose;
 mod crash;
 mod data;
 mod database;
@@ -39,15 +40,11 @@ fn in_one_process() -> Product {
     Product { client: Client::new(&served.url), dir, _servers: vec![served], _kept: kept }
 }
 
-/// A gateway with Postgres, and a worker with a token: the parts of a single server.
+/// A gateway with Postgres, and a worker with a token: the single server, as the files under `compose/` write it.
 async fn in_parts() -> Product {
     let (kept, dir) = temporary();
-    let token = ("KALLA_WORKER_TOKEN", "between-the-two");
-    let worker = Served::start(&dir, &["worker", "--port", "0"], &[token]);
-    let database = database::create().await;
-    let variables = [token, ("DATABASE_URL", database.as_str()), ("WORKER_URL", worker.url.as_str())];
-    let gateway = Served::start(&dir, &["gateway", "--port", "0"], &variables);
-    Product { client: Client::new(&gateway.url), dir, _servers: vec![gateway, worker], _kept: kept }
+    let servers = compose::start(&dir).await;
+    Product { client: Client::new(&servers[0].url), dir, _servers: servers, _kept: kept }
 }
 
 #[tokio::test]

@@ -33,25 +33,29 @@ impl Served {
         pump(Box::new(BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok)), sender);
         pump(Box::new(BufReader::new(stderr).lines().map_while(Result::ok)), other);
         let mut served = Self { url: String::new(), process, said };
-        let line = served.line_with("127.0.0.1:");
-        let from = line.find("127.0.0.1:").unwrap();
-        let address: String =
-            line[from..].chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
-        served.url = format!("http://{address}");
+        let port = served.said(|line| {
+            let places = ["127.0.0.1:", "0.0.0.0:"].into_iter().filter_map(|host| Some(line.find(host)? + host.len()));
+            Some(line[places.min()?..].chars().take_while(char::is_ascii_digit).collect())
+        });
+        served.url = format!("http://127.0.0.1:{port}");
         served
     }
 
-    /// The next line with this text, of what it writes.
-    pub fn line_with(&mut self, text: &str) -> String {
+    pub fn port(&self) -> String {
+        self.url.rsplit_once(':').unwrap().1.to_owned()
+    }
+
+    /// What `find` finds in a line of what it writes.
+    fn said(&mut self, find: impl Fn(&str) -> Option<String>) -> String {
         let mut seen = Vec::new();
         let until = Instant::now() + Duration::from_secs(60);
         while let Ok(line) = self.said.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            if line.contains(text) {
-                return line;
+            if let Some(found) = find(&line) {
+                return found;
             }
             seen.push(line);
         }
-        panic!("no line with `{text}`:\n{}", seen.join("\n"));
+        panic!("it does not say where it listens:\n{}", seen.join("\n"));
     }
 
     /// At once, with no time to say goodbye.
@@ -74,4 +78,8 @@ impl Drop for Served {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+pub fn free_port() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
 }

@@ -16,12 +16,14 @@ pub async fn tell(product: &Product) {
     a_run_fails_and_is_retried(product).await;
     a_run_is_cancelled(product).await;
     the_worker_has_the_last_word(product).await;
+    all_runs_are_followed(product).await;
     runs_are_listed(product).await;
     the_page_shows_them(product).await;
+    everything_is_counted(product).await;
 }
 
 async fn operators_look(product: &Product) {
-    for path in ["/health", "/ready", "/"] {
+    for path in ["/health", "/ready", "/metrics", "/"] {
         assert_eq!(product.client.get(path).await.status, StatusCode::OK, "{path}");
     }
     assert!(product.client.get("/api/nothing").await.refused(404).contains("/api/nothing"));
@@ -213,6 +215,24 @@ async fn the_worker_has_the_last_word(Product { client, .. }: &Product) {
     assert_eq!(client.get(&format!("/api/runs/{run_id}")).await.body(), done);
 }
 
+/// Who follows all runs begins with a number, and goes on behind it.
+async fn all_runs_are_followed(Product { client, .. }: &Product) {
+    let (name, number, _) = client.first_change("").await;
+    assert_eq!(name, "following");
+    let (name, first, oldest) = client.first_change("?after=0").await;
+    let known = client.get(&format!("/api/runs/{}", oldest["run_id"].as_str().unwrap())).await.body();
+    assert_eq!((name.as_str(), known), ("run", oldest));
+    assert!(first < number, "{first} {number}");
+    let run_id = client.run(&run()).await;
+    let (name, next, changed) = client.first_change(&format!("?after={number}")).await;
+    assert_eq!((name.as_str(), changed["run_id"].as_str()), ("run", Some(run_id.as_str())));
+    assert!(next > number, "{next} {number}");
+    client.ended(&run_id).await;
+    // A number that was never given out, as after a restored backup: the list is to be read anew.
+    let (name, number, _) = client.first_change(&format!("?after={}", u64::MAX >> 1)).await;
+    assert!(name == "following" && number >= next, "{name} {number}");
+}
+
 async fn runs_are_listed(Product { client, .. }: &Product) {
     let all = client.get("/api/runs").await.body();
     let all = all["runs"].as_array().unwrap();
@@ -242,4 +262,33 @@ async fn runs_are_listed(Product { client, .. }: &Product) {
 async fn the_page_shows_them(Product { client, .. }: &Product) {
     let page = client.get("/").await.text;
     assert!(page.contains("Invoices against payments") && page.contains("2 of 4 match"), "{page}");
+}
+
+/// What `/metrics` tells is what has happened, and the reference has all of it.
+async fn everything_is_counted(Product { client, .. }: &Product) {
+    let metrics = client.get("/metrics").await.text;
+    let page = include_str!("../../../../docs/reference/gateway.md");
+    let names: Vec<&str> = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert!(names.len() > 8, "{metrics}");
+    for name in names {
+        assert!(page.contains(&format!("| `{name}")), "docs/reference/gateway.md does not tell of the metric {name}");
+    }
+    let number = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().parse::<u64>().ok()).unwrap_or_else(|| panic!("{name}: {metrics}"))
+    };
+    let mut listed = 0;
+    for state in ["completed", "failed", "cancelled"] {
+        let runs = client.get(&format!("/api/runs?limit=1000&state={state}")).await.body();
+        let runs = runs["runs"].as_array().unwrap().len() as u64;
+        // One that was retried has ended more than once.
+        assert!(number(&format!("kalla_runs_ended_total{{state=\"{state}\"}}")) >= runs, "{state}: {metrics}");
+        listed += runs;
+    }
+    assert_eq!(number("kalla_runs_created_total"), listed, "each of them has ended");
+    assert_eq!(number("kalla_runs_open{state=\"matching\"}"), 0);
+    assert!(number("kalla_callbacks_received_total{answer=\"accepted\"}") > 0);
+    assert!(number("kalla_uploads_bytes_total") > 0);
+    let asked = "kalla_http_requests_total{method=\"GET\",route=\"/api/runs/{id}\",status=\"200\"}";
+    assert!(number(asked) > 0, "{metrics}");
 }
