@@ -7,6 +7,9 @@ cd "$(dirname "$0")/.."
 . scripts/tools.sh
 
 need_cargo
+need_web
+printf '==> Building the page\n'
+npm run --prefix web --silent build
 printf '==> Building kalla (the first time this takes some twenty minutes on two cores; DataFusion is most of it)\n'
 cargo build --release --locked -p kalla
 

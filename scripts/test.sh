@@ -44,8 +44,10 @@ step() {
 prepare() {
   need_cargo
   need_buf
+  need_web
   if [ "$only" = all ]; then
     need_python
+    need_chromium
     start_postgres "$scratch"
     start_s3 "$scratch/s3.log"
     if ! command -v git >/dev/null; then apt_install git; fi
@@ -53,13 +55,25 @@ prepare() {
   fi
 }
 
+web() { npm run --prefix web --silent "$@"; }
+
+# The page as it is, in the kalla that was built.
+browse() {
+  export KALLA_TEST_BINARY="${CARGO_TARGET_DIR:-$PWD/target}/release/kalla"
+  web test:browser
+}
+
 # Clippy in the release profile, as the tests: build scripts and procedural macros are compiled once for both.
 step "what is needed" prepare
 step "formatting (cargo fmt)" cargo fmt --all --check
 step "contract (buf lint)" "$BUF" lint
+step "the page: types and lint" web check
+step "the page: unit tests" web test
+step "the page: build" web build
 step "lints (clippy)" cargo clippy --release --locked --workspace --all-targets -- -D warnings
 if [ "$only" = all ]; then
   step "tests (cargo test)" cargo test --release --locked --workspace
+  step "the page in a browser" browse
 fi
 
 printf '\n%sAll good: %d s in all.\n' "$summary" "$SECONDS"

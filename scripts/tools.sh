@@ -3,6 +3,7 @@
 
 KALLA_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/kalla"
 BUF_VERSION=1.75.0
+NODE_VERSION=22.23.3
 
 note() { printf '    %s\n' "$*"; }
 
@@ -59,11 +60,53 @@ need_python() {
   export KALLA_TEST_PYTHON="$home/bin/python"
 }
 
+# Puts a node that is recent enough first on the PATH. The one of a distribution is often older: then npm brings another.
+need_node() {
+  local home="$KALLA_CACHE/node-$NODE_VERSION" wanted found
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then apt_install nodejs npm; fi
+  wanted=$(sed -n 's/.*"node": ">=\(.*\)".*/\1/p' web/package.json)
+  found=$(node --version | tr -d v)
+  if [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" = "$wanted" ]; then return; fi
+  if [ ! -x "$home/node_modules/node/bin/node" ]; then
+    note "installing into $home: node $NODE_VERSION, because $found is too old for the page"
+    mkdir -p "$home"
+    npm install --prefix "$home" --silent --no-audit --no-fund --no-save "node@$NODE_VERSION"
+  fi
+  export PATH="$home/node_modules/node/bin:$PATH"
+}
+
+# What the page is built with, as web/package-lock.json says.
+need_web() {
+  local installed="web/node_modules/.installed" wanted
+  need_node
+  wanted=$(cat web/package.json web/package-lock.json | sha256sum)
+  if [ "$(cat "$installed" 2>/dev/null)" != "$wanted" ]; then
+    note "installing what the page is made of into web/node_modules"
+    npm ci --prefix web --silent --no-audit --no-fund
+    printf '%s\n' "$wanted" >"$installed"
+  fi
+}
+
+# A browser for the tests of the page.
+need_chromium() {
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    if command -v "$name" >/dev/null; then
+      KALLA_TEST_CHROMIUM=$(command -v "$name")
+      export KALLA_TEST_CHROMIUM
+      return
+    fi
+  done
+  apt_install chromium
+  KALLA_TEST_CHROMIUM=$(command -v chromium)
+  export KALLA_TEST_CHROMIUM
+}
+
 # Sets BUF: the linter of the contract.
 need_buf() {
   local home="$KALLA_CACHE/buf-$BUF_VERSION"
   BUF="$home/node_modules/.bin/buf"
-  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then apt_install nodejs npm; fi
+  need_node
   if [ "$("$BUF" --version 2>/dev/null)" != "$BUF_VERSION" ]; then
     note "installing into $home: @bufbuild/buf $BUF_VERSION"
     mkdir -p "$home"

@@ -5,7 +5,6 @@ mod callbacks;
 mod guard;
 mod openapi;
 mod operations;
-mod page;
 mod recipes;
 mod request;
 mod results;
@@ -13,6 +12,7 @@ mod runs;
 mod sources;
 mod stream;
 mod uploads;
+mod web;
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,7 @@ pub struct House {
 
 pub fn router(house: House) -> Router {
     let router = Router::new()
-        .merge(page::routes())
+        .merge(web::routes())
         .merge(operations::routes())
         .merge(openapi::routes())
         .merge(sources::routes())
@@ -50,7 +50,7 @@ pub fn router(house: House) -> Router {
         .merge(results::routes())
         .merge(uploads::routes())
         .merge(callbacks::routes())
-        .fallback(answer::nothing_here)
+        .fallback(web::elsewhere)
         .method_not_allowed_fallback(answer::wrong_method);
     guard::guard(router, &house).with_state(house)
 }

@@ -88,7 +88,7 @@ const fn operation(
 }
 
 const OPERATIONS: &[Operation] = &[
-    operation("get", "/", "A page with the latest runs", &[Media("text/html")]),
+    operation("get", "/", "The page", &[Media("text/html")]),
     operation("get", "/health", "Whether the process lives", &[Media("text/plain")]),
     operation("get", "/ready", "Whether the database answers", &[Media("text/plain")]),
     operation("get", "/metrics", "Numbers for Prometheus", &[Media("application/openmetrics-text")]),
@@ -358,7 +358,7 @@ mod tests {
             include_str!("callbacks.rs"),
             include_str!("openapi.rs"),
             include_str!("operations.rs"),
-            include_str!("page.rs"),
+            include_str!("web.rs"),
             include_str!("recipes.rs"),
             include_str!("results.rs"),
             include_str!("runs.rs"),
@@ -389,6 +389,19 @@ mod tests {
             OPERATIONS.iter().map(|operation| format!("{} {}", operation.method, operation.path)).collect();
         assert!(routed.len() > 30, "{routed:?}");
         assert_eq!(routed, described);
+    }
+
+    /// The page takes its types from a copy: a change here is one that it is built against.
+    #[test]
+    fn the_page_knows_the_document() {
+        let copy = concat!(env!("CARGO_MANIFEST_DIR"), "/../web/src/api/openapi.json");
+        let document = format!("{:#}\n", describe());
+        if std::fs::read_to_string(copy).unwrap_or_default() != document {
+            std::fs::write(copy, document).unwrap();
+            panic!(
+                "web/src/api/openapi.json was out of date; it is written anew: build the page with it, and commit it"
+            );
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ const TIMESTAMP: &str = ".google.protobuf.Timestamp";
 const MESSAGES: i32 = 4;
 const ENUMS: i32 = 5;
 const FIELDS: i32 = 2;
+/// The zero value of every enum.
+const UNSPECIFIED: &str = "unspecified";
 
 /// Schemas of the messages that are named, and of all that they hold, by name. A reference is `place` and the name:
 /// `#/components/schemas/` in OpenAPI. Messages without a JSON form have none.
@@ -96,11 +98,17 @@ impl Writer<'_> {
         message: &DescriptorProto,
         field: &FieldDescriptorProto,
     ) -> (String, Value) {
-        let schema = match map_value(message, field) {
-            Some(value) => json!({"type": "object", "additionalProperties": self.value(value)}),
-            None if field.label() == Label::Repeated => json!({"type": "array", "items": self.value(field)}),
-            None => self.value(field),
+        let (mut schema, zero) = match map_value(message, field) {
+            Some(value) => (json!({"type": "object", "additionalProperties": self.value(value)}), Some(json!({}))),
+            None if field.label() == Label::Repeated => {
+                (json!({"type": "array", "items": self.value(field)}), Some(json!([])))
+            }
+            None => (self.value(field), zero(field)),
         };
+        // What is left out of a request, and always there in an answer.
+        if let (Some(object), Some(zero)) = (schema.as_object_mut(), zero) {
+            object.insert("default".to_owned(), zero);
+        }
         (field.name().to_owned(), described(schema, home.comment(&[FIELDS, number(index)])))
     }
 
@@ -151,10 +159,24 @@ fn described(mut schema: Value, text: Option<String>) -> Value {
 
 fn words(enumeration: &EnumDescriptorProto) -> Value {
     let zero = enumeration.value.first().map(|value| value.name()).unwrap_or_default();
-    let prefix = zero.strip_suffix("UNSPECIFIED").unwrap_or_default();
+    let prefix = zero.strip_suffix(&UNSPECIFIED.to_uppercase()).unwrap_or_default();
     let word = |name: &str| name.strip_prefix(prefix).unwrap_or(name).to_lowercase();
     let words: Vec<String> = enumeration.value.iter().map(|value| word(value.name())).collect();
     json!({"type": "string", "enum": words})
+}
+
+/// What a field is that is not given. `None`: it may be absent.
+fn zero(field: &FieldDescriptorProto) -> Option<Value> {
+    if field.oneof_index.is_some() {
+        return None;
+    }
+    match field.r#type() {
+        Type::Message | Type::Group => None,
+        Type::Bool => Some(json!(false)),
+        Type::String | Type::Bytes => Some(json!("")),
+        Type::Enum => Some(json!(UNSPECIFIED)),
+        _ => Some(json!(0)),
+    }
 }
 
 /// The values of a map.
@@ -190,6 +212,9 @@ mod tests {
             (&event["matched_count"]["type"], &event["output_paths"]["$ref"]),
             (&json!("integer"), &json!("#/OutputPaths"))
         );
+        assert_eq!(event["seq"]["default"], 0);
+        assert!(event["progress"].get("default").is_none(), "it may be absent");
+        assert_eq!(found["Filter"]["properties"]["op"]["default"], "unspecified");
         assert_eq!(found["ReadOptions"]["properties"]["types"]["additionalProperties"], json!({"type": "string"}));
         assert_eq!(found["RecipeSource"]["properties"]["alias"]["description"], "Name of the table in match_sql.");
     }

@@ -79,6 +79,19 @@ fn only_the_store_speaks_sql() {
 }
 
 #[test]
+fn the_page_asks_for_things_in_one_place() {
+    let files = tracked(&["web/src/*.ts", "web/src/*.tsx"]);
+    assert!(files.len() > 10, "{files:?}");
+    for file in files.iter().filter(|file| !file.starts_with("web/src/api/")) {
+        let text = read(file);
+        let asks = ["fetch(", "EventSource(", "XMLHttpRequest("].iter().any(|word| {
+            text.match_indices(word).any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+        });
+        assert!(!asks, "{file}: only web/src/api/ asks the gateway for something: give it a function");
+    }
+}
+
+#[test]
 fn files_are_short() {
     let mut files = 0;
     for file in tracked(&["*.rs", "*.py", "*.sh", "*.ts", "*.tsx"]) {

@@ -18,7 +18,7 @@ pub async fn tell(product: &Product) {
     the_worker_has_the_last_word(product).await;
     all_runs_are_followed(product).await;
     runs_are_listed(product).await;
-    the_page_shows_them(product).await;
+    the_page_is_there(product).await;
     everything_is_counted(product).await;
 }
 
@@ -259,9 +259,19 @@ async fn runs_are_listed(Product { client, .. }: &Product) {
     client.get("/api/runs?colour=red").await.refused(400);
 }
 
-async fn the_page_shows_them(Product { client, .. }: &Product) {
-    let page = client.get("/").await.text;
-    assert!(page.contains("Invoices against payments") && page.contains("2 of 4 match"), "{page}");
+/// Whatever it was built with; what it does is tested in a browser, under `web/tests`.
+async fn the_page_is_there(Product { client, .. }: &Product) {
+    let page = reqwest::get(&client.url).await.unwrap();
+    let header = |name: &str| page.headers()[name].to_str().unwrap().to_owned();
+    assert!(header("content-type").starts_with("text/html"));
+    assert!(header("content-security-policy").starts_with("default-src 'none';"));
+    assert!(page.text().await.unwrap().contains("<title>Kalla</title>"));
+    // Places in it are for people; programs are told that there is nothing.
+    let elsewhere = client.send(Method::GET, "/runs/17", &[("accept", "application/json")], None).await;
+    assert!(elsewhere.refused(404).contains("/runs/17"));
+    for path in ["/api/nothing", "/assets/nothing.js", "/..%2fCargo.toml"] {
+        client.send(Method::GET, path, &[("accept", "text/html")], None).await.refused(404);
+    }
 }
 
 /// What `/metrics` tells is what has happened, and the reference has all of it.

@@ -1,0 +1,62 @@
+/** Runs as they change: one stream for the whole page, whose news go into what is kept of runs. */
+import type { QueryClient } from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
+import type { ListRunsResponse, Run } from "./client";
+import { runKey, runsKey } from "./queries";
+
+type Status = "connecting" | "live" | "lost";
+let status: Status = "connecting";
+const listeners = new Set<() => void>();
+
+function become(next: Status) {
+  status = next;
+  for (const listener of listeners) listener();
+}
+
+/** Whether the page hears of changes as they happen. */
+export function useStream(): Status {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => status,
+  );
+}
+
+/** Until it is called: the function that it gives. */
+export function follow(client: QueryClient): () => void {
+  const source = new EventSource("/api/runs/events");
+  source.onopen = () => become("live");
+  // The browser comes back by itself, behind the last number that it got.
+  source.onerror = () => become("lost");
+  source.addEventListener("following", () => {
+    void client.invalidateQueries({ queryKey: runsKey });
+    void client.invalidateQueries({ queryKey: ["run"] });
+  });
+  source.addEventListener("run", (event: MessageEvent<string>) =>
+    learn(client, JSON.parse(event.data) as Run),
+  );
+  return () => source.close();
+}
+
+/** Puts news of a run where it is kept; a list that does not have it is read again. */
+export function learn(client: QueryClient, news: Run) {
+  client.setQueryData<Run>(runKey(news.run_id), (known) => latest(known, news));
+  let missed = false;
+  client.setQueriesData<ListRunsResponse>({ queryKey: runsKey }, (list) => {
+    if (!list) return list;
+    const index = list.runs.findIndex((known) => known.run_id === news.run_id);
+    if (index < 0) {
+      missed = true;
+      return list;
+    }
+    return { ...list, runs: list.runs.with(index, latest(list.runs[index], news)) };
+  });
+  if (missed) void client.invalidateQueries({ queryKey: runsKey });
+}
+
+/** News may be older than what was read meanwhile. */
+export function latest(known: Run | undefined, news: Run): Run {
+  return known && known.version > news.version ? known : news;
+}

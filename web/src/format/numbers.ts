@@ -1,0 +1,42 @@
+/** Numbers as people read them. Values of tables are text and stay exact: they are grouped, never computed with. */
+
+interface Signs {
+  group: string;
+  decimal: string;
+}
+
+function signs(locale?: string): Signs {
+  const parts = new Intl.NumberFormat(locale).formatToParts(-1234567.5);
+  const sign = (type: string, usual: string) => parts.find((part) => part.type === type)?.value ?? usual;
+  return { group: sign("group", ","), decimal: sign("decimal", ".") };
+}
+
+/** `1234567.50` with its thousands apart; whatever is no plain number stays as it is. */
+export function decimal(text: string, locale?: string): string {
+  const found = /^([-+]?)(\d+)(?:\.(\d+))?$/.exec(text);
+  if (!found) return text;
+  const [, sign = "", whole = "", fraction] = found;
+  const { group, decimal } = signs(locale);
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, group);
+  return sign + grouped + (fraction === undefined ? "" : decimal + fraction);
+}
+
+export function count(number: number, locale?: string): string {
+  return new Intl.NumberFormat(locale).format(number);
+}
+
+/** Of 0 to 1. A share that is not whole is never shown as all or nothing. */
+export function percent(share: number, locale?: string): string {
+  const shown = share < 1 ? Math.min(share, 0.999) : 1;
+  const atLeast = share > 0 ? Math.max(shown, 0.001) : 0;
+  const digits = atLeast === 0 || atLeast === 1 ? 0 : 1;
+  return new Intl.NumberFormat(locale, {
+    style: "percent",
+    minimumFractionDigits: digits,
+    maximumFractionDigits: 1,
+  }).format(atLeast);
+}
+
+export function plural(number: number, one: string, many = `${one}s`): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}

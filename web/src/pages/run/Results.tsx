@@ -1,0 +1,160 @@
+/** What a run has found: a tab for each part of it. */
+import { Search } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import type { Complete, Run } from "../../api/client";
+import { file, type ResultSet, type Selection } from "../../api/queries";
+import { sides } from "../../components/Balance";
+import { count } from "../../format/numbers";
+import { isSet, type Tab, type View } from "../../state/view";
+import { Proof } from "./Proof";
+import { RowDrawer } from "./RowDrawer";
+import { RowTable } from "./RowTable";
+
+interface Props {
+  run: Run;
+  complete: Complete;
+  view: View;
+  look: (view: View, replace?: boolean) => void;
+}
+
+export function Results({ run, complete, view, look }: Props) {
+  const tabs = tabsOf(run, complete);
+  const tab = tabs.some(({ tab }) => tab === view.tab) ? (view.tab ?? "matched") : firstOf(complete);
+  return (
+    <section aria-label="Results">
+      <div
+        role="tablist"
+        aria-label="Parts of the result"
+        className="flex flex-wrap gap-1 border-b border-line"
+      >
+        {tabs.map(({ tab: one, name, rows }) => (
+          <button
+            key={one}
+            id={`tab-${one}`}
+            type="button"
+            role="tab"
+            aria-selected={one === tab}
+            aria-controls="part"
+            onClick={() => look({ tab: one })}
+            className={`-mb-px border-b-2 px-3 py-2 text-sm ${
+              one === tab ? "border-accent font-semibold" : "border-transparent text-quiet hover:text-ink"
+            }`}
+          >
+            {name} {rows !== undefined && <span className="text-quiet">{count(rows)}</span>}
+          </button>
+        ))}
+      </div>
+      <div id="part" role="tabpanel" aria-labelledby={`tab-${tab}`} className="pt-3">
+        {isSet(tab) ? (
+          <Part key={tab} run={run} set={tab} view={view} look={look} />
+        ) : (
+          <Proof run={run} complete={complete} />
+        )}
+      </div>
+    </section>
+  );
+}
+
+/** What needs a person comes first. */
+function firstOf(complete: Complete): Tab {
+  if (complete.unmatched_left_count > 0) return "unmatched_left";
+  return complete.unmatched_right_count > 0 ? "unmatched_right" : "matched";
+}
+
+function tabsOf(run: Run, complete: Complete): { tab: Tab; name: string; rows?: number }[] {
+  const [left, right] = sides(run, complete);
+  const rejected = [
+    { tab: "rejected_left" as const, name: `Rejected in ${left.name}`, rows: left.rejected },
+    { tab: "rejected_right" as const, name: `Rejected in ${right.name}`, rows: right.rejected },
+  ];
+  return [
+    { tab: "unmatched_left", name: `Open in ${left.name}`, rows: left.open },
+    { tab: "unmatched_right", name: `Open in ${right.name}`, rows: right.open },
+    { tab: "matched", name: "Matched", rows: complete.matched_count },
+    ...rejected.filter(({ rows }) => rows > 0),
+    { tab: "proof", name: "Proof" },
+  ];
+}
+
+const FORMATS = [
+  { format: "xlsx", name: "XLSX" },
+  { format: "csv", name: "CSV" },
+  { format: "parquet", name: "Parquet" },
+  { format: "arrow", name: "Arrow" },
+] as const;
+
+function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; look: Props["look"] }) {
+  const tab: Tab = set;
+  const { order, q } = view;
+  const selection: Selection = { run: run.run_id, set, ...(order && { order }), ...(q && { q }) };
+  const change = (next: View, replace = false) =>
+    look({ tab, ...(order && { order }), ...(q && { q }), ...next }, replace);
+  return (
+    <>
+      <div className="mb-2 flex flex-wrap items-center gap-3">
+        <SearchField text={q ?? ""} search={(text) => change({ q: text || undefined }, true)} />
+        <div className="grow" />
+        <p className="flex items-center gap-3 text-sm">
+          <span className="text-quiet">{q ? "Export what is found" : "Export"}</span>
+          {FORMATS.map(({ format, name }) => (
+            <a
+              key={format}
+              href={file(selection, format)}
+              download
+              className="text-accent underline-offset-2 hover:underline"
+            >
+              {name}
+            </a>
+          ))}
+        </p>
+      </div>
+      <RowTable
+        key={JSON.stringify(selection)}
+        selection={selection}
+        open={view.row}
+        sort={(next) => change({ order: next }, true)}
+        choose={(row) => change({ row }, view.row !== undefined)}
+      />
+      {view.row !== undefined && (
+        <RowDrawer run={run} selection={selection} row={view.row} close={() => change({})} />
+      )}
+    </>
+  );
+}
+
+/** Says what was typed once nothing more is. `/` leads to it. */
+function SearchField({ text, search }: { text: string; search: (text: string) => void }) {
+  const [typed, setTyped] = useState(text);
+  const field = useRef<HTMLInputElement>(null);
+  const ask = useRef(search);
+  ask.current = search;
+  useEffect(() => setTyped(text), [text]);
+  useEffect(() => {
+    if (typed === text) return;
+    const timer = setTimeout(() => ask.current(typed), 250);
+    return () => clearTimeout(timer);
+  }, [typed, text]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "/" || event.target instanceof HTMLInputElement) return;
+      event.preventDefault();
+      field.current?.focus();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+  return (
+    <div className="relative w-full max-w-80">
+      <Search aria-hidden className="pointer-events-none absolute top-2 left-2.5 size-4 text-quiet" />
+      <input
+        ref={field}
+        type="search"
+        value={typed}
+        onChange={(event) => setTyped(event.target.value)}
+        placeholder="Search in texts (/)"
+        aria-label="Search in texts"
+        className="h-8 w-full rounded border border-line bg-surface pr-2 pl-8 text-sm placeholder:text-quiet"
+      />
+    </div>
+  );
+}

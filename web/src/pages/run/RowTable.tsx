@@ -1,0 +1,247 @@
+/** Rows of a result, of any number: only those in sight are fetched and drawn. */
+import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
+import { ArrowDown, ArrowUp } from "lucide-react";
+import { type ClipboardEvent, type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import type { Cell, Column, Row } from "../../api/client";
+import { page, type Selection } from "../../api/queries";
+import { Empty, Failed, Skeleton } from "../../components/Shown";
+import { count, decimal } from "../../format/numbers";
+import { direction, turned } from "../../state/view";
+import { ROW, useWindow } from "./scroll";
+
+export const PAGE = 200;
+const HEAD = 36;
+/** Pages out of sight are forgotten after a while. */
+const KEPT = 60_000;
+
+interface Props {
+  selection: Selection;
+  /** Position of the row whose drawer is open. */
+  open: number | undefined;
+  sort: (order: string | undefined) => void;
+  choose: (row: number) => void;
+}
+
+export function isNumber(column: Column): boolean {
+  return /^(integer|decimal|float|double|number)/i.test(column.type);
+}
+
+export function RowTable(props: Props) {
+  const { selection } = props;
+  const { data, error, refetch } = useQuery({
+    ...page(selection, 0, PAGE),
+    placeholderData: keepPreviousData,
+  });
+  if (error) return <Failed error={error} again={() => void refetch()} />;
+  if (!data) return <Skeleton lines={10} />;
+  if (data.total === 0) {
+    return selection.q || selection.filter ? (
+      <Empty title="Nothing is found">No row holds what you are looking for. Search for less.</Empty>
+    ) : (
+      <Empty title={selection.set === "matched" ? "Nothing matches" : "Nothing is open here"}>
+        {selection.set === "matched"
+          ? "Open a row of either side: it says which conditions keep it from a match."
+          : "Every row of this side has found its match."}
+      </Empty>
+    );
+  }
+  return <Grid {...props} columns={data.columns} sample={data.rows} total={data.total} />;
+}
+
+function Grid({
+  selection,
+  open,
+  sort,
+  choose,
+  columns,
+  sample,
+  total,
+}: Props & { columns: Column[]; sample: Row[]; total: number }) {
+  const box = useRef<HTMLDivElement>(null);
+  const seen = useWindow(box, total, HEAD);
+  const [cursor, setCursor] = useState(open ?? 0);
+  const rows = useRows(selection, seen.first, seen.end);
+  const widths = useMemo(
+    () => columns.map((column, index) => width(column, index, sample)),
+    [columns, sample],
+  );
+  const template = `${widths.map((width) => `minmax(${width}px, ${width}fr)`).join(" ")}`;
+  const wide = widths.reduce((sum, width) => sum + width, 0);
+  const { show } = seen;
+  useEffect(() => {
+    if (open !== undefined) {
+      setCursor(open);
+      show(open);
+    }
+  }, [open, show]);
+
+  const move = (to: number) => {
+    const row = Math.min(Math.max(0, to), total - 1);
+    setCursor(row);
+    show(row);
+    if (open !== undefined) choose(row);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    const steps: Record<string, number> = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
+    const step = steps[event.key];
+    if (step !== undefined) move(cursor + step);
+    else if (event.key === "Home") move(0);
+    else if (event.key === "End") move(total - 1);
+    else if (event.key === "Enter") choose(cursor);
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <>
+      <div
+        ref={box}
+        role="grid"
+        aria-label={selection.set.replace("_", " ")}
+        aria-rowcount={total + 1}
+        aria-colcount={columns.length}
+        aria-activedescendant={cursor >= seen.first && cursor < seen.end ? `row-${cursor}` : undefined}
+        tabIndex={0}
+        onKeyDown={onKey}
+        onCopy={(event) => copy(event, columns, rows)}
+        className="relative h-[max(20rem,calc(100dvh-12rem))] max-h-[calc(100dvh-8rem)] overflow-auto rounded-lg border border-line bg-surface text-[13px]"
+        style={total * ROW + HEAD < 320 ? { height: total * ROW + HEAD + 18 } : undefined}
+      >
+        <div
+          role="row"
+          aria-rowindex={1}
+          className="sticky top-0 z-10 grid border-b border-line bg-raised"
+          style={{ gridTemplateColumns: template, height: HEAD, minWidth: wide }}
+        >
+          {columns.map((column) => (
+            <Head key={column.name} column={column} order={selection.order} sort={sort} />
+          ))}
+        </div>
+        <div role="rowgroup" style={{ height: seen.height, minWidth: wide }} className="relative">
+          {Array.from({ length: Math.max(0, seen.end - seen.first) }, (_, index) => seen.first + index).map(
+            (row) => (
+              <div
+                key={row}
+                id={`row-${row}`}
+                role="row"
+                aria-rowindex={row + 2}
+                aria-selected={row === open}
+                onClick={() => {
+                  if (getSelection()?.isCollapsed === false) return;
+                  setCursor(row);
+                  choose(row);
+                }}
+                className={`absolute left-0 grid w-full cursor-pointer border-b border-line/60 hover:bg-raised ${
+                  row === open
+                    ? "bg-raised shadow-[inset_3px_0_0_var(--accent)]"
+                    : row === cursor
+                      ? "bg-raised/50"
+                      : ""
+                }`}
+                style={{
+                  gridTemplateColumns: template,
+                  height: ROW,
+                  transform: `translateY(${seen.place(row)}px)`,
+                }}
+              >
+                {columns.map((column, index) => (
+                  <CellOf
+                    key={column.name}
+                    column={column}
+                    row={row}
+                    index={index}
+                    cell={rows(row)?.[index]}
+                  />
+                ))}
+              </div>
+            ),
+          )}
+        </div>
+      </div>
+      <p className="mt-2 text-xs text-quiet">
+        {count(total)} {total === 1 ? "row" : "rows"} · j and k move, Enter opens, Esc closes
+      </p>
+    </>
+  );
+}
+
+function Head({ column, order, sort }: { column: Column; order: string | undefined; sort: Props["sort"] }) {
+  const now = direction(order, column.name);
+  const Arrow = now === "descending" ? ArrowDown : ArrowUp;
+  return (
+    <div role="columnheader" aria-sort={now} className="min-w-0">
+      <button
+        type="button"
+        tabIndex={-1}
+        onClick={() => sort(turned(order, column.name))}
+        title={`${column.name}: ${column.type}. Click to sort.`}
+        className={`flex h-full w-full items-center gap-1 px-3 font-semibold ${isNumber(column) ? "justify-end" : ""}`}
+      >
+        <span className="truncate">{column.name}</span>
+        {now !== "none" && <Arrow aria-hidden className="size-3.5 shrink-0" />}
+      </button>
+    </div>
+  );
+}
+
+function CellOf({
+  column,
+  row,
+  index,
+  cell,
+}: {
+  column: Column;
+  row: number;
+  index: number;
+  cell: Cell | undefined;
+}) {
+  const numeric = isNumber(column);
+  return (
+    <div
+      role="gridcell"
+      data-row={row}
+      data-column={index}
+      title={cell ?? undefined}
+      className={`flex min-w-0 items-center px-3 ${numeric ? "justify-end" : ""}`}
+    >
+      {cell === undefined ? (
+        <span className="h-3 w-2/3 rounded bg-raised" />
+      ) : cell === null ? (
+        <span className="text-quiet">–</span>
+      ) : (
+        <span className="truncate">{numeric && !column.name.startsWith("_") ? decimal(cell) : cell}</span>
+      )}
+    </div>
+  );
+}
+
+/** Gives a row that is there; fetches the pages from `first` up to `end`. */
+function useRows(selection: Selection, first: number, end: number): (row: number) => Row | undefined {
+  const from = Math.floor(first / PAGE);
+  const pages = Array.from({ length: Math.max(1, Math.ceil(end / PAGE) - from) }, (_, index) => from + index);
+  const results = useQueries({
+    queries: pages.map((index) => ({ ...page(selection, index * PAGE, PAGE), gcTime: KEPT })),
+  });
+  return (row) => results[Math.floor(row / PAGE) - from]?.data?.rows[row % PAGE];
+}
+
+/** Pixels that a column wants, by its name and the first values. */
+function width(column: Column, index: number, rows: Row[]): number {
+  const longest = rows.slice(0, 50).reduce((most, row) => Math.max(most, row[index]?.length ?? 0), 0);
+  const letters = Math.min(Math.max(column.name.length + 2, longest + (isNumber(column) ? 2 : 0), 5), 42);
+  return Math.round(letters * 8.2 + 26);
+}
+
+/** What is copied from one cell is its value, not what it looks like. */
+function copy(event: ClipboardEvent, columns: Column[], rows: (row: number) => Row | undefined) {
+  const selected = getSelection();
+  const cell = (node: Node | null | undefined) =>
+    (node instanceof Element ? node : node?.parentElement)?.closest<HTMLElement>("[data-row]");
+  const from = cell(selected?.anchorNode);
+  if (!from || from !== cell(selected?.focusNode)) return;
+  const column = columns[Number(from.dataset.column)];
+  const value = rows(Number(from.dataset.row))?.[Number(from.dataset.column)];
+  if (!column || !isNumber(column) || selected?.toString() !== from.textContent) return;
+  event.clipboardData.setData("text/plain", value ?? "");
+  event.preventDefault();
+}

@@ -1,0 +1,106 @@
+/** One run: how far it is, what came of it, and every row of that. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import type { Run } from "../../api/client";
+import { learn } from "../../api/events";
+import { cancel, retry, run as runQuery } from "../../api/queries";
+import { Balance } from "../../components/Balance";
+import { Button } from "../../components/Button";
+import { Quoted } from "../../components/Quoted";
+import { Failed, Skeleton } from "../../components/Shown";
+import { ended, State } from "../../components/State";
+import { Ago } from "../../components/Time";
+import { between, duration } from "../../format/times";
+import type { View } from "../../state/view";
+import { Results } from "./Results";
+import { Stages } from "./Stages";
+
+interface Props {
+  id: string;
+  view: View;
+  look: (view: View, replace?: boolean) => void;
+}
+
+export function RunPage({ id, view, look }: Props) {
+  const { data: run, error, refetch } = useQuery(runQuery(id));
+  useEffect(() => {
+    document.title = run ? `${run.name} · Kalla` : "Kalla";
+  }, [run]);
+  if (error && !run) return <Failed error={error} again={() => void refetch()} />;
+  if (!run) return <Skeleton lines={4} height={56} />;
+  return (
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-5">
+      <Head run={run} />
+      {run.error && <Told run={run} />}
+      {!ended(run.state) && <Stages run={run} />}
+      {run.complete && (
+        <>
+          <Balance run={run} complete={run.complete} />
+          <Results run={run} complete={run.complete} view={view} look={look} />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Head({ run }: { run: Run }) {
+  const client = useQueryClient();
+  const onSuccess = (changed: Run) => learn(client, changed);
+  const stop = useMutation({ mutationFn: () => cancel(run.run_id), onSuccess });
+  const again = useMutation({ mutationFn: () => retry(run.run_id), onSuccess });
+  const took = between(run.started, run.ended);
+  const failed = stop.error ?? again.error;
+  return (
+    <header className="grid gap-2">
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
+        <h1 className="text-xl">{run.name}</h1>
+        <State state={run.state} />
+        <div className="grow" />
+        {!ended(run.state) && (
+          <Button onClick={() => stop.mutate()} disabled={stop.isPending || run.cancel_requested}>
+            {run.cancel_requested ? "Stopping …" : "Cancel"}
+          </Button>
+        )}
+        {(run.state === "failed" || run.state === "cancelled") && (
+          <Button onClick={() => again.mutate()} disabled={again.isPending}>
+            Try again
+          </Button>
+        )}
+      </div>
+      <p className="text-sm text-quiet">
+        {run.recipe_id ? `Recipe ${run.recipe_id}, version ${run.recipe_version}` : "A recipe of its own"} ·{" "}
+        {run.created && <Ago at={run.created} />}
+        {took !== undefined && ` · took ${duration(took)}`}
+        {run.attempt > 1 && ` · attempt ${run.attempt}`}
+      </p>
+      {failed && <Failed error={failed} />}
+    </header>
+  );
+}
+
+/** Why it failed, or what it waits for. */
+function Told({ run }: { run: Run }) {
+  const problem = run.error?.problem;
+  const details = problem?.violations.filter((violation) => violation.message !== problem.message) ?? [];
+  const over = run.state === "failed";
+  return (
+    <div
+      role={over ? "alert" : "status"}
+      className={`rounded-lg border bg-surface px-5 py-4 text-sm ${over ? "border-error/40 text-error" : "border-line"}`}
+    >
+      <p>
+        <Quoted text={run.error?.error ?? ""} />
+      </p>
+      {details.length > 0 && (
+        <ul className="mt-2 list-disc pl-5 text-ink">
+          {details.map((violation) => (
+            <li key={violation.field + violation.message}>
+              <code className="font-mono text-xs">{violation.field}</code>:{" "}
+              <Quoted text={violation.message} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,46 @@
+/** What of a run is looked at: it stands in the address, so that back, forward, reload and a link give the same. */
+import { type ResultSet, SETS } from "../api/queries";
+
+export const TABS = [...SETS, "proof"] as const;
+export type Tab = (typeof TABS)[number];
+
+export interface View {
+  tab?: Tab;
+  /** `amount` or `amount:desc`. */
+  order?: string;
+  q?: string;
+  /** Position of the row whose drawer is open. */
+  row?: number;
+}
+
+/** From an address, where anything may stand. */
+export function view(search: Record<string, unknown>): View {
+  const tab = TABS.find((tab) => tab === search.tab);
+  const row = Number(search.row);
+  return {
+    ...(tab && { tab }),
+    ...(text(search.order) && { order: text(search.order) }),
+    ...(text(search.q) && { q: text(search.q) }),
+    ...(search.row !== undefined && Number.isSafeInteger(row) && row >= 0 && { row }),
+  };
+}
+
+/** Numbers in an address are read as numbers; here they are text. */
+function text(value: unknown): string | undefined {
+  return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
+}
+
+export function isSet(tab: Tab): tab is ResultSet {
+  return tab !== "proof";
+}
+
+/** The order after a click on a column: up, down, as in the file. */
+export function turned(order: string | undefined, column: string): string | undefined {
+  if (order === column) return `${column}:desc`;
+  return order === `${column}:desc` ? undefined : column;
+}
+
+export function direction(order: string | undefined, column: string): "ascending" | "descending" | "none" {
+  if (order === column) return "ascending";
+  return order === `${column}:desc` ? "descending" : "none";
+}

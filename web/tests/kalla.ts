@@ -1,0 +1,82 @@
+/** The product as a process, and its API as a test needs it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { CreateRunRequest, Run } from "../src/api/client";
+
+export class Kalla {
+  readonly dir: string;
+  readonly url: string;
+  #process: ChildProcess;
+
+  private constructor(dir: string, url: string, process: ChildProcess) {
+    this.dir = dir;
+    this.url = url;
+    this.#process = process;
+  }
+
+  /** `kalla up` in a directory of its own, or in `dir`, once it serves. */
+  static async start(options: { demo?: boolean; port?: string; dir?: string } = {}): Promise<Kalla> {
+    const binary = process.env.KALLA_TEST_BINARY;
+    if (!binary) throw new Error("KALLA_TEST_BINARY: scripts/test.sh sets it to the kalla that was built");
+    const dir = options.dir ?? realpathSync(mkdtempSync(join(tmpdir(), "kalla-web-")));
+    const flags = ["up", "--port", options.port ?? "0", ...(options.demo ? ["--demo"] : [])];
+    const child = spawn(binary, flags, { cwd: dir, stdio: ["ignore", "pipe", "inherit"] });
+    const awaited = options.demo ? /matches/ : /http:/;
+    const url = await new Promise<string>((resolve, reject) => {
+      let found = "";
+      const lines = createInterface({ input: child.stdout });
+      lines.on("line", (line) => {
+        found ||= /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? "";
+        if (found && awaited.test(line)) resolve(found);
+      });
+      child.on("exit", (code) => reject(new Error(`kalla up ended with ${code}`)));
+    });
+    return new Kalla(dir, url, child);
+  }
+
+  get port(): string {
+    return new URL(this.url).port;
+  }
+
+  /** At once; its directory stays. */
+  async kill() {
+    const gone = new Promise((resolve) => this.#process.once("exit", resolve));
+    this.#process.kill("SIGKILL");
+    await gone;
+  }
+
+  async stop() {
+    await this.kill();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const answer = await fetch(this.url + path);
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+
+  async run(request: Partial<CreateRunRequest>): Promise<Run> {
+    const answer = await fetch(`${this.url}/api/runs`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(request),
+    });
+    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as Run;
+  }
+
+  /** The run, once it has ended. */
+  async ended(run: Run): Promise<Run> {
+    for (let now = run; ; now = await this.get<Run>(`/api/runs/${run.run_id}`)) {
+      if (["completed", "failed", "cancelled"].includes(now.state)) return now;
+      // Until something happens to it.
+      await fetch(`${this.url}/api/runs/${run.run_id}/events?after=${now.version}`).then((events) =>
+        events.body?.getReader().read(),
+      );
+    }
+  }
+}

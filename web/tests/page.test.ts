@@ -1,0 +1,265 @@
+/** The page in a real browser against the real product, with its example. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Run } from "../src/api/client";
+import { fine, launch, open, violations } from "./browser";
+import { Kalla } from "./kalla";
+
+let browser: Browser;
+let kalla: Kalla;
+let run: Run;
+
+beforeAll(async () => {
+  [browser, kalla] = await Promise.all([launch(), Kalla.start({ demo: true })]);
+  run = (await kalla.get<{ runs: [Run] }>("/api/runs")).runs[0];
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await kalla?.stop();
+});
+
+const at = (path: string) => kalla.url + path;
+const grid = "[role=grid]";
+const cell = (row: number, column: number) => `#row-${row} [role=gridcell] >> nth=${column}`;
+
+/** A recipe of two files in the directory of the product. */
+function pair(left: string, right: string, match_sql: string, name = "Two files") {
+  const source = (alias: string, uri: string) => ({ alias, uri, type: "file" });
+  return {
+    recipe: {
+      recipe_id: "",
+      name,
+      match_sql,
+      sources: { left: source("l", left), right: source("r", right) },
+    },
+  } as never;
+}
+
+const ENDLESS = "SELECT l.id FROM l JOIN r ON l.n * r.n - l.n > 9000000000000";
+
+function numbers(file: string, count: number) {
+  const rows = Array.from({ length: count }, (_, n) => `${n},${n}\n`).join("");
+  writeFileSync(join(kalla.dir, file), `id,n\n${rows}`);
+}
+
+describe("overview", () => {
+  it("shows recipes, what they found, and the latest runs", async () => {
+    const page = await open(browser, at("/"));
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    const recipes = page.getByRole("region", { name: "Recipes" });
+    await recipes.getByText("425 open").waitFor();
+    expect(await recipes.getByRole("img").getAttribute("aria-label")).toBe(
+      "invoices: 2,721 of 2,991 matched, 270 open; payments: 2,755 of 2,910 matched, 155 open",
+    );
+    await page.getByRole("region", { name: "Latest runs" }).getByRole("link", { name: run.name }).click();
+    await page.waitForURL(`**/runs/${run.run_id}`);
+    await fine(page);
+  });
+});
+
+describe("a run", () => {
+  it("adds up, and each part of the picture leads to its rows", async () => {
+    const page = await open(browser, at(`/runs/${run.run_id}`));
+    await page.getByText("invoices: 2,991 = 2,721 matched + 270 open").waitFor();
+    await page.getByText("payments: 2,910 = 2,755 matched + 155 open").waitFor();
+    for (const [part, tab, rows] of [
+      ["payments: 155 open", "unmatched_right", "155 rows"],
+      ["invoices: 270 open", "unmatched_left", "270 rows"],
+      ["invoices: 2,721 matched", "matched", "2,635 rows"],
+    ] as const) {
+      await page.getByRole("link", { name: part }).click();
+      await page.waitForURL(`**?tab=${tab}`);
+      await page.getByText(rows).waitFor();
+    }
+    await page.goBack();
+    await page.getByText("270 rows").waitFor();
+    await page.goForward();
+    await page.getByText("2,635 rows").waitFor();
+    await fine(page);
+  });
+
+  it("sorts, searches and exports what is found", async () => {
+    const page = await open(browser, at(`/runs/${run.run_id}?tab=unmatched_left`));
+    const amount = page.getByRole("columnheader", { name: "amount" });
+    await amount.getByRole("button").click();
+    await page.waitForURL("**order=amount");
+    await amount.getByRole("button").click();
+    await page.waitForURL("**order=amount%3Adesc");
+    expect(await amount.getAttribute("aria-sort")).toBe("descending");
+    const top = await kalla.get<{ rows: string[][] }>(
+      `/api/runs/${run.run_id}/results/unmatched_left?order=amount:desc&limit=1&columns=invoice_id`,
+    );
+    await page
+      .locator(cell(0, 0))
+      .getByText(top.rows[0]?.[0] ?? "")
+      .waitFor();
+
+    await page.keyboard.press("/");
+    await page.keyboard.type("dental");
+    await page.waitForURL("**q=dental**");
+    const found = await kalla.get<{ total: number }>(
+      `/api/runs/${run.run_id}/results/unmatched_left?q=dental&limit=1`,
+    );
+    expect(found.total).toBeGreaterThan(0);
+    await page.getByText(`${found.total} rows`).waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("link", { name: "CSV" }).click();
+    const stream = await (await download).createReadStream();
+    const csv = await text(stream);
+    // A note may go over several lines.
+    expect(csv.match(/^INV-/gm)).toHaveLength(found.total);
+
+    await page.getByRole("searchbox").fill("nothing like this");
+    await page.getByRole("heading", { name: "Nothing is found" }).waitFor();
+    await fine(page);
+  });
+
+  it("opens a row and says why it matches nothing, by mouse, by keys and by its address", async () => {
+    const page = await open(browser, at(`/runs/${run.run_id}?tab=unmatched_right`));
+    await page.locator("#row-0").click();
+    const drawer = page.getByRole("dialog");
+    await drawer.getByText("meets every condition of").waitFor();
+    await drawer.getByRole("img", { name: "fails" }).first().waitFor();
+    await page.waitForURL("**row=0");
+    await page.locator(grid).focus();
+    await page.keyboard.press("j");
+    await page.waitForURL("**row=1");
+    await page.reload();
+    const number = await page.locator(cell(1, 0)).textContent();
+    await drawer.getByText(number ?? "").waitFor();
+    await page.keyboard.press("Escape");
+    await drawer.waitFor({ state: "detached" });
+    await page.locator(grid).focus();
+    for (const key of ["Home", "j", "j", "k", "Enter"]) await page.keyboard.press(key);
+    await page.waitForURL("**row=1");
+    await drawer.waitFor();
+    await fine(page);
+  });
+
+  it("has its proof", async () => {
+    const page = await open(browser, at(`/runs/${run.run_id}?tab=proof`));
+    await page.getByText(`${run.run_id}, attempt 1`).waitFor();
+    await page.getByText("Payments that carry an invoice number").waitFor();
+    await page.getByText("manifest.json").waitFor();
+    await fine(page);
+  });
+});
+
+describe("runs that go on", () => {
+  it("are seen as they change, and stopped", async () => {
+    numbers("many.csv", 200_000);
+    const page = await open(browser, at("/runs"));
+    await page.getByRole("link", { name: run.name }).waitFor();
+    const made = await kalla.run(pair("many.csv", "many.csv", ENDLESS, "Never done"));
+    await page.getByRole("link", { name: "Never done" }).click();
+    await page.getByText("Matching of 200,000 rows against 200,000").waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Try again" }).waitFor();
+    await page.getByText("cancelled").first().waitFor();
+    expect((await kalla.ended(made)).state).toBe("cancelled");
+    await fine(page);
+  });
+
+  it("fail with a sentence that says what to change", async () => {
+    const failed = await kalla.ended(
+      await kalla.run(pair("many.csv", "nowhere.csv", "SELECT l.id FROM l JOIN r ON l.id = r.id")),
+    );
+    const page = await open(browser, at(`/runs/${failed.run_id}`));
+    expect(await page.getByRole("alert").textContent()).toContain("nowhere.csv");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByText("attempt 2").waitFor();
+    await fine(page);
+  });
+});
+
+describe("more rows than a browser has pixels for", () => {
+  it("are there from the first to the last", async () => {
+    const rows = 400_000;
+    numbers("left.csv", rows);
+    writeFileSync(join(kalla.dir, "right.csv"), "id,n\n-1,-1\n");
+    const big = await kalla.ended(
+      await kalla.run(pair("left.csv", "right.csv", "SELECT l.id FROM l JOIN r ON l.id = r.id")),
+    );
+    const page = await open(browser, at(`/runs/${big.run_id}?tab=unmatched_left`));
+    await page.locator(cell(0, 0)).getByText("0", { exact: true }).waitFor();
+    // A turn of the wheel passes over no row.
+    await page.locator(grid).hover();
+    await page.mouse.wheel(0, 320);
+    await page.locator(cell(10, 0)).getByText("10", { exact: true }).waitFor();
+    const first = await page.locator("[role=gridcell]").first().getAttribute("data-row");
+    expect(Number(first)).toBeLessThanOrEqual(10);
+    await page.locator(grid).focus();
+    await page.keyboard.press("End");
+    await page
+      .locator(cell(rows - 1, 0))
+      .getByText("399,999")
+      .waitFor();
+    // The scroll bar, dragged to its middle.
+    await page.locator(grid).evaluate((element) => {
+      element.scrollTop = (element.scrollHeight - element.clientHeight) / 2;
+    });
+    await page
+      .locator(cell(rows / 2, 0))
+      .getByText("200,000")
+      .waitFor();
+    await fine(page);
+  });
+});
+
+describe("what cannot be shown", () => {
+  it("is told in words", async () => {
+    const page = await open(browser, at("/runs/3f0c2b1e-8d5a-4c1b-9a55-0d7f4e6a2b10"));
+    await page.getByText("there is no run 3f0c2b1e-8d5a-4c1b-9a55-0d7f4e6a2b10").waitFor();
+    await page.goto(at("/elsewhere"));
+    await page.getByRole("heading", { name: "There is nothing here" }).waitFor();
+    // What the browser says of the 404 itself.
+    expect(page.complaints.filter((complaint) => !complaint.includes("404"))).toEqual([]);
+    await page.context().close();
+  });
+
+  it("comes back when the connection does", async () => {
+    const first = await Kalla.start();
+    const page = await open(browser, `${first.url}/runs`);
+    await page.getByText("Nothing has been reconciled yet").waitFor();
+    await page.getByText("live").waitFor();
+    await first.kill();
+    await page.getByText("reconnecting").waitFor();
+    const second = await Kalla.start({ port: first.port, dir: first.dir });
+    await page.getByText("live").waitFor();
+    writeFileSync(join(second.dir, "one.csv"), "id\n1\n");
+    await second.run(pair("one.csv", "one.csv", "SELECT l.id FROM l JOIN r ON l.id = r.id", "After it"));
+    await page.getByRole("link", { name: "After it" }).waitFor();
+    await page.context().close();
+    await second.stop();
+  });
+});
+
+describe("everybody can use it", () => {
+  it.each(["light", "dark"] as const)("in %s", async (theme) => {
+    const page = await open(browser, at("/"), theme);
+    const check = async (place: string) => expect(await violations(page), `${place} in ${theme}`).toEqual([]);
+    await page.getByRole("region", { name: "Recipes" }).waitFor();
+    await check("overview");
+    await page.goto(at("/runs"));
+    await page.getByRole("table").waitFor();
+    await check("runs");
+    for (const tab of ["unmatched_left", "matched", "proof"]) {
+      await page.goto(at(`/runs/${run.run_id}?tab=${tab}`));
+      await page
+        .getByRole("tabpanel")
+        .getByText("INV-2026")
+        .or(page.getByText("manifest.json"))
+        .first()
+        .waitFor();
+      await check(tab);
+    }
+    await page.goto(at(`/runs/${run.run_id}?tab=unmatched_right&row=0`));
+    await page.getByText("meets every condition of").waitFor();
+    await check("a row");
+    await fine(page);
+  });
+});
