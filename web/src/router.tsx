@@ -2,7 +2,12 @@
 import { createRootRoute, createRoute, createRouter } from "@tanstack/react-router";
 import { Frame } from "./components/Frame";
 import { Empty } from "./components/Shown";
+import { conditions } from "./pages/new/conditions";
+import { NewPage } from "./pages/new/NewPage";
+import type { Draft } from "./pages/new/plan";
 import { OverviewPage } from "./pages/overview/OverviewPage";
+import { type Look, RecipePage } from "./pages/recipes/RecipePage";
+import { RecipesPage } from "./pages/recipes/RecipesPage";
 import { RunPage } from "./pages/run/RunPage";
 import { RunsPage } from "./pages/runs/RunsPage";
 import { view } from "./state/view";
@@ -35,8 +40,41 @@ export const runRoute = createRoute({
   },
 });
 
+const fresh = createRoute({
+  getParentRoute: () => root,
+  path: "/new",
+  validateSearch: (search: Record<string, unknown>): Draft => ({
+    ...(typeof search.left === "string" && { left: search.left }),
+    ...(typeof search.right === "string" && { right: search.right }),
+    ...(search.conditions !== undefined && { conditions: conditions(search.conditions) }),
+    ...(typeof search.sql === "string" && { sql: search.sql }),
+  }),
+  component: function New() {
+    const navigate = fresh.useNavigate();
+    const become = (search: Draft, replace = false) => void navigate({ search, replace, resetScroll: false });
+    return <NewPage draft={fresh.useSearch()} become={become} />;
+  },
+});
+
+const recipes = createRoute({ getParentRoute: () => root, path: "/recipes", component: RecipesPage });
+
+const recipeRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/recipes/$id",
+  validateSearch: (search: Record<string, unknown>): Look => ({
+    ...(typeof search.left === "string" && { left: search.left }),
+    ...(typeof search.right === "string" && { right: search.right }),
+  }),
+  component: function Recipe() {
+    const { id } = recipeRoute.useParams();
+    const navigate = recipeRoute.useNavigate();
+    const become = (search: Look) => void navigate({ search, resetScroll: false });
+    return <RecipePage key={id} id={id} look={recipeRoute.useSearch()} become={become} />;
+  },
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([overview, runs, runRoute]),
+  routeTree: root.addChildren([overview, runs, runRoute, recipes, recipeRoute, fresh]),
   scrollRestoration: true,
 });
 

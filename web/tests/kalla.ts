@@ -1,10 +1,10 @@
 /** The product as a process, and its API as a test needs it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
-import type { CreateRunRequest, Run } from "../src/api/client";
+import type { CreateRunRequest, Run, Upload } from "../src/api/client";
 
 export class Kalla {
   readonly dir: string;
@@ -59,14 +59,23 @@ export class Kalla {
     return (await answer.json()) as T;
   }
 
-  async run(request: Partial<CreateRunRequest>): Promise<Run> {
-    const answer = await fetch(`${this.url}/api/runs`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(request),
-    });
-    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as Run;
+  async post<T>(path: string, body: object): Promise<T> {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch(this.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+
+  /** Takes a file in and gives its id. */
+  async upload(path: string): Promise<string> {
+    const form = new FormData();
+    form.append("file", new Blob([readFileSync(path)]), basename(path));
+    const answer = await fetch(`${this.url}/api/uploads`, { method: "POST", body: form });
+    return ((await answer.json()) as Upload).upload_id;
+  }
+
+  run(request: Partial<CreateRunRequest>): Promise<Run> {
+    return this.post("/api/runs", request);
   }
 
   /** The run, once it has ended. */

@@ -260,6 +260,16 @@ describe("everybody can use it", () => {
     await page.goto(at(`/runs/${run.run_id}?tab=unmatched_right&row=0`));
     await page.getByText("meets every condition of").waitFor();
     await check("a row");
+    await page.goto(at("/recipes"));
+    await page.getByRole("link", { name: run.name }).first().waitFor();
+    await check("recipes");
+    await page.goto(at("/recipes/invoices-payments"));
+    await page.getByText("Every pass leaves alone").waitFor();
+    await page.getByRole("region", { name: "Runs" }).getByRole("link").first().waitFor();
+    await check("a recipe");
+    await page.goto(at("/new"));
+    await page.getByText("Drop the other file").waitFor();
+    await check("new");
     await fine(page);
   });
 });

@@ -13,6 +13,10 @@ it("are taken", async () => {
   const [browser, demo, empty] = await Promise.all([launch(), Kalla.start({ demo: true }), Kalla.start()]);
   const { runs } = await demo.get<{ runs: [Run] }>("/api/runs");
   const run = `${demo.url}/runs/${runs[0].run_id}`;
+  const examples = join(import.meta.dirname, "../../examples");
+  const [left, right] = await Promise.all(
+    ["invoices.csv", "payments.csv"].map((name) => demo.upload(join(examples, name))),
+  );
   const places = [
     ["empty", `${empty.url}/`],
     ["overview", `${demo.url}/`],
@@ -20,6 +24,9 @@ it("are taken", async () => {
     ["run", run],
     ["why", `${run}?tab=unmatched_right&row=3`],
     ["proof", `${run}?tab=proof`],
+    ["recipes", `${demo.url}/recipes`],
+    ["recipe", `${demo.url}/recipes/${runs[0].recipe_id}`],
+    ["new", `${demo.url}/new?${new URLSearchParams({ left: left ?? "", right: right ?? "" })}`],
   ] as const;
   for (const [name, url] of places) {
     for (const theme of ["light", "dark"] as const) {

@@ -2,7 +2,7 @@ import { QueryClient } from "@tanstack/react-query";
 import { expect, it } from "vitest";
 import type { Run } from "./client";
 import { learn } from "./events";
-import { runKey, runsKey } from "./queries";
+import { run as query, runKey, runsKey } from "./queries";
 
 const run = (run_id: string, version: number, state: Run["state"]): Run => ({
   run_id,
@@ -20,10 +20,21 @@ const run = (run_id: string, version: number, state: Run["state"]): Run => ({
 it("puts news of a run into the run and the lists that have it", () => {
   const client = new QueryClient();
   const [first, other] = [run("a", 2, "staging"), run("b", 1, "pending")];
-  client.setQueryData([...runsKey, 100], { runs: [other, first] });
+  client.setQueryData([...runsKey, ""], { runs: [other, first] });
   learn(client, run("a", 3, "completed"));
-  expect(client.getQueryData([...runsKey, 100])).toEqual({ runs: [other, run("a", 3, "completed")] });
+  expect(client.getQueryData([...runsKey, ""])).toEqual({ runs: [other, run("a", 3, "completed")] });
   expect(client.getQueryData(runKey("a"))).toEqual(run("a", 3, "completed"));
+});
+
+it("leaves the lists of other recipes alone", () => {
+  const client = new QueryClient();
+  const [own, other] = [
+    [...runsKey, "r"],
+    [...runsKey, "other"],
+  ];
+  for (const key of [own, other]) client.setQueryData(key, { runs: [] });
+  learn(client, { ...run("a", 1, "pending"), recipe_id: "r" });
+  expect([own, other].map((key) => client.getQueryState(key)?.isInvalidated)).toEqual([true, false]);
 });
 
 it("leaves what is newer than the news", () => {
@@ -35,8 +46,21 @@ it("leaves what is newer than the news", () => {
 
 it("has a list read again that does not know the run", () => {
   const client = new QueryClient();
-  const key = [...runsKey, 100];
+  const key = [...runsKey, ""];
   client.setQueryData(key, { runs: [run("b", 1, "pending")] });
   learn(client, run("a", 1, "pending"));
   expect(client.getQueryState(key)?.isInvalidated).toBe(true);
+});
+
+it("keeps what an event told while the answer to an earlier question was on its way", async () => {
+  const client = new QueryClient();
+  let answer: (run: Run) => void = () => {};
+  const stale = new Promise<Run>((resolve) => {
+    answer = resolve;
+  });
+  const asked = client.fetchQuery({ ...query("a"), queryFn: () => stale });
+  learn(client, run("a", 3, "completed"));
+  answer(run("a", 1, "pending"));
+  await asked;
+  expect(client.getQueryData(runKey("a"))).toEqual(run("a", 3, "completed"));
 });

@@ -2,7 +2,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import type { ListRunsResponse, Run } from "./client";
-import { runKey, runsKey } from "./queries";
+import { latest, runKey, runsKey } from "./queries";
 
 type Status = "connecting" | "live" | "lost";
 let status: Status = "connecting";
@@ -43,20 +43,14 @@ export function follow(client: QueryClient): () => void {
 /** Puts news of a run where it is kept; a list that does not have it is read again. */
 export function learn(client: QueryClient, news: Run) {
   client.setQueryData<Run>(runKey(news.run_id), (known) => latest(known, news));
-  let missed = false;
-  client.setQueriesData<ListRunsResponse>({ queryKey: runsKey }, (list) => {
-    if (!list) return list;
+  for (const [key, list] of client.getQueriesData<ListRunsResponse>({ queryKey: runsKey })) {
+    const recipe = key.at(-1);
+    if (!list || (recipe !== "" && recipe !== news.recipe_id)) continue;
     const index = list.runs.findIndex((known) => known.run_id === news.run_id);
     if (index < 0) {
-      missed = true;
-      return list;
+      void client.invalidateQueries({ queryKey: key, exact: true });
+    } else {
+      client.setQueryData(key, { ...list, runs: list.runs.with(index, latest(list.runs[index], news)) });
     }
-    return { ...list, runs: list.runs.with(index, latest(list.runs[index], news)) };
-  });
-  if (missed) void client.invalidateQueries({ queryKey: runsKey });
-}
-
-/** News may be older than what was read meanwhile. */
-export function latest(known: Run | undefined, news: Run): Run {
-  return known && known.version > news.version ? known : news;
+  }
 }

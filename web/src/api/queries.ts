@@ -1,6 +1,14 @@
 /** What pages ask for, and under which key it is kept. */
-import { queryOptions } from "@tanstack/react-query";
-import { api, body, type Run } from "./client";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import {
+  api,
+  body,
+  type CreateRunRequest,
+  type ListRunsResponse,
+  type Recipe,
+  Refused,
+  type Run,
+} from "./client";
 
 /** Parts of a result, as they stand in addresses. */
 export const SETS = [
@@ -26,15 +34,28 @@ export interface Selection {
 export const runsKey = ["runs"] as const;
 export const runKey = (id: string) => ["run", id] as const;
 
-export const runs = (limit = 100) =>
+/** Answers and events overtake each other on the way: whatever is newer stays. */
+export function latest(known: Run | undefined, news: Run): Run {
+  return known && known.version > news.version ? known : news;
+}
+
+/** The latest first; of one recipe, where that is said. */
+export const runs = (recipe_id = "", limit = 100) =>
   queryOptions({
-    queryKey: [...runsKey, limit],
-    queryFn: async ({ signal }) => body(api.GET("/api/runs", { params: { query: { limit } }, signal })),
+    queryKey: [...runsKey, recipe_id],
+    structuralSharing: (known, news) => {
+      const before = new Map((known as ListRunsResponse | undefined)?.runs.map((run) => [run.run_id, run]));
+      const list = news as ListRunsResponse;
+      return { ...list, runs: list.runs.map((run) => latest(before.get(run.run_id), run)) };
+    },
+    queryFn: async ({ signal }) =>
+      body(api.GET("/api/runs", { params: { query: { limit, ...(recipe_id && { recipe_id }) } }, signal })),
   });
 
 export const run = (id: string) =>
   queryOptions({
     queryKey: runKey(id),
+    structuralSharing: (known, news) => latest(known as Run | undefined, news as Run),
     queryFn: async ({ signal }) => body(api.GET("/api/runs/{id}", { params: { path: { id } }, signal })),
   });
 
@@ -43,6 +64,20 @@ export const recipes = () =>
     queryKey: ["recipes"],
     queryFn: async ({ signal }) =>
       body(api.GET("/api/recipes", { params: { query: { limit: 1000 } }, signal })),
+  });
+
+export const recipe = (id: string) =>
+  queryOptions({
+    queryKey: ["recipes", id],
+    queryFn: async ({ signal }) => body(api.GET("/api/recipes/{id}", { params: { path: { id } }, signal })),
+  });
+
+/** The latest first. */
+export const versions = (id: string) =>
+  queryOptions({
+    queryKey: ["recipes", id, "versions"],
+    queryFn: async ({ signal }) =>
+      body(api.GET("/api/recipes/{id}/versions", { params: { path: { id } }, signal })),
   });
 
 export const page = (selection: Selection, offset: number, limit: number) =>
@@ -66,6 +101,51 @@ export const why = (id: string, side: Side, row: number) =>
       return body(api.GET("/api/runs/{id}/why/{side}/{row}", { params: { path }, signal }));
     },
   });
+
+/** A file that came, and its first rows. */
+export const uploaded = (id: string) =>
+  queryOptions({
+    queryKey: ["upload", id],
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: async ({ signal }) => {
+      const params = { path: { id } };
+      const [upload, preview] = await Promise.all([
+        body(api.GET("/api/uploads/{id}", { params, signal })),
+        body(api.GET("/api/uploads/{id}/preview", { params: { ...params, query: { limit: 1000 } }, signal })),
+      ]);
+      return { upload, preview };
+    },
+  });
+
+/** What a run would find, by a sample. */
+export const tried = (request: CreateRunRequest) =>
+  queryOptions({
+    queryKey: ["tried", request],
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 60_000,
+    // While the next one is tried, the last one is looked at.
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => body(api.POST("/api/recipes/dry-run", { body: request, signal })),
+  });
+
+/** Saves a recipe that is to be new: under its own id, or under the next that is free. */
+export async function saveNew(recipe: Recipe): Promise<Recipe> {
+  for (let n = 1; ; n++) {
+    const recipe_id = n === 1 ? recipe.recipe_id : `${recipe.recipe_id}-${n}`;
+    const saved = api.POST("/api/recipes", {
+      params: { header: { "If-None-Match": "*" } },
+      body: { ...recipe, recipe_id },
+    });
+    try {
+      return await body(saved);
+    } catch (error) {
+      if (!(error instanceof Refused && error.status === 412)) throw error;
+    }
+  }
+}
+
+export const begin = (request: CreateRunRequest): Promise<Run> =>
+  body(api.POST("/api/runs", { body: request }));
 
 export const cancel = (id: string): Promise<Run> =>
   body(api.POST("/api/runs/{id}/cancel", { params: { path: { id } } }));

@@ -5,7 +5,7 @@ import type { Complete, Run } from "../api/client";
 import { count, percent } from "../format/numbers";
 import type { Tab } from "../state/view";
 
-interface SideCounts {
+export interface SideCounts {
   side: "left" | "right";
   name: string;
   total: number;
@@ -38,9 +38,12 @@ export function sides(run: Run, complete: Complete): [SideCounts, SideCounts] {
 
 /** Of a list: a picture with one sentence. */
 export function SmallBalance({ run, complete }: { run: Run; complete: Complete }) {
-  const [left, right] = sides(run, complete);
-  const scale = Math.max(left.total, right.total, 1);
-  const told = [left, right]
+  return <Picture sides={sides(run, complete)} />;
+}
+
+export function Picture({ sides }: { sides: [SideCounts, SideCounts] }) {
+  const scale = Math.max(sides[0].total, sides[1].total, 1);
+  const told = sides
     .map(
       (side) =>
         `${side.name}: ${count(side.matched)} of ${count(side.total)} matched, ${count(side.open)} open`,
@@ -48,7 +51,7 @@ export function SmallBalance({ run, complete }: { run: Run; complete: Complete }
     .join("; ");
   return (
     <div role="img" aria-label={told} title={told} className="flex h-2.5 w-full items-stretch">
-      {[left, right].map((side) => (
+      {sides.map((side) => (
         <div
           key={side.side}
           className={`flex w-1/2 ${side.side === "left" ? "justify-end" : "flex-row-reverse justify-end"}`}

@@ -1,6 +1,6 @@
 /** What is around every page: where one can go, and whether the page hears of changes. */
 import { Link, Outlet } from "@tanstack/react-router";
-import { LayoutDashboard, ListChecks, Moon, Sun, SunMoon } from "lucide-react";
+import { BookText, LayoutDashboard, ListChecks, Moon, Plus, Sun, SunMoon } from "lucide-react";
 import { useState } from "react";
 import { useStream } from "../api/events";
 import { THEMES, type Theme, theme, wear } from "../state/theme";
@@ -8,6 +8,7 @@ import { THEMES, type Theme, theme, wear } from "../state/theme";
 const PLACES = [
   { to: "/", name: "Overview", Icon: LayoutDashboard },
   { to: "/runs", name: "Runs", Icon: ListChecks },
+  { to: "/recipes", name: "Recipes", Icon: BookText },
 ] as const;
 
 export function Frame() {
@@ -19,10 +20,17 @@ export function Frame() {
       >
         Skip to the page
       </a>
-      <header className="flex shrink-0 items-center gap-1 border-b border-line bg-surface px-3 py-2 lg:sticky lg:top-0 lg:h-dvh lg:w-48 lg:flex-col lg:items-stretch lg:border-r lg:border-b-0 lg:py-4">
+      <header className="flex shrink-0 items-center gap-1 border-b border-line bg-surface px-3 py-2 lg:sticky lg:top-0 lg:h-dvh lg:w-56 lg:flex-col lg:items-stretch lg:border-r lg:border-b-0 lg:py-4">
         <Link to="/" className="flex items-center gap-2 px-2 font-semibold lg:mb-4">
           <img src="/favicon.svg" alt="" className="size-6" />
           Kalla
+        </Link>
+        <Link
+          to="/new"
+          className="flex h-8 items-center justify-center gap-1.5 rounded bg-accent px-3 text-sm font-semibold whitespace-nowrap text-on-fill hover:brightness-110 lg:mb-3"
+        >
+          <Plus aria-hidden className="size-4" />
+          <span className="sr-only sm:not-sr-only">New reconciliation</span>
         </Link>
         <nav aria-label="Pages" className="flex grow gap-1 lg:flex-col">
           {PLACES.map(({ to, name, Icon }) => (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { count, decimal, percent, plural } from "./numbers";
+import { bytes, count, decimal, percent, plural } from "./numbers";
 
 describe("decimal", () => {
   it.each([
@@ -43,3 +43,12 @@ it("counts", () => {
     "2 matches",
   ]);
 });
+
+it.each([
+  [0, "0 B"],
+  [999, "999 B"],
+  [1_000, "1 kB"],
+  [277_743, "278 kB"],
+  [1_250_000, "1.3 MB"],
+  [2_147_840_016, "2.1 GB"],
+])("%d bytes", (size, shown) => expect(bytes(size, "en-US")).toBe(shown));

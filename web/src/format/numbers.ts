@@ -40,3 +40,13 @@ export function percent(share: number, locale?: string): string {
 export function plural(number: number, one: string, many = `${one}s`): string {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+/** `271 kB`: of a size, what people need of it. */
+export function bytes(size: number, locale?: string): string {
+  let [rest, unit] = [size, 0];
+  while (rest >= 999.5 && unit < UNITS.length - 1) [rest, unit] = [rest / 1000, unit + 1];
+  const digits = unit > 0 && rest < 9.95 ? 1 : 0;
+  return `${new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(rest)} ${UNITS[unit]}`;
+}

@@ -2,16 +2,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useEffect } from "react";
-import type { Recipe, Run } from "../../api/client";
+import type { Run } from "../../api/client";
 import { recipes as recipesQuery, runs as runsQuery } from "../../api/queries";
-import { SmallBalance } from "../../components/Balance";
 import { Failed, Skeleton } from "../../components/Shown";
 import { ended, State } from "../../components/State";
 import { Ago } from "../../components/Time";
-import { count, plural } from "../../format/numbers";
+import { RecipeList } from "../recipes/RecipeList";
+import { standing } from "../recipes/standing";
 import { NoRuns, RunList } from "../runs/RunList";
-import { rate, standing } from "./standing";
-import { Trend } from "./Trend";
 
 export function OverviewPage() {
   const runs = useQuery(runsQuery());
@@ -56,11 +54,7 @@ export function OverviewPage() {
       )}
       {stands.length > 0 && (
         <Band title="Recipes">
-          <ul className="grid gap-2">
-            {stands.map(({ recipe, latest, completed }) => (
-              <Standing key={recipe.recipe_id} recipe={recipe} latest={latest} completed={completed} />
-            ))}
-          </ul>
+          <RecipeList stands={stands} />
         </Band>
       )}
       {all.length > 0 && (
@@ -101,36 +95,6 @@ function Need({ run, text }: { run: Run; text?: string }) {
         <span className="text-quiet">{run.created && <Ago at={run.created} />}</span>
       </p>
       <p className="mt-1 text-error">{text ?? run.error?.error}</p>
-    </li>
-  );
-}
-
-function Standing({ recipe, latest, completed }: { recipe: Recipe; latest?: Run; completed: Run[] }) {
-  const done = completed[0];
-  const complete = done?.complete;
-  const open = complete ? complete.unmatched_left_count + complete.unmatched_right_count : undefined;
-  return (
-    <li className="grid items-center gap-x-6 gap-y-2 rounded-lg border border-line bg-surface px-4 py-3 text-sm md:grid-cols-[minmax(0,2fr)_minmax(0,3fr)_8rem_9rem]">
-      <div className="min-w-0">
-        {done ? (
-          <Link to="/runs/$id" params={{ id: done.run_id }} className="font-semibold hover:underline">
-            {recipe.name || recipe.recipe_id}
-          </Link>
-        ) : (
-          <span className="font-semibold">{recipe.name || recipe.recipe_id}</span>
-        )}
-        <p className="truncate text-xs text-quiet">
-          {recipe.match_description || recipe.description || recipe.recipe_id}
-        </p>
-      </div>
-      <div>{done && complete && <SmallBalance run={done} complete={complete} />}</div>
-      <Trend rates={completed.map(rate).reverse()} />
-      <p className="text-right">
-        {open === undefined ? "not run yet" : open === 0 ? "nothing open" : `${count(open)} open`}
-        <span className="block text-xs text-quiet">
-          {latest?.created ? <Ago at={latest.created} /> : plural(0, "run")}
-        </span>
-      </p>
     </li>
   );
 }

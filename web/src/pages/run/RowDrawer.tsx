@@ -6,7 +6,8 @@ import type { Cell, Column, Run } from "../../api/client";
 import { page, type Selection, type Side } from "../../api/queries";
 import { Failed, Skeleton } from "../../components/Shown";
 import { count, decimal } from "../../format/numbers";
-import { isNumber, PAGE } from "./RowTable";
+import { isNumber } from "../../format/types";
+import { PAGE } from "./RowTable";
 import { Why } from "./Why";
 
 export function RowDrawer({
@@ -80,7 +81,7 @@ function Fields({ columns, cells }: { columns: Column[]; cells: Cell[] }) {
             <dd className="break-words">
               {cell === null || cell === undefined ? (
                 <span className="text-quiet">no value</span>
-              ) : isNumber(column) ? (
+              ) : isNumber(column.type) ? (
                 decimal(cell)
               ) : (
                 cell

@@ -6,6 +6,7 @@ import type { Cell, Column, Row } from "../../api/client";
 import { page, type Selection } from "../../api/queries";
 import { Empty, Failed, Skeleton } from "../../components/Shown";
 import { count, decimal } from "../../format/numbers";
+import { isNumber } from "../../format/types";
 import { direction, turned } from "../../state/view";
 import { ROW, useWindow } from "./scroll";
 
@@ -20,10 +21,6 @@ interface Props {
   open: number | undefined;
   sort: (order: string | undefined) => void;
   choose: (row: number) => void;
-}
-
-export function isNumber(column: Column): boolean {
-  return /^(integer|decimal|float|double|number)/i.test(column.type);
 }
 
 export function RowTable(props: Props) {
@@ -175,7 +172,7 @@ function Head({ column, order, sort }: { column: Column; order: string | undefin
         tabIndex={-1}
         onClick={() => sort(turned(order, column.name))}
         title={`${column.name}: ${column.type}. Click to sort.`}
-        className={`flex h-full w-full items-center gap-1 px-3 font-semibold ${isNumber(column) ? "justify-end" : ""}`}
+        className={`flex h-full w-full items-center gap-1 px-3 font-semibold ${isNumber(column.type) ? "justify-end" : ""}`}
       >
         <span className="truncate">{column.name}</span>
         {now !== "none" && <Arrow aria-hidden className="size-3.5 shrink-0" />}
@@ -195,7 +192,7 @@ function CellOf({
   index: number;
   cell: Cell | undefined;
 }) {
-  const numeric = isNumber(column);
+  const numeric = isNumber(column.type);
   return (
     <div
       role="gridcell"
@@ -228,7 +225,10 @@ function useRows(selection: Selection, first: number, end: number): (row: number
 /** Pixels that a column wants, by its name and the first values. */
 function width(column: Column, index: number, rows: Row[]): number {
   const longest = rows.slice(0, 50).reduce((most, row) => Math.max(most, row[index]?.length ?? 0), 0);
-  const letters = Math.min(Math.max(column.name.length + 2, longest + (isNumber(column) ? 2 : 0), 5), 42);
+  const letters = Math.min(
+    Math.max(column.name.length + 2, longest + (isNumber(column.type) ? 2 : 0), 5),
+    42,
+  );
   return Math.round(letters * 8.2 + 26);
 }
 
@@ -241,7 +241,7 @@ function copy(event: ClipboardEvent, columns: Column[], rows: (row: number) => R
   if (!from || from !== cell(selected?.focusNode)) return;
   const column = columns[Number(from.dataset.column)];
   const value = rows(Number(from.dataset.row))?.[Number(from.dataset.column)];
-  if (!column || !isNumber(column) || selected?.toString() !== from.textContent) return;
+  if (!column || !isNumber(column.type) || selected?.toString() !== from.textContent) return;
   event.clipboardData.setData("text/plain", value ?? "");
   event.preventDefault();
 }

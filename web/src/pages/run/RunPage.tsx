@@ -1,5 +1,6 @@
 /** One run: how far it is, what came of it, and every row of that. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useEffect } from "react";
 import type { Run } from "../../api/client";
 import { learn } from "../../api/events";
@@ -68,8 +69,18 @@ function Head({ run }: { run: Run }) {
         )}
       </div>
       <p className="text-sm text-quiet">
-        {run.recipe_id ? `Recipe ${run.recipe_id}, version ${run.recipe_version}` : "A recipe of its own"} ·{" "}
-        {run.created && <Ago at={run.created} />}
+        {run.recipe_id ? (
+          <>
+            Recipe{" "}
+            <Link to="/recipes/$id" params={{ id: run.recipe_id }} className="text-accent underline">
+              {run.recipe_id}
+            </Link>
+            , version {run.recipe_version}
+          </>
+        ) : (
+          "A recipe of its own"
+        )}{" "}
+        · {run.created && <Ago at={run.created} />}
         {took !== undefined && ` · took ${duration(took)}`}
         {run.attempt > 1 && ` · attempt ${run.attempt}`}
       </p>

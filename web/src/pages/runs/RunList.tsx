@@ -10,11 +10,14 @@ import { count } from "../../format/numbers";
 export function NoRuns() {
   return (
     <Empty title="Nothing has been reconciled yet">
-      <p>Two files and the columns they share are enough:</p>
-      <pre className="mt-3 overflow-x-auto rounded bg-raised p-3 text-left font-mono text-xs">
-        {"kalla recipes push recipe.yaml\nkalla run RECIPE --left invoices.csv --right payments.csv"}
-      </pre>
-      <p className="mt-3">
+      <p>Two files and the columns they share are enough.</p>
+      <Link
+        to="/new"
+        className="mt-4 inline-flex h-9 items-center rounded bg-accent px-4 font-semibold text-on-fill hover:brightness-110"
+      >
+        Drop two files
+      </Link>
+      <p className="mt-4">
         <code className="font-mono text-xs">kalla up --demo</code> begins with an example.
       </p>
     </Empty>

@@ -1,0 +1,130 @@
+/** One side: a place for a file, and what is in it. */
+import type { UseQueryResult } from "@tanstack/react-query";
+import { FileUp, X } from "lucide-react";
+import { useId, useRef } from "react";
+import type { PreviewSourceResponse, Upload } from "../api/client";
+import { bytes, count } from "../format/numbers";
+import { Button } from "./Button";
+import { Quoted } from "./Quoted";
+import { Sample } from "./Sample";
+import { Failed, Skeleton } from "./Shown";
+import type { SideName, SideState } from "./uploads";
+
+interface Props {
+  side: SideName;
+  state: SideState;
+  found: UseQueryResult<{ upload: Upload; preview: PreviewSourceResponse }>;
+  take: (files: File[]) => void;
+  drop: () => void;
+}
+
+const SHOWN = 5;
+
+export function SideCard({ side, state, found, take, drop }: Props) {
+  const { data, error, isLoading } = found;
+  return (
+    <section aria-label={side === "left" ? "Left side" : "Right side"} className="min-w-0">
+      {state.is === "coming" ? (
+        <Coming state={state} />
+      ) : data ? (
+        <Found upload={data.upload} preview={data.preview} drop={drop} />
+      ) : isLoading ? (
+        <Skeleton lines={4} />
+      ) : (
+        <Place side={side} take={take} />
+      )}
+      {state.is === "failed" && (
+        <div className="mt-2">
+          <Failed error={state.error} />
+        </div>
+      )}
+      {error && (
+        <div className="mt-2">
+          <Failed error={error} />
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Place({ side, take }: { side: SideName; take: Props["take"] }) {
+  const field = useRef<HTMLInputElement>(null);
+  const id = useId();
+  return (
+    <div className="grid h-44 place-content-center justify-items-center gap-3 rounded-lg border-2 border-dashed border-line bg-surface px-4 text-center">
+      <FileUp aria-hidden className="size-6 text-quiet" />
+      <label htmlFor={id} className="text-sm text-quiet">
+        Drop {side === "left" ? "a file, or both," : "the other file"} anywhere: CSV, TSV, NDJSON or Parquet
+      </label>
+      <input
+        ref={field}
+        id={id}
+        type="file"
+        className="sr-only"
+        tabIndex={-1}
+        multiple={side === "left"}
+        onChange={(event) => take([...(event.target.files ?? [])])}
+      />
+      <Button onClick={() => field.current?.click()}>Choose a file</Button>
+    </div>
+  );
+}
+
+function Coming({ state }: { state: Extract<SideState, { is: "coming" }> }) {
+  return (
+    <div className="grid h-44 content-center gap-3 rounded-lg border border-line bg-surface px-6 text-sm">
+      <p className="truncate font-semibold">{state.name}</p>
+      <progress
+        aria-label={`${state.name} is on its way`}
+        max={1}
+        value={state.share}
+        className="h-2 w-full accent-accent"
+      />
+      <Button className="justify-self-start" onClick={state.stop}>
+        Stop
+      </Button>
+    </div>
+  );
+}
+
+function Found({
+  upload,
+  preview,
+  drop,
+}: {
+  upload: Upload;
+  preview: PreviewSourceResponse;
+  drop: () => void;
+}) {
+  const notes = preview.columns.filter((column) => column.note);
+  return (
+    <div className="rounded-lg border border-line bg-surface">
+      <header className="flex items-center gap-3 border-b border-line px-4 py-2 text-sm">
+        <h3 className="truncate">{upload.name}</h3>
+        <span className="whitespace-nowrap text-quiet">
+          {preview.total !== undefined && `${count(preview.total)} rows · `}
+          {bytes(upload.bytes)}
+        </span>
+        <span className="grow" />
+        <button
+          type="button"
+          onClick={drop}
+          aria-label={`Take ${upload.name} away`}
+          className="rounded p-1 text-quiet hover:bg-raised"
+        >
+          <X aria-hidden className="size-4" />
+        </button>
+      </header>
+      <Sample name={upload.name} columns={preview.columns} rows={preview.rows.slice(0, SHOWN)} types />
+      {notes.length > 0 && (
+        <ul className="border-t border-line px-4 py-2 text-xs text-quiet">
+          {notes.map((column) => (
+            <li key={column.name}>
+              <code className="font-mono">{column.name}</code>: <Quoted text={column.note ?? ""} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

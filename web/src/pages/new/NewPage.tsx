@@ -1,0 +1,110 @@
+/** From two files to a saved recipe: two sides, what must agree, what it gives, the recipe. */
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useEffect, useMemo, useState } from "react";
+import { uploaded } from "../../api/queries";
+import { Failed } from "../../components/Shown";
+import { SideCard } from "../../components/SideCard";
+import { useDrop, useUploads } from "../../components/uploads";
+import { ConditionsBand } from "./ConditionsBand";
+import { OutcomeBand } from "./OutcomeBand";
+import { type Draft, plan, title } from "./plan";
+import { propose } from "./proposals";
+import { RecipeBand } from "./RecipeBand";
+
+interface Props {
+  draft: Draft;
+  become: (draft: Draft, replace?: boolean) => void;
+}
+
+export function NewPage({ draft, become }: Props) {
+  const left = useQuery({ ...uploaded(draft.left ?? ""), enabled: Boolean(draft.left) });
+  const right = useQuery({ ...uploaded(draft.right ?? ""), enabled: Boolean(draft.right) });
+  const uploads = useUploads((side, id) =>
+    become({ ...draft, [side]: id, conditions: undefined, sql: undefined }),
+  );
+  useEffect(() => {
+    document.title = "New reconciliation · Kalla";
+  }, []);
+
+  const both = left.data && right.data ? { left: left.data, right: right.data } : undefined;
+  const proposals = useMemo(
+    () => (both ? propose(both.left.preview, both.right.preview) : []),
+    [both?.left.preview, both?.right.preview, both],
+  );
+  // What leads from one side to the other is tried at once; everything else is a click away.
+  const key = proposals.find((proposal) => proposal.key);
+  const chosen = draft.conditions ?? (key ? [key.condition] : []);
+  const [name, setName] = useState<string>();
+  const called = name ?? (both ? title(both.left.upload, both.right.upload) : "");
+  const now = both && plan({ ...draft, conditions: chosen }, both.left.upload, both.right.upload, called);
+
+  const over = useDrop((files) => uploads.take(files, draft));
+  return (
+    <div
+      className={`grid grid-cols-[minmax(0,1fr)] gap-6 ${over ? "rounded-lg outline-2 outline-offset-8 outline-accent outline-dashed" : ""}`}
+    >
+      <h1 className="text-xl">New reconciliation</h1>
+      <Band number={1} title="Two sides">
+        <div className="grid gap-4 lg:grid-cols-2">
+          {(["left", "right"] as const).map((side) => (
+            <SideCard
+              key={side}
+              side={side}
+              state={uploads.state[side]}
+              found={side === "left" ? left : right}
+              take={(files) => uploads.take(files, draft, side)}
+              drop={() => become({ ...draft, [side]: undefined, conditions: undefined, sql: undefined })}
+            />
+          ))}
+        </div>
+      </Band>
+      {both && (
+        <Band number={2} title="What must agree">
+          <ConditionsBand
+            left={both.left.preview.columns}
+            right={both.right.preview.columns}
+            proposals={proposals}
+            conditions={chosen}
+            byHand={draft.sql !== undefined}
+            change={(conditions) => become({ ...draft, conditions, sql: undefined }, true)}
+          />
+        </Band>
+      )}
+      {both && now && (
+        <Band number={3} title="What it gives">
+          <OutcomeBand request={now.request} names={now.recipe.sources} />
+        </Band>
+      )}
+      {both && now && (
+        <Band number={4} title="The recipe">
+          <RecipeBand
+            plan={now}
+            conditions={chosen}
+            byHand={draft.sql !== undefined}
+            name={called}
+            rename={setName}
+            write={(sql) => become({ ...draft, conditions: chosen, sql }, true)}
+          />
+        </Band>
+      )}
+      {uploads.extra && <Failed error={new Error(uploads.extra)} />}
+    </div>
+  );
+}
+
+function Band({ number, title, children }: { number: number; title: string; children: ReactNode }) {
+  return (
+    <section aria-label={title}>
+      <h2 className="mb-3 flex items-center gap-3 text-base">
+        <span
+          aria-hidden
+          className="grid size-6 place-items-center rounded-full bg-accent text-xs text-on-fill"
+        >
+          {number}
+        </span>
+        {title}
+      </h2>
+      {children}
+    </section>
+  );
+}

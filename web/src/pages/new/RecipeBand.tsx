@@ -1,0 +1,85 @@
+/** The recipe: in words, as SQL, and under a name by which it runs again. */
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useId } from "react";
+import { begin, saveNew } from "../../api/queries";
+import { Button } from "../../components/Button";
+import { Failed } from "../../components/Shown";
+import type { Condition } from "./conditions";
+import { type Plan, withColumns } from "./plan";
+
+interface Props {
+  plan: Plan;
+  conditions: Condition[];
+  byHand: boolean;
+  name: string;
+  rename: (name: string) => void;
+  /** SQL by hand; nothing: as the conditions say. */
+  write: (sql: string | undefined) => void;
+}
+
+export function RecipeBand({ plan, conditions, byHand, name, rename, write }: Props) {
+  const { recipe, request } = plan;
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const id = useId();
+  const run = useMutation({
+    mutationFn: async () => {
+      const saved = await saveNew(byHand ? recipe : withColumns(recipe, conditions));
+      const { recipe: _, ...rest } = request;
+      return begin({ ...rest, recipe_id: saved.recipe_id });
+    },
+    onSuccess: (made) => {
+      void client.invalidateQueries({ queryKey: ["recipes"] });
+      void navigate({ to: "/runs/$id", params: { id: made.run_id } });
+    },
+  });
+  return (
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-3 rounded-lg border border-line bg-surface p-4 text-sm">
+      {recipe.match_description && <p>{recipe.match_description}</p>}
+      <label htmlFor={`${id}-sql`} className="flex items-center gap-3 text-quiet">
+        As SQL
+        {byHand && (
+          <Button className="h-6" onClick={() => write(undefined)}>
+            Back to the conditions
+          </Button>
+        )}
+      </label>
+      <textarea
+        id={`${id}-sql`}
+        spellCheck={false}
+        value={recipe.match_sql}
+        onChange={(event) => write(event.target.value)}
+        rows={Math.min(24, recipe.match_sql.split("\n").length + 1)}
+        className="w-full rounded border border-line bg-ground p-3 font-mono text-xs leading-relaxed"
+      />
+      <form
+        className="flex flex-wrap items-center gap-3"
+        onSubmit={(event) => {
+          event.preventDefault();
+          run.mutate();
+        }}
+      >
+        <label htmlFor={`${id}-name`} className="text-quiet">
+          Name
+        </label>
+        <input
+          id={`${id}-name`}
+          value={name}
+          required
+          maxLength={200}
+          onChange={(event) => rename(event.target.value)}
+          className="h-8 w-full max-w-96 rounded border border-line bg-surface px-2"
+        />
+        <button
+          type="submit"
+          disabled={run.isPending || name.trim() === ""}
+          className="h-8 rounded bg-accent px-4 font-semibold text-on-fill disabled:opacity-50"
+        >
+          {run.isPending ? "Saving …" : "Save and run"}
+        </button>
+      </form>
+      {run.error && <Failed error={run.error} />}
+    </div>
+  );
+}

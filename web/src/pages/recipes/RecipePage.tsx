@@ -1,0 +1,180 @@
+/** One recipe: run it on new files, see how its runs went, read what it says and said. */
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { type ReactNode, useEffect } from "react";
+import type { Recipe } from "../../api/client";
+import {
+  begin,
+  recipe as recipeQuery,
+  runs as runsQuery,
+  uploaded,
+  versions as versionsQuery,
+} from "../../api/queries";
+import { Failed, Skeleton } from "../../components/Shown";
+import { SideCard } from "../../components/SideCard";
+import { Ago } from "../../components/Time";
+import { useDrop, useUploads } from "../../components/uploads";
+import { RunList } from "../runs/RunList";
+import { rate } from "./standing";
+import { Trend } from "./Trend";
+
+/** What is looked at; it stands in the address. */
+export interface Look {
+  /** Ids of uploads for the next run. */
+  left?: string;
+  right?: string;
+}
+
+interface Props {
+  id: string;
+  look: Look;
+  become: (look: Look) => void;
+}
+
+export function RecipePage({ id, look, become }: Props) {
+  const { data: recipe, error, refetch } = useQuery(recipeQuery(id));
+  const runs = useQuery(runsQuery(id));
+  const versions = useQuery(versionsQuery(id));
+  useEffect(() => {
+    document.title = recipe ? `${recipe.name || recipe.recipe_id} · Kalla` : "Kalla";
+  }, [recipe]);
+  if (error && !recipe) return <Failed error={error} again={() => void refetch()} />;
+  if (!recipe) return <Skeleton lines={4} height={56} />;
+  const completed = runs.data?.runs.filter((run) => run.state === "completed") ?? [];
+  return (
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-8">
+      <header className="flex flex-wrap items-center gap-x-6 gap-y-2">
+        <div className="min-w-0 grow">
+          <h1 className="text-xl">{recipe.name || recipe.recipe_id}</h1>
+          <p className="text-sm text-quiet">
+            {recipe.recipe_id}, version {recipe.version}
+            {recipe.updated && (
+              <>
+                {" "}
+                · saved <Ago at={recipe.updated} />
+              </>
+            )}
+          </p>
+        </div>
+        <Trend rates={completed.map(rate).reverse()} />
+      </header>
+      <Again recipe={recipe} look={look} become={become} />
+      <Band title="Runs">
+        {!runs.data ? (
+          <Skeleton />
+        ) : runs.data.runs.length === 0 ? (
+          <p className="text-sm text-quiet">It has not run yet.</p>
+        ) : (
+          <RunList runs={runs.data.runs} />
+        )}
+      </Band>
+      <Band title="How rows match">
+        {(recipe.match_description || recipe.description) && (
+          <p className="mb-3 max-w-prose text-sm whitespace-pre-line">
+            {recipe.match_description || recipe.description}
+          </p>
+        )}
+        <Sql text={recipe.match_sql} />
+      </Band>
+      {versions.data && versions.data.length > 1 && (
+        <Band title="Earlier versions">
+          {versions.data.slice(1).map((version) => (
+            <details key={version.version} className="text-sm">
+              <summary className="py-1">
+                Version {version.version} {version.updated && <Ago at={version.updated} />}
+              </summary>
+              <Sql text={version.match_sql} />
+            </details>
+          ))}
+        </Band>
+      )}
+    </div>
+  );
+}
+
+function Band({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section aria-label={title}>
+      <h2 className="mb-3 text-base">{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+function Sql({ text }: { text: string }) {
+  return (
+    <pre
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+      tabIndex={0}
+      className="max-h-96 overflow-auto rounded-lg border border-line bg-surface p-4 font-mono text-xs leading-relaxed"
+    >
+      {text}
+    </pre>
+  );
+}
+
+/** Another run: the files that it wants anew, and those that it reads where they are. */
+function Again({ recipe, look, become }: { recipe: Recipe; look: Look; become: Props["become"] }) {
+  const navigate = useNavigate();
+  const uploads = useUploads((side, id) => become({ ...look, [side]: id }));
+  const found = {
+    left: useQuery({ ...uploaded(look.left ?? ""), enabled: Boolean(look.left) }),
+    right: useQuery({ ...uploaded(look.right ?? ""), enabled: Boolean(look.right) }),
+  };
+  useDrop((files) => uploads.take(files, look));
+  const wanted = (["left", "right"] as const).filter((side) => wants(recipe, side));
+  const ready = wanted.every((side) => look[side]);
+  const run = useMutation({
+    mutationFn: () => {
+      const given = wanted.map((side) => [side, { upload_id: look[side], filters: [] }]);
+      return begin({ recipe_id: recipe.recipe_id, recipe_version: 0, sources: Object.fromEntries(given) });
+    },
+    onSuccess: (made) => void navigate({ to: "/runs/$id", params: { id: made.run_id } }),
+  });
+  return (
+    <Band title="Run it again">
+      <div className="grid gap-4 lg:grid-cols-2">
+        {(["left", "right"] as const).map((side) =>
+          wanted.includes(side) ? (
+            <div key={side} className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-2">
+              <p className="text-sm font-semibold">{recipe.sources?.[side]?.alias}</p>
+              <SideCard
+                side={side}
+                state={uploads.state[side]}
+                found={found[side]}
+                take={(files) => uploads.take(files, look, side)}
+                drop={() => become({ ...look, [side]: undefined })}
+              />
+            </div>
+          ) : (
+            <div key={side} className="grid min-w-0 content-start gap-2 text-sm">
+              <p className="font-semibold">{recipe.sources?.[side]?.alias}</p>
+              <p className="rounded-lg border border-line bg-surface p-4 font-mono text-xs break-all">
+                {recipe.sources?.[side]?.uri ?? "the registered source of this name"}
+              </p>
+            </div>
+          ),
+        )}
+      </div>
+      <button
+        type="button"
+        disabled={!ready || run.isPending}
+        onClick={() => run.mutate()}
+        className="mt-4 h-8 rounded bg-accent px-4 text-sm font-semibold text-on-fill disabled:opacity-50"
+      >
+        {run.isPending ? "Beginning …" : "Run"}
+      </button>
+      {run.error && (
+        <div className="mt-3">
+          <Failed error={run.error} />
+        </div>
+      )}
+    </Band>
+  );
+}
+
+/** Whether each run brings this side as a file of its own. */
+function wants(recipe: Recipe, side: "left" | "right"): boolean {
+  const source = recipe.sources?.[side];
+  return source?.type === "file" && !source.uri;
+}

@@ -1,0 +1,31 @@
+/** All recipes, and how each stands. */
+import { useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { recipes as recipesQuery, runs as runsQuery } from "../../api/queries";
+import { Failed, Skeleton } from "../../components/Shown";
+import { NoRuns } from "../runs/RunList";
+import { RecipeList } from "./RecipeList";
+import { standing } from "./standing";
+
+export function RecipesPage() {
+  const recipes = useQuery(recipesQuery());
+  const runs = useQuery(runsQuery());
+  useEffect(() => {
+    document.title = "Recipes · Kalla";
+  }, []);
+  const error = recipes.error ?? runs.error;
+  return (
+    <>
+      <h1 className="mb-4 text-xl">Recipes</h1>
+      {error && !(recipes.data && runs.data) ? (
+        <Failed error={error} again={() => void recipes.refetch()} />
+      ) : !recipes.data || !runs.data ? (
+        <Skeleton lines={4} height={56} />
+      ) : recipes.data.recipes.length === 0 ? (
+        <NoRuns />
+      ) : (
+        <RecipeList stands={standing(recipes.data.recipes, runs.data.runs)} />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,178 @@
+/** From two files to a saved recipe, as a newcomer does it. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Recipe, Run } from "../src/api/client";
+import { fine, launch, type Opened, open, violations } from "./browser";
+import { Kalla } from "./kalla";
+
+let browser: Browser;
+let kalla: Kalla;
+const files = ["invoices.csv", "payments.csv"] as const;
+
+beforeAll(async () => {
+  [browser, kalla] = await Promise.all([launch(), Kalla.start()]);
+  writeFileSync(
+    join(kalla.dir, "invoices.csv"),
+    "invoice_id,amount,customer\nA-1,100.00,Müller\nA-2,200.00,Smith\nA-3,300.00,Wong\nA-4,400.00,Díaz\n",
+  );
+  writeFileSync(
+    join(kalla.dir, "payments.csv"),
+    "payment,reference,paid_amount\n1,A-1,100.00\n2,A-2,199.98\n3,A-3,310.00\n4,A-9,1.00\n",
+  );
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await kalla?.stop();
+});
+
+const path = (file: string) => join(kalla.dir, file);
+const part = (page: Opened, name: string) => page.getByRole("region", { name, exact: true });
+
+async function withFiles(link = "New reconciliation"): Promise<Opened> {
+  const page = await open(browser, `${kalla.url}/`);
+  await page.getByRole("link", { name: link }).click();
+  await page.locator("input[type=file]").first().setInputFiles(files.map(path));
+  await part(page, "What it gives").getByText("Tried on all rows.").waitFor();
+  return page;
+}
+
+it("goes from two files to a run that is saved", async () => {
+  const page = await withFiles("Drop two files");
+  // The key is found, and its result is there before anything was asked.
+  const agree = part(page, "What must agree");
+  await agree.getByRole("combobox", { name: "How invoice_id and reference agree" }).waitFor();
+  const gives = part(page, "What it gives");
+  await gives.getByText("3 of 4 match (75.0%)").first().waitFor();
+
+  await agree.getByRole("button", { name: "amount = paid_amount" }).click();
+  await gives.getByText("1 of 4 match").first().waitFor();
+  await agree.getByRole("combobox", { name: "How amount and paid_amount agree" }).selectOption("tolerance");
+  await agree.getByRole("textbox", { name: /^How far amount/ }).fill("0.02");
+  await gives.getByText("2 of 4 match").first().waitFor();
+  await part(page, "The recipe").getByText("amount and paid_amount are at most 0.02 apart").waitFor();
+
+  // All of it is in the address.
+  await page.reload();
+  await gives.getByText("2 of 4 match").first().waitFor();
+  expect(await violations(page)).toEqual([]);
+
+  await page.getByRole("textbox", { name: "Name" }).fill("Invoices and payments");
+  await page.getByRole("button", { name: "Save and run" }).click();
+  await page.waitForURL("**/runs/*");
+  await page.getByText("invoices: 4 = 2 matched + 2 open").waitFor();
+  const recipe = await kalla.get<Recipe>("/api/recipes/invoices-and-payments");
+  expect(recipe.sources?.left).toMatchObject({
+    alias: "invoices",
+    type: "file",
+    schema: ["invoice_id", "amount"],
+  });
+  expect(recipe.match_sql).toContain("tolerance_match(l.amount, r.paid_amount, 0.02)");
+  const { runs } = await kalla.get<{ runs: Run[] }>("/api/runs");
+  expect(runs[0]).toMatchObject({ recipe_id: "invoices-and-payments", recipe_version: 1 });
+
+  // Back is where it was made; once more gives a recipe of its own.
+  await page.goBack();
+  await gives.getByText("2 of 4 match").first().waitFor();
+  await page.getByRole("textbox", { name: "Name" }).fill("Invoices and payments");
+  await page.getByRole("button", { name: "Save and run" }).click();
+  await page.waitForURL("**/runs/*");
+  await page.getByText("Recipe invoices-and-payments-2, version 1").waitFor();
+  expect(page.complaints.filter((complaint) => !complaint.includes("412"))).toEqual([]);
+  await page.context().close();
+});
+
+it("takes files that are dropped, and one more condition by hand", async () => {
+  const page = await open(browser, `${kalla.url}/new`);
+  const dropped = await page.evaluateHandle(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(["id,name\n1,Ann\n2,Ben\n"], "left.csv"));
+    data.items.add(new File(["code,who\n1,Anne\n2,Ben\n"], "right.csv"));
+    return data;
+  });
+  await page.locator("body").dispatchEvent("drop", { dataTransfer: dropped });
+  const agree = part(page, "What must agree");
+  const gives = part(page, "What it gives");
+  await gives.getByText("2 of 2 match").first().waitFor();
+  await agree.getByRole("combobox", { name: "Column of the left side" }).selectOption("name");
+  await agree.getByRole("combobox", { name: "Column of the right side" }).selectOption("who");
+  await agree.getByRole("button", { name: "Add" }).click();
+  await gives.getByText("1 of 2 match").first().waitFor();
+  await agree.getByRole("combobox", { name: "How name and who agree" }).selectOption("similar");
+  await gives.getByText("2 of 2 match").first().waitFor();
+  await agree.getByRole("textbox", { name: /^How far name/ }).fill("2");
+  await agree.getByText("From 0 (not at all) to 1 (the same).").waitFor();
+  await agree.getByRole("button", { name: "Ask nothing of name and who" }).click();
+  await gives.getByText("2 of 2 match").first().waitFor();
+  await fine(page);
+});
+
+it("lets SQL be written by hand, says what is wrong with it, and goes back", async () => {
+  const page = await withFiles();
+  const recipe = part(page, "The recipe");
+  const sql = recipe.getByRole("textbox", { name: "As SQL" });
+  await sql.fill("SELECT l.invoice FROM left_src AS l JOIN right_src AS r ON l.invoice_id = r.reference");
+  await page.getByRole("alert").getByText("invoice_id").first().waitFor();
+  await part(page, "What must agree").getByRole("status").getByText("changed by hand").waitFor();
+  await sql.fill(
+    "SELECT l.invoice_id FROM left_src AS l JOIN right_src AS r ON upper(l.invoice_id) = r.reference",
+  );
+  await part(page, "What it gives").getByText("3 of 4 match").first().waitFor();
+  await recipe.getByRole("button", { name: "Back to the conditions" }).click();
+  expect(await sql.inputValue()).toContain("l.invoice_id = r.reference");
+  expect(page.complaints.filter((complaint) => !complaint.includes("400"))).toEqual([]);
+  await page.context().close();
+});
+
+it("says what is wrong with a file, and takes another in its place", async () => {
+  writeFileSync(path("picture.png"), Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 0, 0, 0, 0xff, 0xfe, 0, 1]));
+  const page = await open(browser, `${kalla.url}/new`);
+  const left = part(page, "Left side");
+  await left.locator("input[type=file]").setInputFiles(path("picture.png"));
+  await left.getByRole("alert").waitFor();
+  await left.locator("input[type=file]").setInputFiles(path("invoices.csv"));
+  await left.getByRole("heading", { name: "invoices.csv" }).waitFor();
+  await left.getByRole("button", { name: "Take invoices.csv away" }).click();
+  await left.getByText("Drop a file").waitFor();
+  await page.context().close();
+});
+
+it("runs a recipe again, on other files", async () => {
+  const recipe = {
+    recipe_id: "again",
+    name: "Again and again",
+    match_sql: "SELECT l.invoice_id FROM left_src AS l JOIN right_src AS r ON l.invoice_id = r.reference",
+    sources: {
+      left: { alias: "invoices", type: "file", schema: ["invoice_id"] },
+      right: { alias: "payments", type: "file", schema: ["reference"] },
+    },
+  };
+  await kalla.post("/api/recipes", recipe);
+  await kalla.post("/api/recipes", { ...recipe, match_sql: `${recipe.match_sql} -- by number` });
+  const page = await open(browser, `${kalla.url}/recipes`);
+  await page.getByRole("link", { name: "Again and again" }).click();
+  await page.getByText("again, version 2").waitFor();
+  const band = part(page, "Run it again");
+  const run = band.getByRole("button", { name: "Run", exact: true });
+  expect(await run.isDisabled()).toBe(true);
+  await part(page, "Left side").locator("input[type=file]").setInputFiles(path("invoices.csv"));
+  await band.getByRole("heading", { name: "invoices.csv" }).waitFor();
+  // The wrong file: what is missing is told, with what comes near.
+  await part(page, "Right side").locator("input[type=file]").setInputFiles(path("invoices.csv"));
+  await band.getByRole("heading", { name: "invoices.csv" }).nth(1).waitFor();
+  await run.click();
+  await band.getByRole("alert").getByText("reference").first().waitFor();
+  await part(page, "Right side").getByRole("button", { name: "Take invoices.csv away" }).click();
+  await part(page, "Right side").locator("input[type=file]").setInputFiles(path("payments.csv"));
+  await band.getByRole("heading", { name: "payments.csv" }).waitFor();
+  await run.click();
+  await page.waitForURL("**/runs/*");
+  await page.getByText("invoices: 4 = 3 matched + 1 open").waitFor();
+  await page.getByRole("link", { name: "again" }).click();
+  await part(page, "Runs").getByRole("link", { name: "Again and again" }).waitFor();
+  await part(page, "Earlier versions").getByText("Version 1").waitFor();
+  expect(page.complaints.filter((complaint) => !complaint.includes("400"))).toEqual([]);
+  await page.context().close();
+});
