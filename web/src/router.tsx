@@ -10,6 +10,7 @@ import { type Look, RecipePage } from "./pages/recipes/RecipePage";
 import { RecipesPage } from "./pages/recipes/RecipesPage";
 import { RunPage } from "./pages/run/RunPage";
 import { RunsPage } from "./pages/runs/RunsPage";
+import { SourcesPage } from "./pages/sources/SourcesPage";
 import { view } from "./state/view";
 
 const root = createRootRoute({
@@ -73,8 +74,10 @@ const recipeRoute = createRoute({
   },
 });
 
+const sources = createRoute({ getParentRoute: () => root, path: "/sources", component: SourcesPage });
+
 export const router = createRouter({
-  routeTree: root.addChildren([overview, runs, runRoute, recipes, recipeRoute, fresh]),
+  routeTree: root.addChildren([overview, runs, runRoute, recipes, recipeRoute, sources, fresh]),
   scrollRestoration: true,
 });
 

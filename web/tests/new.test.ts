@@ -139,6 +139,21 @@ it("says what is wrong with a file, and takes another in its place", async () =>
   await page.context().close();
 });
 
+it("takes a registered source for a side", async () => {
+  await kalla.post("/api/sources", { alias: "bank", uri: "payments.csv" });
+  const page = await open(browser, `${kalla.url}/new`);
+  await page.locator("input[type=file]").first().setInputFiles(path("invoices.csv"));
+  await page.getByRole("combobox", { name: "Take a source for the right side" }).selectOption("bank");
+  await part(page, "What it gives").getByText("3 of 4 match (75.0%)").first().waitFor();
+  await page.getByRole("button", { name: "Save and run" }).click();
+  await page.waitForURL("**/runs/*");
+  await page.getByText("bank: 4 = 3 matched + 1 open").waitFor();
+  const recipe = await kalla.get<Recipe>("/api/recipes/invoices-against-bank");
+  expect(recipe.sources?.right).toMatchObject({ alias: "bank", type: "unspecified", schema: [] });
+  expect(recipe.sources?.right?.uri).toBeUndefined();
+  await fine(page);
+});
+
 it("runs a recipe again, on other files", async () => {
   const recipe = {
     recipe_id: "again",

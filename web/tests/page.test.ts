@@ -238,6 +238,45 @@ describe("what cannot be shown", () => {
   });
 });
 
+describe("sources", () => {
+  it("are added, tested, looked into and forgotten, and keep their secrets", async () => {
+    writeFileSync(join(kalla.dir, "ledger.csv"), "id,amount\n1,10.00\n");
+    const page = await open(browser, at("/sources"));
+    await page
+      .getByRole("heading", { name: "No sources yet" })
+      .or(page.getByText("Test the connection"))
+      .first()
+      .waitFor();
+    const add = async (name: string, address: string) => {
+      await page.getByRole("textbox", { name: "Name, as recipes call it" }).fill(name);
+      await page.getByRole("textbox", { name: "Address" }).fill(address);
+      await page.getByRole("button", { name: "Add" }).click();
+    };
+    await add("ledger", "ledger.csv");
+    const ledger = page.getByRole("listitem", { name: "ledger" });
+    await ledger.getByRole("button", { name: "Test the connection" }).click();
+    await ledger.getByRole("img", { name: "is right" }).waitFor();
+    await ledger.getByRole("button", { name: "First rows" }).click();
+    await ledger.getByRole("cell", { name: "10.00" }).waitFor();
+
+    await add("bank", "postgres://me:s3cret-word@127.0.0.1:1/bank?table=t");
+    const bank = page.getByRole("listitem", { name: "bank" });
+    await bank.getByText("login kept, sealed").waitFor();
+    await bank.getByRole("button", { name: "Test the connection" }).click();
+    await bank.getByText("cannot connect to 127.0.0.1:1").waitFor();
+    expect(await page.content()).not.toContain("s3cret-word");
+    expect(await violations(page)).toEqual([]);
+
+    await add("bank", "other.csv");
+    await page.getByRole("alert").waitFor();
+    await bank.getByRole("button", { name: "Forget" }).click();
+    await bank.getByRole("button", { name: "Really forget it" }).click();
+    await bank.waitFor({ state: "detached" });
+    expect(page.complaints.filter((complaint) => !complaint.includes("412"))).toEqual([]);
+    await page.context().close();
+  });
+});
+
 describe("everybody can use it", () => {
   it.each(["light", "dark"] as const)("in %s", async (theme) => {
     const page = await open(browser, at("/"), theme);

@@ -25,6 +25,7 @@ it("are taken", async () => {
     ["why", `${run}?tab=unmatched_right&row=3`],
     ["proof", `${run}?tab=proof`],
     ["recipes", `${demo.url}/recipes`],
+    ["sources", `${demo.url}/sources`],
     ["recipe", `${demo.url}/recipes/${runs[0].recipe_id}`],
     ["new", `${demo.url}/new?${new URLSearchParams({ left: left ?? "", right: right ?? "" })}`],
   ] as const;

@@ -35,9 +35,13 @@ export async function body<T>(answer: Promise<Told<T>>): Promise<NonNullable<T>>
   }
   const { data, error, response } = told;
   if (data === undefined || data === null) {
-    throw new Refused(isProblem(error) ? error : undefined, response.status);
+    throw refused(error, response.status);
   }
   return data;
+}
+
+export function refused(error: unknown, status: number): Refused {
+  return new Refused(isProblem(error) ? error : undefined, status);
 }
 
 function isProblem(error: unknown): error is Problem {

@@ -5,9 +5,14 @@ import {
   body,
   type CreateRunRequest,
   type ListRunsResponse,
+  type PreviewSourceResponse,
   type Recipe,
   Refused,
+  type RegisteredSource,
   type Run,
+  refused,
+  type TestConnectionResponse,
+  type Upload,
 } from "./client";
 
 /** Parts of a result, as they stand in addresses. */
@@ -102,20 +107,72 @@ export const why = (id: string, side: Side, row: number) =>
     },
   });
 
-/** A file that came, and its first rows. */
-export const uploaded = (id: string) =>
+/** One side of a reconciliation: a file that came, or a registered source, and its first rows. */
+export interface SideRows {
+  name: string;
+  /** Absent: it is a registered source of this name. */
+  upload?: Upload;
+  preview: PreviewSourceResponse;
+}
+
+/** What a registered source is called where ids of uploads stand. */
+export const SOURCE = "source:";
+
+/** `id`: of an upload, or `source:` and the name of a source. */
+export const side = (id: string) =>
   queryOptions({
-    queryKey: ["upload", id],
+    queryKey: ["side", id],
+    enabled: id !== "",
     staleTime: Number.POSITIVE_INFINITY,
-    queryFn: async ({ signal }) => {
-      const params = { path: { id } };
+    queryFn: async ({ signal }): Promise<SideRows> => {
+      const query = { limit: 1000 };
+      if (id.startsWith(SOURCE)) {
+        const alias = id.slice(SOURCE.length);
+        const params = { path: { alias }, query };
+        return {
+          name: alias,
+          preview: await body(api.GET("/api/sources/{alias}/preview", { params, signal })),
+        };
+      }
       const [upload, preview] = await Promise.all([
-        body(api.GET("/api/uploads/{id}", { params, signal })),
-        body(api.GET("/api/uploads/{id}/preview", { params: { ...params, query: { limit: 1000 } }, signal })),
+        body(api.GET("/api/uploads/{id}", { params: { path: { id } }, signal })),
+        body(api.GET("/api/uploads/{id}/preview", { params: { path: { id }, query }, signal })),
       ]);
-      return { upload, preview };
+      return { name: upload.name, upload, preview };
     },
   });
+
+const sourcesKey = ["sources"] as const;
+
+export const sources = () =>
+  queryOptions({
+    queryKey: sourcesKey,
+    queryFn: async ({ signal }) =>
+      body(api.GET("/api/sources", { params: { query: { limit: 1000 } }, signal })),
+  });
+
+/** The first rows of a registered source, as they are now. */
+export const sourcePreview = (alias: string) =>
+  queryOptions({
+    queryKey: [...sourcesKey, alias, "preview"],
+    queryFn: async ({ signal }) => {
+      const params = { path: { alias }, query: { limit: 1000 } };
+      return body(api.GET("/api/sources/{alias}/preview", { params, signal }));
+    },
+  });
+
+/** Registers a source that is to be new. */
+export const register = (source: RegisteredSource): Promise<RegisteredSource> =>
+  body(api.POST("/api/sources", { params: { header: { "If-None-Match": "*" } }, body: source }));
+
+/** Whether a source can be read, and what stands in the way. */
+export const test = (alias: string): Promise<TestConnectionResponse> =>
+  body(api.POST("/api/sources/{alias}/test", { params: { path: { alias } } }));
+
+export async function forget(alias: string): Promise<void> {
+  const { error, response } = await api.DELETE("/api/sources/{alias}", { params: { path: { alias } } });
+  if (!response.ok) throw refused(error, response.status);
+}
 
 /** What a run would find, by a sample. */
 export const tried = (request: CreateRunRequest) =>

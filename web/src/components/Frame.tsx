@@ -1,6 +1,6 @@
 /** What is around every page: where one can go, and whether the page hears of changes. */
 import { Link, Outlet } from "@tanstack/react-router";
-import { BookText, LayoutDashboard, ListChecks, Moon, Plus, Sun, SunMoon } from "lucide-react";
+import { BookText, Database, LayoutDashboard, ListChecks, Moon, Plus, Sun, SunMoon } from "lucide-react";
 import { useState } from "react";
 import { useStream } from "../api/events";
 import { THEMES, type Theme, theme, wear } from "../state/theme";
@@ -9,6 +9,7 @@ const PLACES = [
   { to: "/", name: "Overview", Icon: LayoutDashboard },
   { to: "/runs", name: "Runs", Icon: ListChecks },
   { to: "/recipes", name: "Recipes", Icon: BookText },
+  { to: "/sources", name: "Sources", Icon: Database },
 ] as const;
 
 export function Frame() {

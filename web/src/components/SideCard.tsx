@@ -1,8 +1,8 @@
 /** One side: a place for a file, and what is in it. */
-import type { UseQueryResult } from "@tanstack/react-query";
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { FileUp, X } from "lucide-react";
 import { useId, useRef } from "react";
-import type { PreviewSourceResponse, Upload } from "../api/client";
+import { type SideRows, SOURCE, sources as sourcesQuery } from "../api/queries";
 import { bytes, count } from "../format/numbers";
 import { Button } from "./Button";
 import { Quoted } from "./Quoted";
@@ -13,25 +13,27 @@ import type { SideName, SideState } from "./uploads";
 interface Props {
   side: SideName;
   state: SideState;
-  found: UseQueryResult<{ upload: Upload; preview: PreviewSourceResponse }>;
+  found: UseQueryResult<SideRows>;
   take: (files: File[]) => void;
   drop: () => void;
+  /** Takes a registered source, where one may be taken. */
+  choose?: (id: string) => void;
 }
 
 const SHOWN = 5;
 
-export function SideCard({ side, state, found, take, drop }: Props) {
+export function SideCard({ side, state, found, take, drop, choose }: Props) {
   const { data, error, isLoading } = found;
   return (
     <section aria-label={side === "left" ? "Left side" : "Right side"} className="min-w-0">
       {state.is === "coming" ? (
         <Coming state={state} />
       ) : data ? (
-        <Found upload={data.upload} preview={data.preview} drop={drop} />
+        <Found rows={data} drop={drop} />
       ) : isLoading ? (
         <Skeleton lines={4} />
       ) : (
-        <Place side={side} take={take} />
+        <Place side={side} take={take} choose={choose} />
       )}
       {state.is === "failed" && (
         <div className="mt-2">
@@ -47,7 +49,7 @@ export function SideCard({ side, state, found, take, drop }: Props) {
   );
 }
 
-function Place({ side, take }: { side: SideName; take: Props["take"] }) {
+function Place({ side, take, choose }: Pick<Props, "side" | "take" | "choose">) {
   const field = useRef<HTMLInputElement>(null);
   const id = useId();
   return (
@@ -65,8 +67,31 @@ function Place({ side, take }: { side: SideName; take: Props["take"] }) {
         multiple={side === "left"}
         onChange={(event) => take([...(event.target.files ?? [])])}
       />
-      <Button onClick={() => field.current?.click()}>Choose a file</Button>
+      <div className="flex flex-wrap justify-center gap-2">
+        <Button onClick={() => field.current?.click()}>Choose a file</Button>
+        {choose && <Registered side={side} choose={choose} />}
+      </div>
     </div>
+  );
+}
+
+function Registered({ side, choose }: { side: SideName; choose: (id: string) => void }) {
+  const { data } = useQuery(sourcesQuery());
+  if (!data || data.sources.length === 0) return null;
+  return (
+    <select
+      aria-label={`Take a source for the ${side} side`}
+      value=""
+      onChange={(event) => choose(SOURCE + event.target.value)}
+      className="h-8 rounded border border-line bg-surface px-2 text-sm"
+    >
+      <option value="">or take a source</option>
+      {data.sources.map((source) => (
+        <option key={source.alias} value={source.alias}>
+          {source.alias}
+        </option>
+      ))}
+    </select>
   );
 }
 
@@ -87,35 +112,27 @@ function Coming({ state }: { state: Extract<SideState, { is: "coming" }> }) {
   );
 }
 
-function Found({
-  upload,
-  preview,
-  drop,
-}: {
-  upload: Upload;
-  preview: PreviewSourceResponse;
-  drop: () => void;
-}) {
+function Found({ rows: { name, upload, preview }, drop }: { rows: SideRows; drop: () => void }) {
   const notes = preview.columns.filter((column) => column.note);
   return (
     <div className="rounded-lg border border-line bg-surface">
       <header className="flex items-center gap-3 border-b border-line px-4 py-2 text-sm">
-        <h3 className="truncate">{upload.name}</h3>
+        <h3 className="truncate">{name}</h3>
         <span className="whitespace-nowrap text-quiet">
           {preview.total !== undefined && `${count(preview.total)} rows · `}
-          {bytes(upload.bytes)}
+          {upload ? bytes(upload.bytes) : "registered source"}
         </span>
         <span className="grow" />
         <button
           type="button"
           onClick={drop}
-          aria-label={`Take ${upload.name} away`}
+          aria-label={`Take ${name} away`}
           className="rounded p-1 text-quiet hover:bg-raised"
         >
           <X aria-hidden className="size-4" />
         </button>
       </header>
-      <Sample name={upload.name} columns={preview.columns} rows={preview.rows.slice(0, SHOWN)} types />
+      <Sample name={name} columns={preview.columns} rows={preview.rows.slice(0, SHOWN)} types />
       {notes.length > 0 && (
         <ul className="border-t border-line px-4 py-2 text-xs text-quiet">
           {notes.map((column) => (

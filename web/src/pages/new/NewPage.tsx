@@ -1,10 +1,10 @@
 /** From two files to a saved recipe: two sides, what must agree, what it gives, the recipe. */
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useMemo, useState } from "react";
-import { uploaded } from "../../api/queries";
+import { side as sideQuery } from "../../api/queries";
 import { Failed } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
-import { useDrop, useUploads } from "../../components/uploads";
+import { type SideName, useDrop, useUploads } from "../../components/uploads";
 import { ConditionsBand } from "./ConditionsBand";
 import { OutcomeBand } from "./OutcomeBand";
 import { type Draft, plan, title } from "./plan";
@@ -17,11 +17,11 @@ interface Props {
 }
 
 export function NewPage({ draft, become }: Props) {
-  const left = useQuery({ ...uploaded(draft.left ?? ""), enabled: Boolean(draft.left) });
-  const right = useQuery({ ...uploaded(draft.right ?? ""), enabled: Boolean(draft.right) });
-  const uploads = useUploads((side, id) =>
-    become({ ...draft, [side]: id, conditions: undefined, sql: undefined }),
-  );
+  const left = useQuery(sideQuery(draft.left ?? ""));
+  const right = useQuery(sideQuery(draft.right ?? ""));
+  const put = (side: SideName, id: string | undefined) =>
+    become({ ...draft, [side]: id, conditions: undefined, sql: undefined });
+  const uploads = useUploads(put);
   useEffect(() => {
     document.title = "New reconciliation · Kalla";
   }, []);
@@ -35,8 +35,8 @@ export function NewPage({ draft, become }: Props) {
   const key = proposals.find((proposal) => proposal.key);
   const chosen = draft.conditions ?? (key ? [key.condition] : []);
   const [name, setName] = useState<string>();
-  const called = name ?? (both ? title(both.left.upload, both.right.upload) : "");
-  const now = both && plan({ ...draft, conditions: chosen }, both.left.upload, both.right.upload, called);
+  const called = name ?? (both ? title(both.left, both.right) : "");
+  const now = both && plan({ ...draft, conditions: chosen }, both.left, both.right, called);
 
   const over = useDrop((files) => uploads.take(files, draft));
   return (
@@ -53,7 +53,8 @@ export function NewPage({ draft, become }: Props) {
               state={uploads.state[side]}
               found={side === "left" ? left : right}
               take={(files) => uploads.take(files, draft, side)}
-              drop={() => become({ ...draft, [side]: undefined, conditions: undefined, sql: undefined })}
+              drop={() => put(side, undefined)}
+              choose={(id) => put(side, id)}
             />
           ))}
         </div>

@@ -1,8 +1,13 @@
 import { expect, it } from "vitest";
-import type { Upload } from "../../api/client";
+import type { SideRows } from "../../api/queries";
 import { aliases, plan, slug, withColumns } from "./plan";
 
-const file = (name: string): Upload => ({ upload_id: name, name, bytes: 1, sha256: "", columns: [] });
+const preview = { columns: [], rows: [] };
+const file = (name: string): SideRows => ({
+  name,
+  preview,
+  upload: { upload_id: name, name, bytes: 1, sha256: "", columns: [] },
+});
 
 it.each([
   ["Invoices March.csv", "payments.csv.gz", "invoices_march", "payments"],
@@ -47,4 +52,16 @@ it("plans what was chosen, or what was written by hand", () => {
     left: { alias: "a", schema: ["x"] },
     right: { alias: "b", schema: ["y"] },
   });
+});
+
+it("leaves registered sources where they are", () => {
+  const bank: SideRows = { name: "bank", preview };
+  const conditions = [{ left: "x", right: "y", kind: "equal" as const }];
+  const made = plan({ conditions }, file("Ledger 1.csv"), bank, "A");
+  expect(made?.recipe.sources).toMatchObject({
+    left: { alias: "ledger_1", type: "file" },
+    right: { alias: "bank", type: "unspecified" },
+  });
+  expect(Object.keys(made?.request.sources ?? {})).toEqual(["left"]);
+  expect(aliases(file("bank.csv"), bank)).toEqual({ left: "bank_left", right: "bank" });
 });

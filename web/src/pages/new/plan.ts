@@ -1,10 +1,11 @@
 /** From two files and their conditions to what the gateway is asked for. */
-import type { CreateRunRequest, Recipe, RecipeSource, Upload } from "../../api/client";
+import type { CreateRunRequest, Recipe, RecipeSource, SourceOverride } from "../../api/client";
+import type { SideRows } from "../../api/queries";
 import { type Condition, sql, words, wrong } from "./conditions";
 
 /** What is looked at; it stands in the address. */
 export interface Draft {
-  /** Ids of uploads. */
+  /** Ids of uploads, or names of registered sources. */
   left?: string;
   right?: string;
   /** Absent: nobody has chosen yet. */
@@ -18,10 +19,15 @@ export interface Names {
   right: string;
 }
 
-/** What two files are called in SQL: after their names, and different. */
-export function aliases(left: Upload, right: Upload): Names {
-  const [l, r] = [alias(left.name, "left_file"), alias(right.name, "right_file")];
-  return l === r ? { left: `${l}_left`, right: `${r}_right` } : { left: l, right: r };
+/** What the two are called in SQL: sources by their names, files after theirs, and differently. */
+export function aliases(left: SideRows, right: SideRows): Names {
+  const [l, r] = [called(left, "left_file"), called(right, "right_file")];
+  if (l !== r) return { left: l, right: r };
+  return { left: left.upload ? `${l}_left` : l, right: right.upload ? `${r}_right` : r };
+}
+
+function called(side: SideRows, otherwise: string): string {
+  return side.upload ? alias(side.name, otherwise) : side.name;
 }
 
 function alias(file: string, otherwise: string): string {
@@ -38,7 +44,7 @@ function alias(file: string, otherwise: string): string {
 }
 
 /** What a reconciliation of the two is called, until someone says otherwise. */
-export function title(left: Upload, right: Upload): string {
+export function title(left: SideRows, right: SideRows): string {
   const names = aliases(left, right);
   const shown = (alias: string) => alias.replaceAll("_", " ");
   const text = `${shown(names.left)} against ${shown(names.right)}`;
@@ -63,7 +69,7 @@ export interface Plan {
 }
 
 /** Nothing while something is missing. */
-export function plan(draft: Draft, left: Upload, right: Upload, name: string): Plan | undefined {
+export function plan(draft: Draft, left: SideRows, right: SideRows, name: string): Plan | undefined {
   const chosen = draft.conditions ?? [];
   if (draft.sql === undefined && (chosen.length === 0 || chosen.some(wrong))) return undefined;
   const names = aliases(left, right);
@@ -73,27 +79,38 @@ export function plan(draft: Draft, left: Upload, right: Upload, name: string): P
     description: "",
     match_sql: draft.sql ?? sql(chosen),
     match_description: draft.sql === undefined ? words(chosen) : "",
-    sources: { left: source(names.left), right: source(names.right), extras: [] },
+    sources: { left: source(names.left, left), right: source(names.right, right), extras: [] },
   };
-  const sources = {
-    left: { upload_id: left.upload_id, filters: [] },
-    right: { upload_id: right.upload_id, filters: [] },
-  };
+  const sources = brought({ left, right });
   return { recipe, request: { recipe_id: "", recipe_version: 0, recipe: { ...recipe, name: "" }, sources } };
 }
 
-/** A file that each run brings anew. */
-function source(alias: string): RecipeSource {
-  return { alias, type: "file", schema: [], primary_key: [], filters: [] };
+/** A file that each run brings anew, or the registered source of this name. */
+function source(alias: string, { upload }: SideRows): RecipeSource {
+  return { alias, type: upload ? "file" : "unspecified", schema: [], primary_key: [], filters: [] };
+}
+
+/** What this run brings. */
+function brought(sides: Record<string, SideRows>): Record<string, SourceOverride> {
+  const given: Record<string, SourceOverride> = {};
+  for (const [side, { upload }] of Object.entries(sides)) {
+    if (upload) given[side] = { upload_id: upload.upload_id, filters: [] };
+  }
+  return given;
 }
 
 /** The columns that later files have to have: those that are asked for. */
 export function withColumns(recipe: Recipe, conditions: Condition[]): Recipe {
   const { left, right } = recipe.sources ?? {};
   if (!left || !right) return recipe;
-  const of = (side: "left" | "right") => [...new Set(conditions.map((condition) => condition[side]))];
+  const schema = (source: RecipeSource, side: "left" | "right") =>
+    source.type === "file" ? [...new Set(conditions.map((condition) => condition[side]))] : [];
   return {
     ...recipe,
-    sources: { extras: [], left: { ...left, schema: of("left") }, right: { ...right, schema: of("right") } },
+    sources: {
+      extras: [],
+      left: { ...left, schema: schema(left, "left") },
+      right: { ...right, schema: schema(right, "right") },
+    },
   };
 }

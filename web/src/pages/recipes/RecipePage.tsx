@@ -7,7 +7,7 @@ import {
   begin,
   recipe as recipeQuery,
   runs as runsQuery,
-  uploaded,
+  side as sideQuery,
   versions as versionsQuery,
 } from "../../api/queries";
 import { Failed, Skeleton } from "../../components/Shown";
@@ -118,8 +118,8 @@ function Again({ recipe, look, become }: { recipe: Recipe; look: Look; become: P
   const navigate = useNavigate();
   const uploads = useUploads((side, id) => become({ ...look, [side]: id }));
   const found = {
-    left: useQuery({ ...uploaded(look.left ?? ""), enabled: Boolean(look.left) }),
-    right: useQuery({ ...uploaded(look.right ?? ""), enabled: Boolean(look.right) }),
+    left: useQuery(sideQuery(look.left ?? "")),
+    right: useQuery(sideQuery(look.right ?? "")),
   };
   useDrop((files) => uploads.take(files, look));
   const wanted = (["left", "right"] as const).filter((side) => wants(recipe, side));
