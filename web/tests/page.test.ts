@@ -118,6 +118,40 @@ describe("a run", () => {
     await fine(page);
   });
 
+  it("shows the rows that pass filters, and exports those", async () => {
+    const page = await open(browser, at(`/runs/${run.run_id}?tab=unmatched_left`));
+    await page.getByText("270 rows").waitFor();
+    const add = async (column: string, what: string, value?: string) => {
+      await page.getByRole("button", { name: "Filter" }).click();
+      const form = page.getByRole("form", { name: "Filter" });
+      await form.getByRole("combobox", { name: "Column" }).selectOption(column);
+      await form.getByRole("combobox", { name: "What it is" }).selectOption({ label: what });
+      if (value) await form.getByRole("textbox", { name: "Value" }).fill(value);
+      await form.getByRole("button", { name: "Apply" }).click();
+    };
+    await add("amount", "at least", "1000.00");
+    await page.getByText("115 rows").waitFor();
+    await add("note", "has no value");
+    const filter = JSON.stringify([
+      { column: "amount", op: "gte", value: 1000 },
+      { column: "note", op: "is_null", value: true },
+    ]);
+    const path = `/api/runs/${run.run_id}/results/unmatched_left?limit=1&filter=${encodeURIComponent(filter)}`;
+    const { total } = await kalla.get<{ total: number }>(path);
+    await page.getByText(`${total} rows`).waitFor();
+    expect(await page.getByRole("link", { name: "XLSX" }).getAttribute("href")).toContain("is_null");
+    await page.reload();
+    await page.getByText(`${total} rows`).waitFor();
+    await page.getByRole("button", { name: "Take away: note has no value" }).click();
+    await page.getByText("115 rows").waitFor();
+    await page.goBack();
+    await page.getByText(`${total} rows`).waitFor();
+    await add("amount", "at least", "a lot");
+    await page.getByRole("alert").getByText("amount").first().waitFor();
+    expect(page.complaints.filter((complaint) => !complaint.includes("400"))).toEqual([]);
+    await page.context().close();
+  });
+
   it("opens a row and says why it matches nothing, by mouse, by keys and by its address", async () => {
     const page = await open(browser, at(`/runs/${run.run_id}?tab=unmatched_right`));
     await page.locator("#row-0").click();

@@ -1,5 +1,6 @@
 /** What of a run is looked at: it stands in the address, so that back, forward, reload and a link give the same. */
 import { type ResultSet, SETS } from "../api/queries";
+import { type Filter, filters } from "./filters";
 
 export const TABS = [...SETS, "proof"] as const;
 export type Tab = (typeof TABS)[number];
@@ -9,6 +10,7 @@ export interface View {
   /** `amount` or `amount:desc`. */
   order?: string;
   q?: string;
+  filters?: Filter[];
   /** Position of the row whose drawer is open. */
   row?: number;
 }
@@ -17,10 +19,12 @@ export interface View {
 export function view(search: Record<string, unknown>): View {
   const tab = TABS.find((tab) => tab === search.tab);
   const row = Number(search.row);
+  const chosen = filters(search.filters);
   return {
     ...(tab && { tab }),
     ...(text(search.order) && { order: text(search.order) }),
     ...(text(search.q) && { q: text(search.q) }),
+    ...(chosen.length > 0 && { filters: chosen }),
     ...(search.row !== undefined && Number.isSafeInteger(row) && row >= 0 && { row }),
   };
 }

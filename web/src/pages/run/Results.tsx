@@ -1,14 +1,17 @@
 /** What a run has found: a tab for each part of it. */
+import { useQuery } from "@tanstack/react-query";
 import { Search } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { Complete, Run } from "../../api/client";
-import { file, type ResultSet, type Selection } from "../../api/queries";
+import { file, page, type ResultSet, type Selection } from "../../api/queries";
 import { sides } from "../../components/Balance";
 import { count } from "../../format/numbers";
+import { asked } from "../../state/filters";
 import { isSet, type Tab, type View } from "../../state/view";
+import { Filters } from "./Filters";
 import { Proof } from "./Proof";
 import { RowDrawer } from "./RowDrawer";
-import { RowTable } from "./RowTable";
+import { PAGE, RowTable } from "./RowTable";
 
 interface Props {
   run: Run;
@@ -85,17 +88,31 @@ const FORMATS = [
 
 function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; look: Props["look"] }) {
   const tab: Tab = set;
-  const { order, q } = view;
-  const selection: Selection = { run: run.run_id, set, ...(order && { order }), ...(q && { q }) };
+  const { order, q, filters = [] } = view;
+  const filter = asked(filters);
+  const selection: Selection = {
+    run: run.run_id,
+    set,
+    ...(order && { order }),
+    ...(q && { q }),
+    ...(filter && { filter }),
+  };
+  // The columns are those of the whole set, also where nothing is found in it.
+  const { data } = useQuery(page({ run: run.run_id, set }, 0, PAGE));
   const change = (next: View, replace = false) =>
-    look({ tab, ...(order && { order }), ...(q && { q }), ...next }, replace);
+    look({ tab, order, q, ...(filters.length > 0 && { filters }), ...next }, replace);
   return (
     <>
       <div className="mb-2 flex flex-wrap items-center gap-3">
         <SearchField text={q ?? ""} search={(text) => change({ q: text || undefined }, true)} />
+        <Filters
+          columns={data?.columns ?? []}
+          filters={filters}
+          change={(next) => change({ filters: next.length > 0 ? next : undefined })}
+        />
         <div className="grow" />
         <p className="flex items-center gap-3 text-sm">
-          <span className="text-quiet">{q ? "Export what is found" : "Export"}</span>
+          <span className="text-quiet">{q || filter ? "Export what is found" : "Export"}</span>
           {FORMATS.map(({ format, name }) => (
             <a
               key={format}

@@ -229,7 +229,7 @@ function width(column: Column, index: number, rows: Row[]): number {
     Math.max(column.name.length + 2, longest + (isNumber(column.type) ? 2 : 0), 5),
     42,
   );
-  return Math.round(letters * 8.2 + 26);
+  return Math.round(letters * 8.6 + 26);
 }
 
 /** What is copied from one cell is its value, not what it looks like. */
