@@ -255,6 +255,31 @@ describe("what cannot be shown", () => {
     await page.context().close();
   });
 
+  it("is caught up with by a tab that was out of sight", async () => {
+    const page = await open(browser, at("/runs"));
+    await page.getByText("live").waitFor();
+    const turn = (hidden: boolean) =>
+      page.evaluate((hidden) => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, hidden);
+    const streams = async () => {
+      const text = await (await fetch(at("/metrics"))).text();
+      return Number(/^kalla_event_streams (\d+)/m.exec(text)?.[1]);
+    };
+    const before = await streams();
+    await turn(true);
+    await expect.poll(streams).toBe(before - 1);
+    writeFileSync(join(kalla.dir, "one.csv"), "id\n1\n");
+    await kalla.ended(
+      await kalla.run(pair("one.csv", "one.csv", "SELECT l.id FROM l JOIN r ON l.id = r.id", "Unseen")),
+    );
+    await turn(false);
+    const row = page.getByRole("row", { name: /Unseen/ });
+    await row.getByText("completed").waitFor();
+    await fine(page);
+  });
+
   it("comes back when the connection does", async () => {
     const first = await Kalla.start();
     const page = await open(browser, `${first.url}/runs`);

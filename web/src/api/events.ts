@@ -26,18 +26,35 @@ export function useStream(): Status {
 
 /** Until it is called: the function that it gives. */
 export function follow(client: QueryClient): () => void {
-  const source = new EventSource("/api/runs/events");
-  source.onopen = () => become("live");
-  // The browser comes back by itself, behind the last number that it got.
-  source.onerror = () => become("lost");
-  source.addEventListener("following", () => {
-    void client.invalidateQueries({ queryKey: runsKey });
-    void client.invalidateQueries({ queryKey: ["run"] });
-  });
-  source.addEventListener("run", (event: MessageEvent<string>) =>
-    learn(client, JSON.parse(event.data) as Run),
-  );
-  return () => source.close();
+  let source: EventSource | undefined;
+  let last = "";
+  const open = () => {
+    source = new EventSource(last ? `/api/runs/events?after=${last}` : "/api/runs/events");
+    source.onopen = () => become("live");
+    // The browser comes back by itself, behind the last number that it got.
+    source.onerror = () => become("lost");
+    source.addEventListener("following", (event) => {
+      last = event.lastEventId;
+      void client.invalidateQueries({ queryKey: runsKey });
+      void client.invalidateQueries({ queryKey: ["run"] });
+    });
+    source.addEventListener("run", (event: MessageEvent<string>) => {
+      last = event.lastEventId;
+      learn(client, JSON.parse(event.data) as Run);
+    });
+  };
+  // A browser has few connections to one place, and a stream in each of many tabs would take them all.
+  const attend = () => {
+    if (!document.hidden) return source ?? open();
+    source?.close();
+    source = undefined;
+  };
+  document.addEventListener("visibilitychange", attend);
+  attend();
+  return () => {
+    document.removeEventListener("visibilitychange", attend);
+    source?.close();
+  };
 }
 
 /** Puts news of a run where it is kept; a list that does not have it is read again. */
