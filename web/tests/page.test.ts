@@ -365,6 +365,9 @@ describe("everybody can use it", () => {
     await page.getByText("Every pass leaves alone").waitFor();
     await page.getByRole("region", { name: "Runs" }).getByRole("link").first().waitFor();
     await check("a recipe");
+    await page.goto(at("/sources"));
+    await page.getByRole("listitem").first().waitFor();
+    await check("sources");
     await page.goto(at("/new"));
     await page.getByText("Drop the other file").waitFor();
     await check("new");

@@ -9,3 +9,14 @@ export function Button({ className = "", ...rest }: ButtonHTMLAttributes<HTMLBut
     />
   );
 }
+
+/** What a page is for; one of a kind. */
+export function MainButton({ className = "", ...rest }: ButtonHTMLAttributes<HTMLButtonElement>) {
+  return (
+    <button
+      type="button"
+      className={`h-8 rounded bg-accent px-4 text-sm font-semibold text-on-fill disabled:opacity-50 ${className}`}
+      {...rest}
+    />
+  );
+}

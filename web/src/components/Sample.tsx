@@ -14,7 +14,6 @@ interface Props {
 export function Sample({ name, columns, rows, types = false }: Props) {
   const right = (type?: string) => (isNumber(type ?? "") ? "text-right" : "text-left");
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <section aria-label={`Rows of ${name}`} tabIndex={0} className="overflow-x-auto text-[13px]">
       <table className="w-full">
         <thead>

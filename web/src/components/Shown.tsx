@@ -1,6 +1,6 @@
 /** What stands in the place of data: it is coming, there is none, it cannot be had. */
 import { type ReactNode, useEffect, useState } from "react";
-import { Refused } from "../api/client";
+import { type Problem, Refused } from "../api/client";
 import { Button } from "./Button";
 import { Quoted } from "./Quoted";
 
@@ -33,22 +33,12 @@ export function Empty({ title, children }: { title: string; children: ReactNode 
 /** What went wrong and what to change, in the words of whoever found it. */
 export function Failed({ error, again }: { error: Error; again?: () => void }) {
   const problem = error instanceof Refused ? error.problem : undefined;
-  const details = problem?.violations.filter((violation) => violation.message !== problem.message) ?? [];
   return (
     <div role="alert" className="rounded-lg border border-error/40 bg-surface px-5 py-4 text-sm">
       <p className="text-error">
         <Quoted text={error.message} />
       </p>
-      {details.length > 0 && (
-        <ul className="mt-2 list-disc pl-5">
-          {details.map((violation) => (
-            <li key={violation.field + violation.message}>
-              {violation.field && <code className="font-mono text-xs">{violation.field}: </code>}
-              <Quoted text={violation.message} />
-            </li>
-          ))}
-        </ul>
-      )}
+      {problem && <Details problem={problem} />}
       {problem?.trace_id && <p className="mt-2 font-mono text-xs text-quiet">{problem.trace_id}</p>}
       {again && (
         <Button className="mt-3" onClick={again}>
@@ -56,5 +46,21 @@ export function Failed({ error, again }: { error: Error; again?: () => void }) {
         </Button>
       )}
     </div>
+  );
+}
+
+/** Everything that is wrong, each with its place, where that says more than the sentence. */
+export function Details({ problem }: { problem: Problem }) {
+  const more = problem.violations.filter((violation) => violation.message !== problem.message);
+  if (more.length === 0) return null;
+  return (
+    <ul className="mt-2 list-disc pl-5 text-ink">
+      {more.map((violation) => (
+        <li key={violation.field + violation.message}>
+          {violation.field && <code className="font-mono text-xs">{violation.field}: </code>}
+          <Quoted text={violation.message} />
+        </li>
+      ))}
+    </ul>
   );
 }

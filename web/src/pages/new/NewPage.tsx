@@ -1,10 +1,12 @@
 /** From two files to a saved recipe: two sides, what must agree, what it gives, the recipe. */
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import { side as sideQuery } from "../../api/queries";
+import { Band } from "../../components/Band";
 import { Failed } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
 import { type SideName, useDrop, useUploads } from "../../components/uploads";
+import { useTitle } from "../../state/title";
 import { ConditionsBand } from "./ConditionsBand";
 import { OutcomeBand } from "./OutcomeBand";
 import { type Draft, plan, title } from "./plan";
@@ -22,15 +24,13 @@ export function NewPage({ draft, become }: Props) {
   const put = (side: SideName, id: string | undefined) =>
     become({ ...draft, [side]: id, conditions: undefined, sql: undefined });
   const uploads = useUploads(put);
-  useEffect(() => {
-    document.title = "New reconciliation · Kalla";
-  }, []);
+  useTitle("New reconciliation");
 
-  const both = left.data && right.data ? { left: left.data, right: right.data } : undefined;
-  const proposals = useMemo(
-    () => (both ? propose(both.left.preview, both.right.preview) : []),
-    [both?.left.preview, both?.right.preview, both],
+  const both = useMemo(
+    () => (left.data && right.data ? { left: left.data, right: right.data } : undefined),
+    [left.data, right.data],
   );
+  const proposals = useMemo(() => (both ? propose(both.left.preview, both.right.preview) : []), [both]);
   // What leads from one side to the other is tried at once; everything else is a click away.
   const key = proposals.find((proposal) => proposal.key);
   const chosen = draft.conditions ?? (key ? [key.condition] : []);
@@ -90,22 +90,5 @@ export function NewPage({ draft, become }: Props) {
       )}
       {uploads.extra && <Failed error={new Error(uploads.extra)} />}
     </div>
-  );
-}
-
-function Band({ number, title, children }: { number: number; title: string; children: ReactNode }) {
-  return (
-    <section aria-label={title}>
-      <h2 className="mb-3 flex items-center gap-3 text-base">
-        <span
-          aria-hidden
-          className="grid size-6 place-items-center rounded-full bg-accent text-xs text-on-fill"
-        >
-          {number}
-        </span>
-        {title}
-      </h2>
-      {children}
-    </section>
   );
 }

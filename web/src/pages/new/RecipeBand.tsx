@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useId } from "react";
 import { begin, saveNew } from "../../api/queries";
-import { Button } from "../../components/Button";
+import { Button, MainButton } from "../../components/Button";
 import { Failed } from "../../components/Shown";
 import type { Condition } from "./conditions";
 import { type Plan, withColumns } from "./plan";
@@ -71,13 +71,9 @@ export function RecipeBand({ plan, conditions, byHand, name, rename, write }: Pr
           onChange={(event) => rename(event.target.value)}
           className="h-8 w-full max-w-96 rounded border border-line bg-surface px-2"
         />
-        <button
-          type="submit"
-          disabled={run.isPending || name.trim() === ""}
-          className="h-8 rounded bg-accent px-4 font-semibold text-on-fill disabled:opacity-50"
-        >
+        <MainButton type="submit" disabled={run.isPending || name.trim() === ""}>
           {run.isPending ? "Saving …" : "Save and run"}
-        </button>
+        </MainButton>
       </form>
       {run.error && <Failed error={run.error} />}
     </div>

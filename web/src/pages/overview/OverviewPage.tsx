@@ -1,12 +1,13 @@
 /** What needs someone, what goes on, and how each recipe stands. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type ReactNode, useEffect } from "react";
 import type { Run } from "../../api/client";
 import { recipes as recipesQuery, runs as runsQuery } from "../../api/queries";
+import { Band } from "../../components/Band";
 import { Failed, Skeleton } from "../../components/Shown";
 import { ended, State } from "../../components/State";
 import { Ago } from "../../components/Time";
+import { useTitle } from "../../state/title";
 import { RecipeList } from "../recipes/RecipeList";
 import { standing } from "../recipes/standing";
 import { NoRuns, RunList } from "../runs/RunList";
@@ -14,9 +15,7 @@ import { NoRuns, RunList } from "../runs/RunList";
 export function OverviewPage() {
   const runs = useQuery(runsQuery());
   const recipes = useQuery(recipesQuery());
-  useEffect(() => {
-    document.title = "Overview · Kalla";
-  }, []);
+  useTitle("Overview");
   const error = runs.error ?? recipes.error;
   if (error && !(runs.data && recipes.data))
     return <Failed error={error} again={() => void runs.refetch()} />;
@@ -68,15 +67,6 @@ export function OverviewPage() {
         </Band>
       )}
     </div>
-  );
-}
-
-function Band({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section aria-label={title}>
-      <h2 className="mb-3 text-base">{title}</h2>
-      {children}
-    </section>
   );
 }
 

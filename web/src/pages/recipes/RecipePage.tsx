@@ -1,7 +1,6 @@
 /** One recipe: run it on new files, see how its runs went, read what it says and said. */
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type ReactNode, useEffect } from "react";
 import type { Recipe } from "../../api/client";
 import {
   begin,
@@ -10,10 +9,14 @@ import {
   side as sideQuery,
   versions as versionsQuery,
 } from "../../api/queries";
+import { Band } from "../../components/Band";
+import { MainButton } from "../../components/Button";
 import { Failed, Skeleton } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
+import { Sql } from "../../components/Sql";
 import { Ago } from "../../components/Time";
 import { useDrop, useUploads } from "../../components/uploads";
+import { useTitle } from "../../state/title";
 import { RunList } from "../runs/RunList";
 import { rate } from "./standing";
 import { Trend } from "./Trend";
@@ -35,9 +38,7 @@ export function RecipePage({ id, look, become }: Props) {
   const { data: recipe, error, refetch } = useQuery(recipeQuery(id));
   const runs = useQuery(runsQuery(id));
   const versions = useQuery(versionsQuery(id));
-  useEffect(() => {
-    document.title = recipe ? `${recipe.name || recipe.recipe_id} · Kalla` : "Kalla";
-  }, [recipe]);
+  useTitle(recipe && (recipe.name || recipe.recipe_id));
   if (error && !recipe) return <Failed error={error} again={() => void refetch()} />;
   if (!recipe) return <Skeleton lines={4} height={56} />;
   const completed = runs.data?.runs.filter((run) => run.state === "completed") ?? [];
@@ -92,27 +93,6 @@ export function RecipePage({ id, look, become }: Props) {
   );
 }
 
-function Band({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section aria-label={title}>
-      <h2 className="mb-3 text-base">{title}</h2>
-      {children}
-    </section>
-  );
-}
-
-function Sql({ text }: { text: string }) {
-  return (
-    <pre
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
-      tabIndex={0}
-      className="max-h-96 overflow-auto rounded-lg border border-line bg-surface p-4 font-mono text-xs leading-relaxed"
-    >
-      {text}
-    </pre>
-  );
-}
-
 /** Another run: the files that it wants anew, and those that it reads where they are. */
 function Again({ recipe, look, become }: { recipe: Recipe; look: Look; become: Props["become"] }) {
   const navigate = useNavigate();
@@ -156,14 +136,9 @@ function Again({ recipe, look, become }: { recipe: Recipe; look: Look; become: P
           ),
         )}
       </div>
-      <button
-        type="button"
-        disabled={!ready || run.isPending}
-        onClick={() => run.mutate()}
-        className="mt-4 h-8 rounded bg-accent px-4 text-sm font-semibold text-on-fill disabled:opacity-50"
-      >
+      <MainButton disabled={!ready || run.isPending} onClick={() => run.mutate()} className="mt-4">
         {run.isPending ? "Beginning …" : "Run"}
-      </button>
+      </MainButton>
       {run.error && (
         <div className="mt-3">
           <Failed error={run.error} />

@@ -1,8 +1,8 @@
 /** All recipes, and how each stands. */
 import { useQuery } from "@tanstack/react-query";
-import { useEffect } from "react";
 import { recipes as recipesQuery, runs as runsQuery } from "../../api/queries";
 import { Failed, Skeleton } from "../../components/Shown";
+import { useTitle } from "../../state/title";
 import { NoRuns } from "../runs/RunList";
 import { RecipeList } from "./RecipeList";
 import { standing } from "./standing";
@@ -10,9 +10,7 @@ import { standing } from "./standing";
 export function RecipesPage() {
   const recipes = useQuery(recipesQuery());
   const runs = useQuery(runsQuery());
-  useEffect(() => {
-    document.title = "Recipes · Kalla";
-  }, []);
+  useTitle("Recipes");
   const error = recipes.error ?? runs.error;
   return (
     <>

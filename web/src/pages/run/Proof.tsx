@@ -1,6 +1,7 @@
 /** What an auditor asks of a run: what was read, by which rule, when, and where the results are. */
 import type { ReactNode } from "react";
 import type { Complete, Run } from "../../api/client";
+import { Sql } from "../../components/Sql";
 import { count } from "../../format/numbers";
 import { between, duration } from "../../format/times";
 
@@ -38,12 +39,7 @@ export function Proof({ run, complete }: { run: Run; complete: Complete }) {
       </dl>
       <section aria-label="SQL">
         <h2 className="mb-2">How rows match</h2>
-        <pre
-          tabIndex={0}
-          className="max-h-96 overflow-auto rounded-lg border border-line bg-surface p-4 font-mono text-xs leading-relaxed"
-        >
-          {run.match_sql}
-        </pre>
+        <Sql text={run.match_sql} />
       </section>
     </div>
   );

@@ -1,17 +1,17 @@
 /** One run: how far it is, what came of it, and every row of that. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useEffect } from "react";
 import type { Run } from "../../api/client";
 import { learn } from "../../api/events";
 import { cancel, retry, run as runQuery } from "../../api/queries";
 import { Balance } from "../../components/Balance";
 import { Button } from "../../components/Button";
 import { Quoted } from "../../components/Quoted";
-import { Failed, Skeleton } from "../../components/Shown";
+import { Details, Failed, Skeleton } from "../../components/Shown";
 import { ended, State } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { between, duration } from "../../format/times";
+import { useTitle } from "../../state/title";
 import type { View } from "../../state/view";
 import { Results } from "./Results";
 import { Stages } from "./Stages";
@@ -24,9 +24,7 @@ interface Props {
 
 export function RunPage({ id, view, look }: Props) {
   const { data: run, error, refetch } = useQuery(runQuery(id));
-  useEffect(() => {
-    document.title = run ? `${run.name} · Kalla` : "Kalla";
-  }, [run]);
+  useTitle(run?.name);
   if (error && !run) return <Failed error={error} again={() => void refetch()} />;
   if (!run) return <Skeleton lines={4} height={56} />;
   return (
@@ -92,7 +90,6 @@ function Head({ run }: { run: Run }) {
 /** Why it failed, or what it waits for. */
 function Told({ run }: { run: Run }) {
   const problem = run.error?.problem;
-  const details = problem?.violations.filter((violation) => violation.message !== problem.message) ?? [];
   const over = run.state === "failed";
   return (
     <div
@@ -102,16 +99,7 @@ function Told({ run }: { run: Run }) {
       <p>
         <Quoted text={run.error?.error ?? ""} />
       </p>
-      {details.length > 0 && (
-        <ul className="mt-2 list-disc pl-5 text-ink">
-          {details.map((violation) => (
-            <li key={violation.field + violation.message}>
-              <code className="font-mono text-xs">{violation.field}</code>:{" "}
-              <Quoted text={violation.message} />
-            </li>
-          ))}
-        </ul>
-      )}
+      {problem && <Details problem={problem} />}
     </div>
   );
 }

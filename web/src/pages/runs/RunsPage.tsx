@@ -1,15 +1,13 @@
 /** All runs, the latest first, as they change. */
 import { useQuery } from "@tanstack/react-query";
-import { useEffect } from "react";
 import { runs as runsQuery } from "../../api/queries";
 import { Failed, Skeleton } from "../../components/Shown";
+import { useTitle } from "../../state/title";
 import { NoRuns, RunList } from "./RunList";
 
 export function RunsPage() {
   const { data, error, refetch } = useQuery(runsQuery());
-  useEffect(() => {
-    document.title = "Runs · Kalla";
-  }, []);
+  useTitle("Runs");
   return (
     <>
       <h1 className="mb-4 text-xl">Runs</h1>

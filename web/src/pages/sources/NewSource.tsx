@@ -2,6 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { register, sources } from "../../api/queries";
+import { MainButton } from "../../components/Button";
 import { Failed } from "../../components/Shown";
 
 const FORMS = [
@@ -55,13 +56,9 @@ export function NewSource() {
         {field("alias", "Name, as recipes call it", "")}
         {field("uri", "Address", "md:col-span-2")}
         {field("description", "What it holds", "md:col-span-3", false)}
-        <button
-          type="submit"
-          disabled={save.isPending}
-          className="h-8 justify-self-start rounded bg-accent px-4 font-semibold text-on-fill disabled:opacity-50"
-        >
+        <MainButton type="submit" disabled={save.isPending} className="justify-self-start">
           {save.isPending ? "Adding …" : "Add"}
-        </button>
+        </MainButton>
       </form>
       {save.error && (
         <div className="mt-3">

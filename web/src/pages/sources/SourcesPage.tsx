@@ -1,19 +1,18 @@
 /** Where rows come from: what is registered, whether it can be read, what is in it. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import type { RegisteredSource } from "../../api/client";
 import { forget, sourcePreview, sources as sourcesQuery } from "../../api/queries";
 import { Button } from "../../components/Button";
 import { Sample } from "../../components/Sample";
 import { Empty, Failed, Skeleton } from "../../components/Shown";
+import { useTitle } from "../../state/title";
 import { Connection } from "./Connection";
 import { NewSource } from "./NewSource";
 
 export function SourcesPage() {
   const { data, error, refetch } = useQuery(sourcesQuery());
-  useEffect(() => {
-    document.title = "Sources · Kalla";
-  }, []);
+  useTitle("Sources");
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-6">
       <h1 className="text-xl">Sources</h1>
