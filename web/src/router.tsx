@@ -52,7 +52,8 @@ const fresh = createRoute({
   }),
   component: function New() {
     const navigate = fresh.useNavigate();
-    const become = (search: Draft, replace = false) => void navigate({ search, replace, resetScroll: false });
+    const become = (change: Draft, replace = false) =>
+      void navigate({ search: (now) => ({ ...now, ...change }), replace, resetScroll: false });
     return <NewPage draft={fresh.useSearch()} become={become} />;
   },
 });
@@ -69,7 +70,8 @@ const recipeRoute = createRoute({
   component: function Recipe() {
     const { id } = recipeRoute.useParams();
     const navigate = recipeRoute.useNavigate();
-    const become = (search: Look) => void navigate({ search, resetScroll: false });
+    const become = (change: Look) =>
+      void navigate({ search: (now) => ({ ...now, ...change }), resetScroll: false });
     return <RecipePage key={id} id={id} look={recipeRoute.useSearch()} become={become} />;
   },
 });

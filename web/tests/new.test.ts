@@ -109,6 +109,27 @@ it("takes files that are dropped, and one more condition by hand", async () => {
   await fine(page);
 });
 
+it("keeps both of two files that arrive in the same moment", async () => {
+  const page = await open(browser, "about:blank");
+  // Answers are held until there are two, and then told at once.
+  await page.addInitScript(() => {
+    const held: (() => void)[] = [];
+    const send = XMLHttpRequest.prototype.send;
+    XMLHttpRequest.prototype.send = function (body) {
+      const told = this.onload as () => void;
+      this.onload = () => {
+        held.push(told);
+        if (held.length === 2) for (const one of held) one();
+      };
+      send.call(this, body);
+    };
+  });
+  await page.goto(`${kalla.url}/new`);
+  await page.locator("input[type=file]").first().setInputFiles(files.map(path));
+  await part(page, "What it gives").getByText("Tried on all rows.").waitFor();
+  await fine(page);
+});
+
 it("lets SQL be written by hand, says what is wrong with it, and goes back", async () => {
   const page = await withFiles();
   const recipe = part(page, "The recipe");

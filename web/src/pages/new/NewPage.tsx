@@ -15,14 +15,15 @@ import { RecipeBand } from "./RecipeBand";
 
 interface Props {
   draft: Draft;
-  become: (draft: Draft, replace?: boolean) => void;
+  /** Changes what is given, and leaves the rest as it is by then: two files may arrive at once. */
+  become: (change: Draft, replace?: boolean) => void;
 }
 
 export function NewPage({ draft, become }: Props) {
   const left = useQuery(sideQuery(draft.left ?? ""));
   const right = useQuery(sideQuery(draft.right ?? ""));
   const put = (side: SideName, id: string | undefined) =>
-    become({ ...draft, [side]: id, conditions: undefined, sql: undefined });
+    become({ [side]: id, conditions: undefined, sql: undefined });
   const uploads = useUploads(put);
   useTitle("New reconciliation");
 
@@ -67,7 +68,7 @@ export function NewPage({ draft, become }: Props) {
             proposals={proposals}
             conditions={chosen}
             byHand={draft.sql !== undefined}
-            change={(conditions) => become({ ...draft, conditions, sql: undefined }, true)}
+            change={(conditions) => become({ conditions, sql: undefined }, true)}
           />
         </Band>
       )}
@@ -84,7 +85,7 @@ export function NewPage({ draft, become }: Props) {
             byHand={draft.sql !== undefined}
             name={called}
             rename={setName}
-            write={(sql) => become({ ...draft, conditions: chosen, sql }, true)}
+            write={(sql) => become({ conditions: chosen, sql }, true)}
           />
         </Band>
       )}

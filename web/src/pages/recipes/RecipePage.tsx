@@ -31,7 +31,8 @@ export interface Look {
 interface Props {
   id: string;
   look: Look;
-  become: (look: Look) => void;
+  /** Changes what is given, and leaves the rest as it is by then: two files may arrive at once. */
+  become: (change: Look) => void;
 }
 
 export function RecipePage({ id, look, become }: Props) {
@@ -96,7 +97,7 @@ export function RecipePage({ id, look, become }: Props) {
 /** Another run: the files that it wants anew, and those that it reads where they are. */
 function Again({ recipe, look, become }: { recipe: Recipe; look: Look; become: Props["become"] }) {
   const navigate = useNavigate();
-  const uploads = useUploads((side, id) => become({ ...look, [side]: id }));
+  const uploads = useUploads((side, id) => become({ [side]: id }));
   const found = {
     left: useQuery(sideQuery(look.left ?? "")),
     right: useQuery(sideQuery(look.right ?? "")),
@@ -123,7 +124,7 @@ function Again({ recipe, look, become }: { recipe: Recipe; look: Look; become: P
                 state={uploads.state[side]}
                 found={found[side]}
                 take={(files) => uploads.take(files, look, side)}
-                drop={() => become({ ...look, [side]: undefined })}
+                drop={() => become({ [side]: undefined })}
               />
             </div>
           ) : (
