@@ -16,7 +16,7 @@ const BY_HAND: [&str; 4] = ["FilterValue", "JobEvent", "Order", "Report"];
 const SECRET: [&str; 5] = ["JobPayload", "RecipeSource", "RegisteredSource", "Source", "SourceOverride"];
 
 const PACKAGE: &str = "kalla.v1";
-const FILES: [&str; 10] = [
+const FILES: [&str; 12] = [
     "kalla/v1/problem.proto",
     "kalla/v1/job.proto",
     "kalla/v1/event.proto",
@@ -25,7 +25,9 @@ const FILES: [&str; 10] = [
     "kalla/v1/run.proto",
     "kalla/v1/upload.proto",
     "kalla/v1/worker.proto",
+    "kalla/v1/manifest.proto",
     "kalla/v1/result.proto",
+    "kalla/v1/system.proto",
     "kalla/v1/process.proto",
 ];
 

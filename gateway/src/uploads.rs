@@ -1,7 +1,7 @@
 //! Files from browsers and programs, on their way to the worker, and what is known of them afterwards.
 
 use futures::Stream;
-use kalla_proto::v1::{Code, PreviewSourceResponse, Problem, Source, Upload};
+use kalla_proto::v1::{Code, LoadScopedRequest, PreviewSourceResponse, Problem, Source, Upload};
 use uuid::Uuid;
 
 use crate::problem::Failure;
@@ -54,9 +54,10 @@ impl Uploads {
         Ok(self.stored(upload_id).await?.upload)
     }
 
-    pub async fn preview(&self, upload_id: &str, limit: u32) -> Result<PreviewSourceResponse, Failure> {
+    pub async fn preview(&self, upload_id: &str, scope: LoadScopedRequest) -> Result<PreviewSourceResponse, Failure> {
         let stored = self.stored(upload_id).await?;
-        Ok(self.worker.preview(source(&stored.uri), limit).await?)
+        let source = Source { filters: scope.filters, options: scope.options, ..source(&stored.uri) };
+        Ok(self.worker.preview(source, scope.limit).await?)
     }
 
     pub async fn stored(&self, upload_id: &str) -> Result<StoredUpload, Failure> {

@@ -74,6 +74,7 @@ const CHOICE: &[Parameter] = &[
     ("limit", "integer", "rows; of a page 100 if it is left out and at most 1,000, of a file all"),
     ("format", "string", "json, csv, arrow, parquet or xlsx; goes before Accept"),
 ];
+const NUMBERS: &[Parameter] = &[("rows", "string", "numbers of rows, at most 1,000: `7,12`")];
 const UNCHANGED: &[(u16, &str)] = &[(304, "It is what If-None-Match says")];
 const GONE: &[(u16, &str)] = &[(410, "Nobody wants this run any more")];
 const CONDITIONS: &[&str] = &["If-Match", "If-None-Match"];
@@ -92,6 +93,7 @@ const OPERATIONS: &[Operation] = &[
     operation("get", "/health", "Whether the process lives", &[Media("text/plain")]),
     operation("get", "/ready", "Whether the database answers", &[Media("text/plain")]),
     operation("get", "/metrics", "Numbers for Prometheus", &[Media("application/openmetrics-text")]),
+    operation("get", "/api/system", "What the gateway is made of, and whether it works", &[Message("System")]),
     operation("get", "/api/openapi.json", "This document", &[Media("application/json")]),
     Operation {
         query: PAGES,
@@ -197,6 +199,15 @@ const OPERATIONS: &[Operation] = &[
         )
     },
     Operation {
+        body: Some(Message("LoadScopedRequest")),
+        ..operation(
+            "post",
+            "/api/uploads/{id}/load-scoped",
+            "Its first rows under filters, read as is said",
+            &[Message("PreviewSourceResponse")],
+        )
+    },
+    Operation {
         query: RUNS,
         ..operation("get", "/api/runs", "Runs, the latest first", &[Message("ListRunsResponse")])
     },
@@ -254,6 +265,21 @@ const OPERATIONS: &[Operation] = &[
         )
     },
     operation("get", "/api/runs/{id}/why/{side}/{row}", "Why a row matches nothing", &[Message("ExplainRowResponse")]),
+    operation(
+        "get",
+        "/api/runs/{id}/manifest",
+        "What it has read and written, and by which rule",
+        &[Message("Manifest")],
+    ),
+    Operation {
+        query: NUMBERS,
+        ..operation(
+            "get",
+            "/api/runs/{id}/rows/{side}",
+            "Rows of a side as it has read them",
+            &[Message("ReadSourceRowsResponse")],
+        )
+    },
     Operation {
         body: Some(Message("JobEvent")),
         status: 204,

@@ -1,10 +1,11 @@
-//! What operators and their tools ask: `/health`, `/ready`, `/metrics`.
+//! What operators and their tools ask: `/health`, `/ready`, `/metrics`, and what the page shows of it.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::{Json, Router};
+use kalla_proto::v1::System;
 
 use super::House;
 use super::answer::Refusal;
@@ -13,13 +14,30 @@ use crate::problem::Failure;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub fn routes() -> Router<House> {
-    Router::new().route("/health", get("ok\n")).route("/ready", get(ready)).route("/metrics", get(metrics))
+    Router::new()
+        .route("/health", get("ok\n"))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/api/system", get(system))
 }
 
 /// A gateway without a worker takes runs all the same: they wait.
 async fn ready(State(house): State<House>) -> Result<&'static str, Refusal> {
     house.store.reachable().await.map_err(Failure::from)?;
     Ok("ready\n")
+}
+
+/// What people see of it: a worker that does not answer is told with the reason.
+async fn system(State(house): State<House>) -> Json<System> {
+    let status = house.worker.status().await;
+    Json(System {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        database: house.store.kind().to_owned(),
+        local: house.local,
+        worker_url: house.worker.place(),
+        worker_problem: status.as_ref().err().cloned(),
+        worker: status.ok(),
+    })
 }
 
 async fn metrics(State(house): State<House>) -> Result<impl IntoResponse, Refusal> {

@@ -1,4 +1,5 @@
-//! `/api/runs/{id}/results`: pages, summaries and files of what a run found, and why a row matches nothing.
+//! `/api/runs/{id}/results`: pages, summaries and files of what a run found; beside it why a row matches nothing,
+//! what a run has read, and its manifest.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -9,8 +10,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use kalla_proto::json::{HasWords as _, from_json_strict};
 use kalla_proto::v1::{
-    Code, ExplainRowResponse, ExportFormat, Filter, OrderBy, Problem, ResultSet, ResultTicket, Run, RunState, Side,
-    SummarizeResultResponse, Violation,
+    Code, ExplainRowResponse, ExportFormat, Filter, Manifest, OrderBy, Problem, ReadSourceRowsResponse, ResultSet,
+    ResultTicket, Run, RunState, Side, SummarizeResultResponse, Violation,
 };
 use serde::Deserialize;
 
@@ -24,6 +25,8 @@ pub fn routes() -> Router<House> {
         .route("/api/runs/{id}/results/{set}", get(rows))
         .route("/api/runs/{id}/results/{set}/summary", get(summary))
         .route("/api/runs/{id}/why/{side}/{row}", get(why))
+        .route("/api/runs/{id}/manifest", get(manifest))
+        .route("/api/runs/{id}/rows/{side}", get(source_rows))
 }
 
 /// Which rows, and how.
@@ -87,10 +90,38 @@ async fn why(
     Path((run_id, side, row)): Path<(String, String, String)>,
 ) -> Result<Json<ExplainRowResponse>, Refusal> {
     let run = finished(&house, &run_id).await?;
-    let side =
-        Side::from_word(&side).ok_or_else(|| nothing(format!("a run has a left and a right side, and no `{side}`")))?;
+    let side = one_side(&side)?;
     let row = row.parse().map_err(|_| nothing(format!("`{row}` is no number of a row")))?;
     Ok(Json(house.worker.explain(run.run_id, side, row).await?))
+}
+
+async fn manifest(State(house): State<House>, Path(run_id): Path<String>) -> Result<Json<Manifest>, Refusal> {
+    let run = finished(&house, &run_id).await?;
+    Ok(Json(house.worker.manifest(run.run_id).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Numbers {
+    /// `7,12`.
+    rows: String,
+}
+
+/// Rows of a side as the run has read them.
+async fn source_rows(
+    State(house): State<House>,
+    Path((run_id, side)): Path<(String, String)>,
+    Params(numbers): Params<Numbers>,
+) -> Result<Json<ReadSourceRowsResponse>, Refusal> {
+    let run = finished(&house, &run_id).await?;
+    let side = one_side(&side)?;
+    let read = |text: &str| text.parse().map_err(|_| invalid("rows", format!("`{text}` is no number of a row: 7,12")));
+    let rows = numbers.rows.split(',').map(read).collect::<Result<Vec<u64>, _>>()?;
+    Ok(Json(house.worker.source_rows(run.run_id, side, rows).await?))
+}
+
+fn one_side(word: &str) -> Result<Side, Refusal> {
+    Side::from_word(word).ok_or_else(|| nothing(format!("a run has a left and a right side, and no `{word}`")))
 }
 
 /// A run whose results are there.

@@ -80,7 +80,8 @@ async fn load_scoped(
     Body(request): Body<LoadScopedRequest>,
 ) -> Result<Json<PreviewSourceResponse>, Refusal> {
     let limit = page(Some(request.limit).filter(|limit| *limit > 0))?;
-    let source = place(&house, &alias, request.filters).await?;
+    let mut source = place(&house, &alias, request.filters).await?;
+    source.options = request.options.or(source.options);
     Ok(Json(house.worker.preview(source, limit).await?))
 }
 

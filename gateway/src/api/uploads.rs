@@ -8,12 +8,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt as _;
-use kalla_proto::v1::{PreviewSourceResponse, Upload};
+use kalla_proto::v1::{LoadScopedRequest, PreviewSourceResponse, Upload};
 use tokio::sync::mpsc;
 
 use super::House;
 use super::answer::Refusal;
-use super::request::{Params, Rows, invalid, page};
+use super::request::{Body, Params, Rows, invalid, page};
 
 /// Pieces of a file that wait between the browser and the worker.
 const WAITING: usize = 4;
@@ -24,6 +24,7 @@ pub fn routes() -> Router<House> {
         .route("/api/uploads", post(take).layer(DefaultBodyLimit::disable()))
         .route("/api/uploads/{id}", get(show))
         .route("/api/uploads/{id}/preview", get(preview))
+        .route("/api/uploads/{id}/load-scoped", post(load_scoped))
 }
 
 async fn take(State(house): State<House>, request: Request) -> Result<Response, Refusal> {
@@ -79,7 +80,16 @@ async fn preview(
     Path(id): Path<String>,
     Params(rows): Params<Rows>,
 ) -> Result<Json<PreviewSourceResponse>, Refusal> {
-    Ok(Json(house.uploads.preview(&id, page(rows.limit)?).await?))
+    Ok(Json(house.uploads.preview(&id, LoadScopedRequest { limit: page(rows.limit)?, ..Default::default() }).await?))
+}
+
+async fn load_scoped(
+    State(house): State<House>,
+    Path(id): Path<String>,
+    Body(mut request): Body<LoadScopedRequest>,
+) -> Result<Json<PreviewSourceResponse>, Refusal> {
+    request.limit = page(Some(request.limit).filter(|limit| *limit > 0))?;
+    Ok(Json(house.uploads.preview(&id, request).await?))
 }
 
 /// The last part of a path, without what has no place in a name.

@@ -124,6 +124,14 @@ impl Store {
         Ok(store)
     }
 
+    /// Which database it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "postgres",
+            Self::Sqlite(_) => "sqlite",
+        }
+    }
+
     /// Whether the database answers.
     pub async fn reachable(&self) -> Result<(), StoreError> {
         on!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))?;

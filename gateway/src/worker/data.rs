@@ -8,15 +8,18 @@ use kalla_proto::v1::result_service_client::ResultServiceClient;
 use kalla_proto::v1::source_service_client::SourceServiceClient;
 use kalla_proto::v1::{
     CheckJobRequest, CheckJobResponse, Code, DryRunJobRequest, DryRunJobResponse, ExplainRowRequest,
-    ExplainRowResponse, ExportFormat, ExportResultRequest, JobPayload, PreviewSourceRequest, PreviewSourceResponse,
-    Problem, ReadResultRequest, ReadResultResponse, ResultTicket, Side, Source, SummarizeResultRequest,
-    SummarizeResultResponse, TestConnectionRequest, TestConnectionResponse,
+    ExplainRowResponse, ExportFormat, ExportResultRequest, GetManifestRequest, GetWorkerRequest, JobPayload, Manifest,
+    PreviewSourceRequest, PreviewSourceResponse, Problem, ReadResultRequest, ReadResultResponse, ReadSourceRowsRequest,
+    ReadSourceRowsResponse, ResultTicket, Side, Source, SummarizeResultRequest, SummarizeResultResponse,
+    TestConnectionRequest, TestConnectionResponse, WorkerStatus,
 };
 use prost::Message as _;
 use tonic::{Request, Status};
 
 use super::Worker;
 
+/// What a worker knows by heart.
+const AT_ONCE: Duration = Duration::from_secs(5);
 /// A page, or the head of a source.
 const SOON: Duration = Duration::from_secs(60);
 /// What reads everything: a summary, a dry run, a row explained.
@@ -60,6 +63,26 @@ impl Worker {
     pub async fn explain(&self, run_id: String, side: Side, row: u64) -> Result<ExplainRowResponse, Problem> {
         let request = self.ask(ExplainRowRequest { run_id, side: side.into(), row, output_path: None }, LATER);
         self.answer(self.results().explain_row(request).await)
+    }
+
+    pub async fn manifest(&self, run_id: String) -> Result<Manifest, Problem> {
+        let request = self.ask(GetManifestRequest { run_id, output_path: None }, SOON);
+        Ok(self.answer(self.results().get_manifest(request).await)?.manifest.unwrap_or_default())
+    }
+
+    pub async fn source_rows(
+        &self,
+        run_id: String,
+        side: Side,
+        rows: Vec<u64>,
+    ) -> Result<ReadSourceRowsResponse, Problem> {
+        let request = self.ask(ReadSourceRowsRequest { run_id, side: side.into(), rows, output_path: None }, SOON);
+        self.answer(self.results().read_source_rows(request).await)
+    }
+
+    pub async fn status(&self) -> Result<WorkerStatus, Problem> {
+        let request = self.ask(GetWorkerRequest {}, AT_ONCE);
+        Ok(self.answer(self.jobs().get_worker(request).await)?.worker.unwrap_or_default())
     }
 
     /// A file, piece by piece; what is wrong with the request is told before the first.

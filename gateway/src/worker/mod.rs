@@ -56,6 +56,11 @@ impl Worker {
         Ok(Self { client, channel: endpoint.connect_lazy(), url, token, bearer })
     }
 
+    /// Where it is, without credentials.
+    pub fn place(&self) -> String {
+        crate::address::shown(&self.url).0
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.url));
         match &self.token {

@@ -1,15 +1,17 @@
 //! What one can wait for, boxed. The machine code of a future is generated where it is polled: without the box every crate
 //! that waits for one of these would generate the engine once more.
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
-use crate::explain::{DryRun, Question, Why};
+use crate::explain::{DryRun, Locate, Question, Why};
 use crate::job::{Job, Limits, Source};
 use crate::location::Location;
-use crate::manifest::{Column, Manifest};
+use crate::manifest::{Column, Input, Manifest};
 use crate::progress::Progress;
 use crate::{CheckReport, Connection, Head, Inspection};
 
@@ -57,6 +59,17 @@ pub fn test_connection(source: &Source) -> Pending<'_, Connection> {
 /// Plans `match_sql`: in a service it belongs into a process of its own, like a job.
 pub fn why(question: Question<'_>) -> Pending<'_, Why> {
     Box::pin(crate::explain::why(question))
+}
+
+/// Rows of a source of a run, by their numbers and in that order, as the run read them. They must have been kept, or lie in
+/// a Parquet file that is still the same.
+pub fn source_rows<'a>(
+    output: &'a Location,
+    input: &'a Input,
+    numbers: &'a [u64],
+    locate: Locate<'a>,
+) -> Pending<'a, (SchemaRef, Vec<RecordBatch>)> {
+    Box::pin(crate::explain::source_rows(output, input, numbers, locate))
 }
 
 /// Runs the job on about `rows` rows of its larger side and on those of the other that belong to them; says what would match,

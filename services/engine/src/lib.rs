@@ -31,8 +31,8 @@ mod unmatched;
 mod write;
 
 pub use api::{
-    Pending, check, committed, drop_staged, dry_run, head, head_columns, inspect, reconcile, sweep_attempts,
-    test_connection, why,
+    Pending, check, committed, drop_staged, dry_run, head, head_columns, inspect, reconcile, source_rows,
+    sweep_attempts, test_connection, why,
 };
 pub use check::{CheckReport, CheckedSource, validate};
 pub use connection::{Connection, Part};

@@ -8,7 +8,8 @@ use kalla_engine::manifest::{self, LineageMode};
 use kalla_engine::results::{Bin, FileKind, OrderBy, ResultSet, Selection, Summary};
 use kalla_engine::stage::InputFacts;
 use kalla_engine::stage::text::Encoding;
-use kalla_engine::{CheckReport, ColumnProfile, Connection, Inspection, Part, Stores, Violation};
+use kalla_engine::{CheckReport, ColumnProfile, Connection, Inspection, Manifest, Part, Stores, Violation};
+use kalla_proto::json::HasWords as _;
 use kalla_proto::v1;
 
 use crate::problem;
@@ -335,6 +336,56 @@ fn outcome(outcome: Outcome) -> v1::ConditionOutcome {
         apart: outcome.apart,
         allowed: outcome.allowed,
         reason: outcome.reason,
+    }
+}
+
+/// What a run has read and written.
+pub fn manifest(manifest: Manifest) -> v1::Manifest {
+    let file = |set: ResultSet| {
+        let file = manifest.files.get(set.name())?;
+        Some(v1::ManifestFile {
+            result_set: to_wire(set).into(),
+            path: file.path.clone(),
+            rows: file.rows,
+            bytes: file.bytes,
+            sha256: file.sha256.clone(),
+        })
+    };
+    let sum = |sum: &manifest::ColumnSum| v1::ColumnSum {
+        side: v1::Side::from_word(&sum.side).unwrap_or_default().into(),
+        column: sum.column.clone(),
+        matched: sum.matched.clone(),
+        unmatched: sum.unmatched.clone(),
+    };
+    let input = |input: &manifest::Input| v1::ManifestInput {
+        alias: input.alias.clone(),
+        uri: input.uri.clone(),
+        rows: input.rows,
+        rejected: input.rejected,
+        bytes: input.facts.bytes,
+        fingerprint: input.facts.fingerprint.clone(),
+        dialect: Some(dialect(&input.facts)),
+        columns: columns(&input.columns),
+    };
+    let timings = &manifest.timings_ms;
+    v1::Manifest {
+        created: manifest.created.parse().ok(),
+        inputs: manifest.inputs().map(input).collect(),
+        lineage_left: lineage(manifest.lineage.left).into(),
+        lineage_right: lineage(manifest.lineage.right).into(),
+        sums: manifest.sums.iter().map(sum).collect(),
+        timings: Some(v1::Timings {
+            staging_ms: timings.staging,
+            matching_ms: timings.matching,
+            writing_results_ms: timings.writing_results,
+            total_ms: timings.total,
+        }),
+        spilled_bytes: manifest.spilled_bytes,
+        files: ResultSet::ALL.into_iter().filter_map(file).collect(),
+        run_id: manifest.run_id,
+        engine_version: manifest.engine_version,
+        match_sql: manifest.match_sql,
+        match_sql_sha256: manifest.match_sql_sha256,
     }
 }
 

@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
+use kalla_engine::explain::Side;
 use kalla_engine::location::Location;
 use kalla_engine::results::{Reader, ResultSet, Selected, Selection};
 use kalla_engine::{Error, Manifest, Violation};
@@ -202,12 +203,14 @@ impl Results {
     /// Where the results of a run are, once they are there.
     pub async fn output(&self, run_id: &str, output: Option<&str>) -> Result<String, Problem> {
         let (run_id, output) = (run_id.to_owned(), output.map(str::to_owned));
-        let read = |this: Self| async move {
-            let wrong = |message| Error::Invalid(vec![Violation::new("run_id", message)]);
-            crate::storage::check_id(&run_id).map_err(wrong)?;
-            Ok(this.run(&run_id, output.as_deref()).await?.0.to_string())
-        };
+        let read = |this: Self| async move { Ok(this.named(&run_id, output.as_deref()).await?.0.to_string()) };
         Ok(self.apart(read).await?.0)
+    }
+
+    /// The same of an id that comes from outside.
+    async fn named(&self, run_id: &str, output: Option<&str>) -> Result<(Location, Manifest), Error> {
+        crate::storage::check_id(run_id).map_err(|message| Error::Invalid(vec![Violation::new("run_id", message)]))?;
+        self.run(run_id, output).await
     }
 
     /// The ids of the runs that somebody has left word of; not all of them have results.
@@ -236,6 +239,38 @@ impl Results {
     pub async fn summary(&self, ticket: Option<v1::ResultTicket>) -> Result<v1::SummarizeResultResponse, Problem> {
         let ticket = given(ticket)?;
         let read = |this: Self| async move { Ok(convert::summary(this.select(&ticket).await?.summary().await?)) };
+        Ok(self.apart(read).await?.0)
+    }
+
+    pub async fn manifest(&self, request: v1::GetManifestRequest) -> Result<v1::Manifest, Problem> {
+        let read = |this: Self| async move {
+            let (_, manifest) = this.named(&request.run_id, request.output_path.as_deref()).await?;
+            Ok(convert::manifest(manifest))
+        };
+        Ok(self.apart(read).await?.0)
+    }
+
+    /// Rows of a side, as they were read.
+    pub async fn source_rows(&self, request: v1::ReadSourceRowsRequest) -> Result<v1::ReadSourceRowsResponse, Problem> {
+        let wrong = |field: &str, message: String| Error::Invalid(vec![Violation::new(field, message)]);
+        let read = |this: Self| async move {
+            let side = convert::side(request.side());
+            let side = side.ok_or_else(|| wrong("side", "it is missing: left or right".to_owned()))?;
+            if request.rows.len() as u64 > LARGEST_PAGE {
+                return Err(wrong("rows", format!("they are more than {LARGEST_PAGE}")));
+            }
+            let (output, manifest) = this.named(&request.run_id, request.output_path.as_deref()).await?;
+            let input = match side {
+                Side::Left => &manifest.left,
+                Side::Right => &manifest.right,
+            };
+            let locate = |uri: &str| this.intake.locate(uri);
+            let (_, rows) = kalla_engine::source_rows(&output, input, &request.rows, &locate).await?;
+            Ok(v1::ReadSourceRowsResponse {
+                columns: convert::columns(&input.columns),
+                rows: convert::rows(&rows, request.rows.len())?,
+            })
+        };
         Ok(self.apart(read).await?.0)
     }
 

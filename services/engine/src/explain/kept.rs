@@ -1,20 +1,52 @@
 //! The rows that a run has read, as they are kept beside its results, or lie in its sources still.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
 use super::tables::Tables;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Violation};
 use crate::job::Limits;
 use crate::location::Location;
 use crate::manifest::{Input, Manifest};
 use crate::stage;
 
-/// The tables of a run, and its `match_sql` planned over them. `locate` tells where a source is that was used where it lies,
-/// if it may be read.
-pub async fn kept(
+/// Rows that are read together.
+const UNIT_ROWS: u64 = 64 * 1024;
+
+/// Where a source is that a run read where it lies, if it may be read: the error says why not.
+pub type Locate<'a> = &'a (dyn Fn(&str) -> Result<Location, String> + Send + Sync);
+
+/// See [`crate::source_rows`].
+pub async fn source_rows(
     output: &Location,
-    manifest: &Manifest,
-    limits: &Limits,
-    locate: &(dyn Fn(&str) -> Result<Location, String> + Send + Sync),
-) -> Result<Tables> {
+    input: &Input,
+    numbers: &[u64],
+    locate: Locate<'_>,
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    if let Some(number) = numbers.iter().find(|number| **number >= input.rows) {
+        let message = format!("`{}` has {} rows, counted from 0: there is no row {number}", input.alias, input.rows);
+        return Err(Error::Invalid(vec![Violation::new("rows", message)]));
+    }
+    let file = open(output, input, locate).await?;
+    let mut found = BTreeMap::new();
+    for unit in file.units(UNIT_ROWS) {
+        let wanted: BTreeSet<u64> = numbers.iter().copied().filter(|number| unit.rows.contains(number)).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let mask = unit.rows.clone().map(|number| wanted.contains(&number)).collect();
+        let batches = file.read(&unit, mask).await?;
+        let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1)));
+        found.extend(wanted.into_iter().zip(rows));
+    }
+    let rows = numbers.iter().filter_map(|number| found.get(number).cloned()).collect();
+    Ok((file.schema().clone(), rows))
+}
+
+/// The tables of a run, and its `match_sql` planned over them.
+pub async fn kept(output: &Location, manifest: &Manifest, limits: &Limits, locate: Locate<'_>) -> Result<Tables> {
     let mut files = Vec::new();
     for input in manifest.inputs() {
         files.push((input.alias.as_str(), open(output, input, locate).await?, Vec::new()));
@@ -22,11 +54,7 @@ pub async fn kept(
     Tables::plan(&manifest.match_sql, &files, limits).await
 }
 
-async fn open(
-    output: &Location,
-    input: &Input,
-    locate: &(dyn Fn(&str) -> Result<Location, String> + Send + Sync),
-) -> Result<stage::RowFile> {
+async fn open(output: &Location, input: &Input, locate: Locate<'_>) -> Result<stage::RowFile> {
     let alias = &input.alias;
     if let Some(path) = &input.staged {
         let location = beside(output, path);

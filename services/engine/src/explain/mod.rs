@@ -25,10 +25,12 @@ mod written;
 use datafusion::common::DataFusionError;
 
 pub use dry_run::{DryRun, Funnel, Step};
+pub use kept::Locate;
 pub use measure::{Operand, Outcome};
 pub use why::{Candidate, PassReport, Question, Why};
 
 pub(crate) use dry_run::dry_run;
+pub(crate) use kept::source_rows;
 pub(crate) use why::why;
 
 use crate::error::Error;

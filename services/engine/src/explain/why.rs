@@ -9,7 +9,7 @@ use arrow::datatypes::Int64Type;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, ident, lit};
 
-use super::kept::kept;
+use super::kept::{Locate, kept};
 use super::measure::{Measure, Outcome, text_of};
 use super::nearest::{Near, nearest};
 use super::passes::{Later, Pass, filters, has_subquery, passes};
@@ -40,8 +40,7 @@ pub struct Question<'a> {
     /// Its number: `_row` of the unmatched set.
     pub row: u64,
     pub limits: &'a Limits,
-    /// Where a source is that the run read where it lies, if it may be read: the error says why not.
-    pub locate: &'a (dyn Fn(&str) -> Result<Location, String> + Send + Sync),
+    pub locate: Locate<'a>,
 }
 
 /// What stands between a row and its match.

@@ -14,6 +14,7 @@ pub async fn look(product: &Product) {
     let run_id = a_run_reads_what_was_brought(product, &upload).await;
     results_come_in_pages_and_files(product, &run_id).await;
     a_break_is_explained(product, &run_id).await;
+    a_run_can_be_checked(product, &run_id, &upload).await;
     sources_are_looked_into(product).await;
 }
 
@@ -113,6 +114,35 @@ async fn a_break_is_explained(Product { client, .. }: &Product, run_id: &str) {
     assert_eq!(why["row"], json!(["4", "40.00"]));
     client.get(&format!("/api/runs/{run_id}/why/right/0")).await.refused(400);
     client.get(&format!("/api/runs/{run_id}/why/middle/0")).await.refused(404);
+}
+
+async fn a_run_can_be_checked(Product { client, .. }: &Product, run_id: &str, upload: &str) {
+    let manifest = client.get(&format!("/api/runs/{run_id}/manifest")).await.body();
+    assert_eq!((&manifest["inputs"][1]["alias"], &manifest["lineage_right"]), (&json!("payments"), &json!("rows")));
+    let sums = json!({"side": "right", "column": "paid", "matched": "50.01", "unmatched": "90.00"});
+    assert_eq!(manifest["sums"].as_array().unwrap().last(), Some(&sums));
+    let sets: Vec<_> = manifest["files"].as_array().unwrap().iter().map(|file| &file["result_set"]).collect();
+    assert_eq!(sets, ["matched", "unmatched_left", "unmatched_right"]);
+
+    let rows = |query: &str| client.get_owned(format!("/api/runs/{run_id}/rows/{query}"));
+    let two = rows("right?rows=3,0").await.body();
+    assert_eq!((&two["columns"][1]["name"], &two["rows"]), (&json!("paid"), &json!([["5", "50.00"], ["2", "20.00"]])));
+    assert!(rows("right?rows=4").await.refused(400).contains("there is no row 4"));
+    assert!(rows("right?rows=x").await.refused(400).contains("`x` is no number"));
+    rows("right").await.refused(400);
+    rows("middle?rows=0").await.refused(404);
+
+    let system = client.get("/api/system").await.body();
+    assert!(system["worker"]["concurrency"].as_u64() > Some(0) && system.get("worker_problem").is_none(), "{system}");
+    assert!(["sqlite", "postgres"].contains(&system["database"].as_str().unwrap()));
+
+    // What stands for no value can be said where the file is looked at.
+    let scope = json!({"limit": 2, "options": {"nulls": ["20.00"]}});
+    let read = client.post(&format!("/api/uploads/{upload}/load-scoped"), &scope).await.body();
+    assert_eq!(read["rows"], json!([["2", null], ["3", "30.01"]]));
+    let scope = json!({"filters": [{"column": "paid", "op": "gt", "value": 45}]});
+    let read = client.post(&format!("/api/uploads/{upload}/load-scoped"), &scope).await.body();
+    assert_eq!(read["rows"], json!([["5", "50.00"]]));
 }
 
 async fn sources_are_looked_into(Product { client, .. }: &Product) {

@@ -202,6 +202,74 @@ async fn why_a_row_matches_nothing_is_told_by_any_worker() {
     }
 }
 
+/// By a worker that did not run the job, of rows that were staged and of a Parquet file where it lies.
+#[tokio::test]
+async fn rows_and_manifest_of_a_run_are_told_by_any_worker() {
+    let (_kept, dir) = temporary();
+    let many: String = (0..200_000).map(|n| format!("{n},{n}.50\n")).collect();
+    std::fs::write(dir.join("a.csv"), format!("id,amount\n{many}")).unwrap();
+    std::fs::write(dir.join("b.csv"), "id,paid\n7,7.25\n199999,\n").unwrap();
+    let first = Worker::start(&dir, &[]);
+    let sql = "SELECT a.id FROM a JOIN b ON a.id = b.id";
+    let job = JobPayload { match_sql: sql.to_owned(), ..job(v1::ResultFormat::Parquet) };
+    let run_id = job.run_id.clone();
+    complete(&first, job).await;
+    let second = Worker::start(&dir, &[]);
+    let mut client = ResultServiceClient::new(channel(&second.url).await);
+
+    let request = v1::GetManifestRequest { run_id: run_id.clone(), output_path: None };
+    let manifest = client.get_manifest(request).await.unwrap().into_inner().manifest.unwrap();
+    assert_eq!((manifest.run_id, manifest.match_sql), (run_id.clone(), sql.to_owned()));
+    let inputs: Vec<_> = manifest.inputs.iter().map(|input| (input.alias.as_str(), input.rows)).collect();
+    assert_eq!(inputs, [("a", 200_000), ("b", 2)]);
+    let paid = manifest.sums.iter().find(|sum| sum.column == "paid").unwrap();
+    assert_eq!((paid.side(), paid.matched.as_str(), paid.unmatched.as_str()), (v1::Side::Right, "7.25", "0.00"));
+    let files: Vec<_> = manifest.files.iter().map(|file| (file.result_set(), file.rows)).collect();
+    assert_eq!(files, [(ResultSet::Matched, 2), (ResultSet::UnmatchedLeft, 199_998), (ResultSet::UnmatchedRight, 0)]);
+    assert!(manifest.created.is_some() && manifest.timings.unwrap().total_ms > 0.0);
+
+    let mut read = async |side: v1::Side, rows: &[u64]| {
+        let request = v1::ReadSourceRowsRequest {
+            run_id: run_id.clone(),
+            side: side.into(),
+            rows: rows.to_vec(),
+            output_path: None,
+        };
+        client.read_source_rows(request).await.map(|answer| cells(&answer.into_inner().rows))
+    };
+    let row = |id: &str, amount: &str| vec![Some(id.to_owned()), Some(amount.to_owned())];
+    // In the order in which they are asked for, from both ends of the file, one of them twice.
+    let wanted = [row("199999", "199999.50"), row("7", "7.50"), row("0", "0.50"), row("7", "7.50")];
+    assert_eq!(read(v1::Side::Left, &[199_999, 7, 0, 7]).await.unwrap(), wanted);
+    assert_eq!(read(v1::Side::Right, &[1]).await.unwrap(), [[Some("199999".to_owned()), None]]);
+    assert!(read(v1::Side::Right, &[]).await.unwrap().is_empty());
+    for (side, rows, field) in [
+        (v1::Side::Right, vec![0, 2], "rows"),
+        (v1::Side::Left, (0..1001).collect(), "rows"),
+        (v1::Side::Unspecified, vec![0], "side"),
+    ] {
+        let status = read(side, &rows).await.unwrap_err();
+        assert_eq!(problem(&status).violations[0].field, field);
+    }
+}
+
+/// What is needed to compare rows may be gone by then.
+#[tokio::test]
+async fn rows_that_are_not_kept_are_told_so() {
+    let (_kept, dir) = temporary();
+    std::fs::write(dir.join("a.csv"), "id\n1\n").unwrap();
+    std::fs::write(dir.join("b.csv"), "id\n1\n").unwrap();
+    let worker = Worker::start(&dir, &[("KALLA_KEEP_STAGED", "0")]);
+    let sql = "SELECT a.id FROM a JOIN b ON a.id = b.id";
+    let job = JobPayload { match_sql: sql.to_owned(), ..job(v1::ResultFormat::Parquet) };
+    let run_id = job.run_id.clone();
+    complete(&worker, job).await;
+    let mut client = ResultServiceClient::new(channel(&worker.url).await);
+    let request = v1::ReadSourceRowsRequest { run_id, side: v1::Side::Left.into(), rows: vec![0], output_path: None };
+    let status = client.read_source_rows(request).await.unwrap_err();
+    assert!(status.code() == tonic::Code::NotFound && status.message().contains("not kept"), "{status:?}");
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_ticket_is_told_at_once() {
     let (_kept, dir) = temporary();

@@ -57,5 +57,11 @@ assert file == b"amount\n10.00\n", file
 row = {"run_id": job["run_id"], "side": "SIDE_LEFT", "row": 0}
 why = call("kalla.v1.ResultService", "ExplainRow", row)
 assert why["passes"][0]["conditions"] == ["l.id = r.id"] and why["verdict"], why
+rows = call("kalla.v1.ResultService", "ReadSourceRows", {"run_id": job["run_id"], "side": "SIDE_LEFT", "rows": [0]})
+assert rows["rows"][0]["cells"][0]["value"], rows
+manifest = call("kalla.v1.ResultService", "GetManifest", {"run_id": job["run_id"]})["manifest"]
+assert manifest["lineage_left"] == "LINEAGE_MODE_ROWS" and len(manifest["files"]) == 3, manifest
+worker = call("kalla.v1.JobService", "GetWorker", {})["worker"]
+assert worker["concurrency"] > 0 and worker["storage"], worker
 for service in wanted - {"grpc.health.v1.Health"}:
     assert call("grpc.health.v1.Health", "Check", {"service": service}) == {"status": "SERVING"}

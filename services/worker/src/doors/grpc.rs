@@ -104,6 +104,13 @@ impl JobService for Grpc {
         let request = v1::DryRunJobRequest { job: Some(job(request.job)?), ..request };
         self.0.service.dry_run(request).await.map(Response::new).map_err(|p| grpc_status(&p))
     }
+
+    async fn get_worker(
+        &self,
+        _request: Request<v1::GetWorkerRequest>,
+    ) -> Result<Response<v1::GetWorkerResponse>, Status> {
+        Ok(Response::new(v1::GetWorkerResponse { worker: Some(self.0.service.status()) }))
+    }
 }
 
 #[tonic::async_trait]
@@ -165,6 +172,21 @@ impl ResultService for Grpc {
         let output = self.0.results.output(&request.run_id, request.output_path.as_deref()).await;
         request.output_path = Some(output.map_err(|p| grpc_status(&p))?);
         self.0.service.explain(request).await.map(Response::new).map_err(|p| grpc_status(&p))
+    }
+
+    async fn get_manifest(
+        &self,
+        request: Request<v1::GetManifestRequest>,
+    ) -> Result<Response<v1::GetManifestResponse>, Status> {
+        let manifest = self.0.results.manifest(request.into_inner()).await.map_err(|p| grpc_status(&p))?;
+        Ok(Response::new(v1::GetManifestResponse { manifest: Some(manifest) }))
+    }
+
+    async fn read_source_rows(
+        &self,
+        request: Request<v1::ReadSourceRowsRequest>,
+    ) -> Result<Response<v1::ReadSourceRowsResponse>, Status> {
+        self.0.results.source_rows(request.into_inner()).await.map(Response::new).map_err(|p| grpc_status(&p))
     }
 }
 

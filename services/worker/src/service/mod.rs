@@ -119,6 +119,25 @@ impl JobService {
         self.stored(run_id).await?.ok_or_else(|| no_such_job(run_id))
     }
 
+    /// What this worker is, and how busy.
+    pub fn status(&self) -> v1::WorkerStatus {
+        let parts = &self.0.parts;
+        let bounds = parts.intake.bounds(parts.intake.limits.threads);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let registry = self.0.lock();
+        v1::WorkerStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            running: count(registry.running),
+            waiting: count(registry.queue.len()),
+            concurrency: count(parts.concurrency),
+            queue: count(parts.queue),
+            limits: bounds.limits,
+            storage: parts.storage.root().to_string(),
+            file_roots: bounds.file_roots,
+            keeps_staged: bounds.keep_staged,
+        }
+    }
+
     /// What happens to a job, its present state first, until it has ended.
     pub fn watch(&self, run_id: &str) -> Result<impl Stream<Item = v1::JobEvent> + Send + use<>, Problem> {
         let view = self.0.lock().get(run_id).map(|entry| entry.view.subscribe());
