@@ -25,7 +25,7 @@ function packed(): Plugin {
 
 export default defineConfig({
   plugins: [react(), tailwindcss(), packed()],
-  build: { outDir: OUT, target: "es2023", assetsInlineLimit: 0 },
+  build: { outDir: OUT, target: "es2023", assetsInlineLimit: 0, chunkSizeWarningLimit: 600 },
   // `npm run dev` beside `kalla up`, or beside the gateway of KALLA_URL.
   server: {
     // The gateway refuses what comes from pages of other hosts than its own: it is to see the host of this one.

@@ -10,8 +10,17 @@ import { type Look, RecipePage } from "./pages/recipes/RecipePage";
 import { RecipesPage } from "./pages/recipes/RecipesPage";
 import { RunPage } from "./pages/run/RunPage";
 import { RunsPage } from "./pages/runs/RunsPage";
+import { SettingsPage } from "./pages/settings/SettingsPage";
 import { SourcesPage } from "./pages/sources/SourcesPage";
 import { view } from "./state/view";
+
+function isObject(given: unknown): given is Record<string, unknown> {
+  return typeof given === "object" && given !== null;
+}
+
+function texts(given: unknown): string[] {
+  return Array.isArray(given) ? given.map(String) : [];
+}
 
 const root = createRootRoute({
   component: Frame,
@@ -35,8 +44,8 @@ export const runRoute = createRoute({
     const seen = runRoute.useSearch();
     const navigate = runRoute.useNavigate();
     // Moving about in a result is no step to go back to; opening a part of it, or a row, is.
-    const look = (search: typeof seen, replace = false) =>
-      void navigate({ search, replace, resetScroll: false });
+    const look = (next: typeof seen, replace = false) =>
+      void navigate({ search: view({ ...next }), replace, resetScroll: false });
     return <RunPage id={id} view={seen} look={look} />;
   },
 });
@@ -47,6 +56,9 @@ const fresh = createRoute({
   validateSearch: (search: Record<string, unknown>): Draft => ({
     ...(typeof search.left === "string" && { left: search.left }),
     ...(typeof search.right === "string" && { right: search.right }),
+    ...(isObject(search.nulls) && {
+      nulls: { left: texts(search.nulls.left), right: texts(search.nulls.right) },
+    }),
     ...(search.conditions !== undefined && { conditions: conditions(search.conditions) }),
     ...(typeof search.sql === "string" && { sql: search.sql }),
   }),
@@ -64,6 +76,7 @@ const recipeRoute = createRoute({
   getParentRoute: () => root,
   path: "/recipes/$id",
   validateSearch: (search: Record<string, unknown>): Look => ({
+    ...((search.edit === "version" || search.edit === "copy") && { edit: search.edit }),
     ...(typeof search.left === "string" && { left: search.left }),
     ...(typeof search.right === "string" && { right: search.right }),
   }),
@@ -78,8 +91,10 @@ const recipeRoute = createRoute({
 
 const sources = createRoute({ getParentRoute: () => root, path: "/sources", component: SourcesPage });
 
+const settings = createRoute({ getParentRoute: () => root, path: "/settings", component: SettingsPage });
+
 export const router = createRouter({
-  routeTree: root.addChildren([overview, runs, runRoute, recipes, recipeRoute, sources, fresh]),
+  routeTree: root.addChildren([overview, runs, runRoute, recipes, recipeRoute, sources, settings, fresh]),
   scrollRestoration: true,
 });
 

@@ -6,6 +6,15 @@ import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { CreateRunRequest, Run, Upload } from "../src/api/client";
 
+interface Options {
+  demo?: boolean;
+  port?: string;
+  dir?: string;
+  /** `up`, if nothing is said. */
+  command?: "up" | "gateway";
+  env?: Record<string, string>;
+}
+
 export class Kalla {
   readonly dir: string;
   readonly url: string;
@@ -17,21 +26,32 @@ export class Kalla {
     this.#process = process;
   }
 
-  /** `kalla up` in a directory of its own, or in `dir`, once it serves. */
-  static async start(options: { demo?: boolean; port?: string; dir?: string } = {}): Promise<Kalla> {
+  /** `kalla up`, or another command, in a directory of its own, or in `dir`, once it serves. */
+  static async start(options: Options = {}): Promise<Kalla> {
     const binary = process.env.KALLA_TEST_BINARY;
     if (!binary) throw new Error("KALLA_TEST_BINARY: scripts/test.sh sets it to the kalla that was built");
     const dir = options.dir ?? realpathSync(mkdtempSync(join(tmpdir(), "kalla-web-")));
-    const flags = ["up", "--port", options.port ?? "0", ...(options.demo ? ["--demo"] : [])];
-    const child = spawn(binary, flags, { cwd: dir, stdio: ["ignore", "pipe", "inherit"] });
-    const awaited = options.demo ? /matches/ : /http:/;
+    const flags = [
+      options.command ?? "up",
+      "--port",
+      options.port ?? "0",
+      ...(options.demo ? ["--demo"] : []),
+    ];
+    const child = spawn(binary, flags, {
+      cwd: dir,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...options.env },
+    });
+    child.stderr.pipe(process.stderr);
+    const awaited = options.demo ? /matches/ : /127/;
     const url = await new Promise<string>((resolve, reject) => {
       let found = "";
-      const lines = createInterface({ input: child.stdout });
-      lines.on("line", (line) => {
-        found ||= /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? "";
-        if (found && awaited.test(line)) resolve(found);
-      });
+      // `up` says it to people, `gateway` to its log.
+      const hear = (line: string) => {
+        found ||= /(?:Kalla {2}http:\/\/|listening address=)(127\.0\.0\.1:\d+)/.exec(line)?.[1] ?? "";
+        if (found && awaited.test(line)) resolve(`http://${found}`);
+      };
+      for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", hear);
       child.on("exit", (code) => reject(new Error(`kalla up ended with ${code}`)));
     });
     return new Kalla(dir, url, child);

@@ -136,13 +136,15 @@ it("lets SQL be written by hand, says what is wrong with it, and goes back", asy
   const sql = recipe.getByRole("textbox", { name: "As SQL" });
   await sql.fill("SELECT l.invoice FROM left_src AS l JOIN right_src AS r ON l.invoice_id = r.reference");
   await page.getByRole("alert").getByText("invoice_id").first().waitFor();
+  // At its place, too.
+  expect(await recipe.locator(".cm-lintRange-error").textContent()).toBe("l.invoice");
   await part(page, "What must agree").getByRole("status").getByText("changed by hand").waitFor();
   await sql.fill(
     "SELECT l.invoice_id FROM left_src AS l JOIN right_src AS r ON upper(l.invoice_id) = r.reference",
   );
   await part(page, "What it gives").getByText("3 of 4 match").first().waitFor();
   await recipe.getByRole("button", { name: "Back to the conditions" }).click();
-  expect(await sql.inputValue()).toContain("l.invoice_id = r.reference");
+  await sql.getByText("l.invoice_id = r.reference").waitFor();
   expect(page.complaints.filter((complaint) => !complaint.includes("400"))).toEqual([]);
   await page.context().close();
 });
@@ -208,7 +210,113 @@ it("runs a recipe again, on other files", async () => {
   await page.getByText("invoices: 4 = 3 matched + 1 open").waitFor();
   await page.getByRole("link", { name: "again" }).click();
   await part(page, "Runs").getByRole("link", { name: "Again and again" }).waitFor();
-  await part(page, "Earlier versions").getByText("Version 1").waitFor();
+  const versions = part(page, "Versions");
+  await versions.getByText("SQL: 1 line more, 1 less").click();
+  await versions.getByText("-- by number").waitFor();
   expect(page.complaints.filter((complaint) => !complaint.includes("400"))).toEqual([]);
+  await page.context().close();
+});
+
+it("reads a value as none where someone says so, and keeps that in the recipe", async () => {
+  writeFileSync(path("ledger.csv"), "number,total\nA-1,100.00\nA-2,N/A\nA-3,300.00\n");
+  const page = await open(browser, `${kalla.url}/new`);
+  await page.locator("input[type=file]").first().setInputFiles(["ledger.csv", "payments.csv"].map(path));
+  const left = part(page, "Left side");
+  await left.getByRole("button", { name: "Treat N/A as empty" }).click();
+  await left.getByText("is read as empty").waitFor();
+  await left.getByRole("columnheader", { name: "total decimal(18,2)" }).waitFor();
+  await page.reload();
+  await left.getByText("is read as empty").waitFor();
+  await part(page, "What it gives")
+    .getByText("2 of 3 match")
+    .or(page.getByText("3 of 3 match"))
+    .first()
+    .waitFor();
+  await page.getByRole("textbox", { name: "Name" }).fill("Ledger");
+  await page.getByRole("button", { name: "Save and run" }).click();
+  await page.waitForURL("**/runs/*");
+  await page.getByText("ledger: 3 =").waitFor();
+  const recipe = await kalla.get<Recipe>("/api/recipes/ledger");
+  expect(recipe.sources?.left?.options?.nulls).toEqual(["N/A"]);
+  await page.getByRole("button", { name: "Amounts" }).click();
+  await page.getByText("ledger.total: 400.00 =").waitFor();
+  await fine(page);
+});
+
+it("proposes tables, columns and functions while SQL is written", async () => {
+  const page = await withFiles();
+  const sql = part(page, "The recipe").getByRole("textbox", { name: "As SQL" });
+  await sql.click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("\n AND toler");
+  await page.getByRole("option", { name: /tolerance_match/ }).waitFor();
+  await page.keyboard.press("Escape");
+  for (let n = 0; n < 5; n++) await page.keyboard.press("Backspace");
+  await page.keyboard.type("l.");
+  await page.getByRole("option", { name: "customer", exact: true }).waitFor();
+  expect(page.complaints.filter((complaint) => !complaint.includes("400"))).toEqual([]);
+  await page.context().close();
+});
+
+it("changes, copies, takes out, brings in and deletes a recipe", async () => {
+  const words = "First by number.\nThen by amount.";
+  await kalla.post("/api/recipes", {
+    recipe_id: "monthly",
+    name: "Monthly",
+    match_description: words,
+    match_sql: "SELECT l.invoice_id FROM left_src AS l JOIN right_src AS r ON l.invoice_id = r.reference",
+    sources: { left: { alias: "i", uri: "invoices.csv" }, right: { alias: "p", uri: "payments.csv" } },
+  });
+  const recipe = () => kalla.get<Recipe>("/api/recipes/monthly");
+  const page = await open(browser, `${kalla.url}/recipes/monthly`);
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  const sql = page.getByRole("textbox", { name: "How rows match, as SQL" });
+  await sql.fill("SELECT l.invoise_id FROM left_src AS l JOIN right_src AS r ON l.invoice_id = r.reference");
+  await page.getByRole("status").getByText("did you mean").waitFor();
+  await sql.fill("SELECT l.invoice_id FROM left_src AS l JOIN right_src AS r ON r.reference = l.invoice_id");
+  await page.getByRole("status").getByText("did you mean").waitFor({ state: "detached" });
+  await page.getByRole("textbox", { name: "Name" }).fill("Every month");
+  expect(await violations(page)).toEqual([]);
+
+  // Somebody else was faster: nothing of theirs is lost.
+  await kalla.post("/api/recipes", { ...(await recipe()), description: "theirs" });
+  await page.getByRole("button", { name: "Save as version 2" }).click();
+  await page.getByRole("alert").waitFor();
+  expect(await recipe()).toMatchObject({ version: 2, description: "theirs", name: "Monthly" });
+  await page.reload();
+  await page.getByRole("textbox", { name: "Name" }).fill("Every month");
+  await page.getByRole("button", { name: "Save as version 3" }).click();
+  await page.getByRole("heading", { name: "Every month" }).waitFor();
+  await part(page, "Versions").getByText("the name was “Monthly”").waitFor();
+  // Lines of a text stay lines.
+  expect(await recipe()).toMatchObject({ version: 3, description: "theirs", match_description: words });
+
+  await page.getByRole("button", { name: "Copy" }).click();
+  await page.getByRole("button", { name: "Save the copy" }).click();
+  await page.waitForURL("**/recipes/every-month-copy");
+
+  await page.goto(`${kalla.url}/recipes/monthly`);
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "YAML" }).click();
+  const file = path("monthly.yaml");
+  await (await download).saveAs(file);
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Really delete it" }).click();
+  await page.waitForURL("**/recipes");
+  const bring = page.getByLabel("A recipe as YAML or JSON");
+  await bring.setInputFiles(file);
+  await page.waitForURL("**/recipes/monthly");
+  expect(await recipe()).toMatchObject({ name: "Every month", match_description: words });
+
+  // It is there by now.
+  await page.goto(`${kalla.url}/recipes`);
+  await bring.setInputFiles(file);
+  await page.getByRole("button", { name: "Make this its next version" }).click();
+  await page.waitForURL("**/recipes/monthly");
+  await page.goto(`${kalla.url}/recipes`);
+  writeFileSync(path("none.yaml"), "a: [1");
+  await bring.setInputFiles(path("none.yaml"));
+  await page.getByRole("alert").getByText("neither YAML nor JSON").waitFor();
+  expect(page.complaints.filter((complaint) => !/40\d|412/.test(complaint))).toEqual([]);
   await page.context().close();
 });

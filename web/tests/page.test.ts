@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Run } from "../src/api/client";
+import type { Manifest, Run } from "../src/api/client";
 import { fine, launch, open, violations } from "./browser";
 import { Kalla } from "./kalla";
 
@@ -174,11 +174,101 @@ describe("a run", () => {
     await fine(page);
   });
 
-  it("has its proof", async () => {
+  it("adds up in amounts, to the cent", async () => {
+    const page = await open(browser, at(`/runs/${run.run_id}`));
+    await page.getByRole("button", { name: "Amounts" }).click();
+    await page.getByText("invoices.amount: 3,012,365.90 = 2,664,174.11 matched + 348,191.79 open").waitFor();
+    await page.getByText("What is matched differs by 989.00 in all.").waitFor();
+    await page.getByRole("link", { name: "payments.paid_amount: 201,193.79 open" }).click();
+    await page.getByText("155 rows").waitFor();
+    await page.reload();
+    await page.getByText("What is matched differs by 989.00 in all.").waitFor();
+    await page.getByRole("button", { name: "Rows" }).click();
+    await page.getByText("payments: 2,910 = 2,755 matched + 155 open").waitFor();
+    await fine(page);
+  });
+
+  it("shows the rows behind a match, and by how much they differ", async () => {
+    const matched = (filter: object[]) =>
+      at(`/runs/${run.run_id}?tab=matched&row=0&filters=${encodeURIComponent(JSON.stringify(filter))}`);
+    const page = await open(browser, matched([{ column: "pass", op: "eq", value: "cents" }]));
+    const rows = page.getByRole("region", { name: "Rows that match" });
+    const amount = rows.getByRole("row", { name: /paid_amount/ });
+    await amount.getByText(/^0\.0[12]$/).waitFor();
+    await rows
+      .getByRole("row", { name: /reference/ })
+      .getByRole("img", { name: "equal" })
+      .waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.goto(matched([{ column: "pass", op: "eq", value: "split" }]));
+    await rows.getByRole("heading", { name: "1 row of invoices" }).waitFor();
+    await rows.getByRole("heading", { name: /[2-9] rows of payments/ }).waitFor();
+    await fine(page);
+  });
+
+  it("keeps columns in sight, leaves others out, and exports what is left", async () => {
+    const page = await open(browser, at(`/runs/${run.run_id}?tab=unmatched_left`));
+    await page.getByRole("button", { name: "Columns" }).click();
+    const menu = page.getByRole("dialog", { name: "Columns" });
+    await menu.getByRole("checkbox", { name: "note" }).click();
+    await menu.getByRole("button", { name: "Keep amount in sight" }).click();
+    await menu.getByRole("checkbox", { name: "Compact rows" }).click();
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.reload();
+    const heads = page.getByRole("columnheader");
+    await heads.first().getByText("amount").waitFor();
+    expect((await heads.allTextContents()).join()).not.toContain("note");
+    expect((await page.locator("#row-0").boundingBox())?.height).toBe(26);
+    const href = await page.getByRole("link", { name: "CSV" }).getAttribute("href");
+    const csv = await (await fetch(at(href ?? ""))).text();
+    expect(csv.split("\n")[0]).not.toContain("note");
+    expect(csv.split("\n")[0]).toContain("amount");
+    await page.getByRole("button", { name: "Columns" }).click();
+    await menu.getByRole("button", { name: "All of them, as they were" }).click();
+    await page.getByRole("columnheader", { name: "note" }).waitFor();
+    await fine(page);
+  });
+
+  it("draws only the columns that are in sight of very many", async () => {
+    const names = Array.from({ length: 120 }, (_, n) => `column_${n}`);
+    writeFileSync(join(kalla.dir, "wide.csv"), `${names.join()}\n${names.map((_, n) => n).join()}\n`);
+    writeFileSync(join(kalla.dir, "none.csv"), "column_0\n-1\n");
+    const sql = "SELECT l.column_0 FROM l JOIN r ON l.column_0 = r.column_0";
+    const wide = await kalla.ended(await kalla.run(pair("wide.csv", "none.csv", sql)));
+    const page = await open(browser, at(`/runs/${wide.run_id}?tab=unmatched_left&pin=["column_7"]`));
+    await page.getByRole("columnheader", { name: "column_3", exact: true }).waitFor();
+    expect(await page.getByRole("columnheader").count()).toBeLessThan(40);
+    await page.locator(grid).evaluate((element) => {
+      element.scrollLeft = element.scrollWidth;
+    });
+    await page.getByRole("gridcell", { name: "119", exact: true }).waitFor();
+    expect(await page.getByRole("columnheader").count()).toBeLessThan(40);
+    const pinned = await page.getByRole("columnheader", { name: "column_7", exact: true }).boundingBox();
+    const box = await page.locator(grid).boundingBox();
+    expect((pinned?.x ?? 0) - (box?.x ?? 0)).toBeLessThan(3);
+    await fine(page);
+  });
+
+  it("has its proof, and earlier runs of the same are named", async () => {
     const page = await open(browser, at(`/runs/${run.run_id}?tab=proof`));
-    await page.getByText(`${run.run_id}, attempt 1`).waitFor();
+    await page.getByText("attempt 1").waitFor();
     await page.getByText("Payments that carry an invoice number").waitFor();
     await page.getByText("manifest.json").waitFor();
+    const manifest = await kalla.get<Manifest>(`/api/runs/${run.run_id}/manifest`);
+    const sha256 = manifest.files[0]?.sha256 ?? "";
+    await page.getByTitle(`Copy ${sha256}`).waitFor();
+    await page
+      .getByRole("row", { name: /payments paid_amount 2,663,185.11 201,193.79 2,864,378.90/ })
+      .waitFor();
+
+    const examples = await Promise.all(run.sources.map(({ uri }) => kalla.upload(uri)));
+    const [left, right] = examples.map((upload_id) => ({ upload_id, filters: [] }));
+    const again = () => kalla.run({ recipe_id: run.recipe_id, sources: { left, right } as never });
+    await kalla.ended(await again());
+    const second = await kalla.ended(await again());
+    await page.goto(at(`/runs/${second.run_id}?tab=proof`));
+    await page.getByText(/read the same inputs by the same SQL, and found the same/).waitFor();
     await fine(page);
   });
 });
@@ -187,7 +277,7 @@ describe("runs that go on", () => {
   it("are seen as they change, and stopped", async () => {
     numbers("many.csv", 200_000);
     const page = await open(browser, at("/runs"));
-    await page.getByRole("link", { name: run.name }).waitFor();
+    await page.getByRole("link", { name: run.name }).first().waitFor();
     const made = await kalla.run(pair("many.csv", "many.csv", ENDLESS, "Never done"));
     await page.getByRole("link", { name: "Never done" }).click();
     await page.getByText("Matching of 200,000 rows against 200,000").waitFor();
@@ -336,6 +426,61 @@ describe("sources", () => {
   });
 });
 
+describe("keys and commands", () => {
+  it("lead anywhere", async () => {
+    const page = await open(browser, at("/runs"));
+    await page.getByRole("link", { name: run.name }).first().waitFor();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).getByText("to the exports").waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+k");
+    const commands = page.getByRole("dialog", { name: "Commands" });
+    await commands.getByRole("combobox").fill("recipe bank");
+    await commands.getByRole("option", { name: run.name }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/recipes/invoices-payments");
+
+    await page.goto(at(`/runs/${run.run_id}?tab=unmatched_left`));
+    await page.getByText("270 rows").waitFor();
+    await page.keyboard.press("x");
+    await page.keyboard.press("Tab");
+    const download = page.waitForEvent("download");
+    await page.keyboard.press("Enter");
+    expect((await download).suggestedFilename()).toMatch(/unmatched_left.csv$/);
+    // In a field they are letters.
+    await page.keyboard.press("/");
+    await page.keyboard.type("x?");
+    expect(await page.getByRole("searchbox").inputValue()).toBe("x?");
+    await page.keyboard.press("Control+k");
+    await commands.getByRole("combobox").fill("theme dark");
+    await page.keyboard.press("Enter");
+    await commands.waitFor({ state: "detached" });
+    expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
+    await page.getByRole("button", { name: "Theme: dark" }).waitFor();
+    await fine(page);
+  });
+});
+
+describe("settings", () => {
+  it("say what it is made of, and when the worker is away", async () => {
+    const page = await open(browser, at("/settings"));
+    await page.getByText("The worker runs 0 of at most").waitFor();
+    await page.getByText("SQLite").waitFor();
+    await page.getByRole("radio", { name: "Dark" }).check();
+    expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
+    expect(await violations(page)).toEqual([]);
+    await page.context().close();
+    const alone = await Kalla.start({ command: "gateway", env: { WORKER_URL: "http://127.0.0.1:1" } });
+    const lost = await open(browser, `${alone.url}/settings`);
+    await lost.getByRole("alert").getByText("the worker at http://127.0.0.1:1 cannot be reached").waitFor();
+    await lost.getByRole("link", { name: "no worker" }).waitFor();
+    await fine(lost);
+    await alone.stop();
+  });
+});
+
 describe("everybody can use it", () => {
   it.each(["light", "dark"] as const)("in %s", async (theme) => {
     const page = await open(browser, at("/"), theme);
@@ -368,6 +513,15 @@ describe("everybody can use it", () => {
     await page.goto(at("/sources"));
     await page.getByRole("listitem").first().waitFor();
     await check("sources");
+    await page.goto(at("/settings"));
+    await page.getByText("a job may use").waitFor();
+    await check("settings");
+    await page.goto(at("/recipes/invoices-payments?edit=version"));
+    await page.getByRole("textbox", { name: "How rows match, as SQL" }).waitFor();
+    await check("a recipe that is changed");
+    await page.goto(at(`/runs/${run.run_id}?tab=matched&row=0`));
+    await page.getByRole("region", { name: "Rows that match" }).waitFor();
+    await check("a match");
     await page.goto(at("/new"));
     await page.getByText("Drop the other file").waitFor();
     await check("new");

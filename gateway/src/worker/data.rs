@@ -131,6 +131,8 @@ impl Worker {
         }
         match Problem::decode(status.details()) {
             Ok(problem) if !problem.message.is_empty() => return problem,
+            // That is told to whoever asks, and they ask again and again.
+            _ if status.code() == tonic::Code::Unavailable => tracing::debug!(url = self.url, %status, "no worker"),
             _ => tracing::warn!(url = self.url, %status, "a worker tells no problem"),
         }
         let url = &self.url;

@@ -6,6 +6,7 @@ import {
   type CreateRunRequest,
   type ListRunsResponse,
   type PreviewSourceResponse,
+  type ReadOptions,
   type Recipe,
   Refused,
   type RegisteredSource,
@@ -107,38 +108,91 @@ export const why = (id: string, side: Side, row: number) =>
     },
   });
 
+/** What a run has read and written, and by which rule. */
+export const manifest = (id: string) =>
+  queryOptions({
+    queryKey: ["manifest", id],
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: async ({ signal }) =>
+      body(api.GET("/api/runs/{id}/manifest", { params: { path: { id } }, signal })),
+  });
+
+/** Rows of a side as a run has read them, by their numbers. */
+export const sourceRows = (id: string, side: Side, rows: string) =>
+  queryOptions({
+    queryKey: ["source rows", id, side, rows],
+    staleTime: Number.POSITIVE_INFINITY,
+    enabled: rows !== "",
+    queryFn: async ({ signal }) => {
+      const params = { path: { id, side }, query: { rows } };
+      return body(api.GET("/api/runs/{id}/rows/{side}", { params, signal }));
+    },
+  });
+
+export const uploaded = (id: string) =>
+  queryOptions({
+    queryKey: ["upload", id],
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: async ({ signal }) => body(api.GET("/api/uploads/{id}", { params: { path: { id } }, signal })),
+  });
+
+/** What the gateway is made of, and whether it works. */
+export const system = () =>
+  queryOptions({
+    queryKey: ["system"],
+    refetchInterval: 15_000,
+    queryFn: async ({ signal }) => body(api.GET("/api/system", { signal })),
+  });
+
 /** One side of a reconciliation: a file that came, or a registered source, and its first rows. */
 export interface SideRows {
   name: string;
   /** Absent: it is a registered source of this name. */
   upload?: Upload;
   preview: PreviewSourceResponse;
+  /** How it is read, where somebody says. */
+  options?: ReadOptions;
+}
+
+/** As it is read already, with more that stands for no value. */
+function reading(known: ReadOptions | undefined, nulls: string[]): ReadOptions | undefined {
+  if (nulls.length === 0) return known;
+  const plain: ReadOptions = { format: "unspecified", encoding: "unspecified", nulls: [], types: {} };
+  const { nulls: before, ...rest } = known ?? plain;
+  return { ...rest, nulls: [...new Set([...before, ...nulls])] };
 }
 
 /** What a registered source is called where ids of uploads stand. */
 export const SOURCE = "source:";
 
-/** `id`: of an upload, or `source:` and the name of a source. */
-export const side = (id: string) =>
+/** `id`: of an upload, or `source:` and the name of a source. `nulls`: what stands for no value in it, beside nothing. */
+export const side = (id: string, nulls: string[] = []) =>
   queryOptions({
-    queryKey: ["side", id],
+    queryKey: ["side", id, nulls],
     enabled: id !== "",
     staleTime: Number.POSITIVE_INFINITY,
     queryFn: async ({ signal }): Promise<SideRows> => {
-      const query = { limit: 1000 };
+      const scope = (options: ReadOptions | undefined) => ({
+        filters: [],
+        limit: 1000,
+        ...(options && { options }),
+      });
       if (id.startsWith(SOURCE)) {
         const alias = id.slice(SOURCE.length);
-        const params = { path: { alias }, query };
-        return {
-          name: alias,
-          preview: await body(api.GET("/api/sources/{alias}/preview", { params, signal })),
-        };
+        const params = { path: { alias } };
+        const known = await body(api.GET("/api/sources/{alias}", { params, signal }));
+        const options = reading(known.options, nulls);
+        const asked = { params, body: scope(options), signal };
+        const preview = await body(api.POST("/api/sources/{alias}/load-scoped", asked));
+        return { name: alias, preview, ...(nulls.length > 0 && options && { options }) };
       }
+      const options = reading(undefined, nulls);
+      const params = { path: { id } };
       const [upload, preview] = await Promise.all([
-        body(api.GET("/api/uploads/{id}", { params: { path: { id } }, signal })),
-        body(api.GET("/api/uploads/{id}/preview", { params: { path: { id }, query }, signal })),
+        body(api.GET("/api/uploads/{id}", { params, signal })),
+        body(api.POST("/api/uploads/{id}/load-scoped", { params, body: scope(options), signal })),
       ]);
-      return { name: upload.name, upload, preview };
+      return { name: upload.name, upload, preview, ...(options && { options }) };
     },
   });
 
@@ -185,19 +239,48 @@ export const tried = (request: CreateRunRequest) =>
     queryFn: async ({ signal }) => body(api.POST("/api/recipes/dry-run", { body: request, signal })),
   });
 
+/** Whether a run can be planned, and what is wrong with it. */
+export const checked = (request: CreateRunRequest) =>
+  queryOptions({
+    queryKey: ["checked", request],
+    gcTime: 60_000,
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => body(api.POST("/api/recipes/check", { body: request, signal })),
+  });
+
+/** Saves the next version of a recipe, of which this one is known: nobody else's change is lost. */
+export const saveVersion = (recipe: Recipe, known: number): Promise<Recipe> =>
+  body(
+    api.PUT("/api/recipes/{id}", {
+      params: { path: { id: recipe.recipe_id }, header: { "If-Match": `"${known}"` } },
+      body: recipe,
+    }),
+  );
+
+export async function deleteRecipe(id: string): Promise<void> {
+  const { error, response } = await api.DELETE("/api/recipes/{id}", { params: { path: { id } } });
+  if (!response.ok) throw refused(error, response.status);
+}
+
+/** Saves a recipe under its own id, which is to be free: nothing where it is not. */
+export async function saveIfFree(recipe: Recipe): Promise<Recipe | undefined> {
+  const header = { "If-None-Match": "*" };
+  try {
+    return await body(api.POST("/api/recipes", { params: { header }, body: recipe }));
+  } catch (error) {
+    if (error instanceof Refused && error.status === 412) return undefined;
+    throw error;
+  }
+}
+
 /** Saves a recipe that is to be new: under its own id, or under the next that is free. */
 export async function saveNew(recipe: Recipe): Promise<Recipe> {
   for (let n = 1; ; n++) {
-    const recipe_id = n === 1 ? recipe.recipe_id : `${recipe.recipe_id}-${n}`;
-    const saved = api.POST("/api/recipes", {
-      params: { header: { "If-None-Match": "*" } },
-      body: { ...recipe, recipe_id },
+    const saved = await saveIfFree({
+      ...recipe,
+      recipe_id: n === 1 ? recipe.recipe_id : `${recipe.recipe_id}-${n}`,
     });
-    try {
-      return await body(saved);
-    } catch (error) {
-      if (!(error instanceof Refused && error.status === 412)) throw error;
-    }
+    if (saved) return saved;
   }
 }
 
@@ -210,8 +293,8 @@ export const cancel = (id: string): Promise<Run> =>
 export const retry = (id: string): Promise<Run> =>
   body(api.POST("/api/runs/{id}/retry", { params: { path: { id } } }));
 
-/** Where the same rows are as a file. */
-export function file({ run: id, set, ...choice }: Selection, format: string): string {
-  const given = Object.entries({ ...choice, format }).filter(([, value]) => value);
-  return `/api/runs/${encodeURIComponent(id)}/results/${set}?${new URLSearchParams(given)}`;
+/** Where the same rows are as a file; `columns`: a JSON array of those that are wanted. */
+export function file({ run: id, set, ...choice }: Selection, format: string, columns?: string): string {
+  const given = Object.entries({ ...choice, columns, format }).filter(([, value]) => value);
+  return `/api/runs/${encodeURIComponent(id)}/results/${set}?${new URLSearchParams(given as [string, string][])}`;
 }

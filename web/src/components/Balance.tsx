@@ -1,9 +1,6 @@
 /** The signature: two sides that meet in the middle, on one scale; what matches touches, what is open sticks out. */
-import { Link } from "@tanstack/react-router";
-import { Check, TriangleAlert } from "lucide-react";
 import type { Complete, Run } from "../api/client";
-import { count, percent } from "../format/numbers";
-import type { Tab } from "../state/view";
+import { count } from "../format/numbers";
 
 export interface SideCounts {
   side: "left" | "right";
@@ -73,100 +70,4 @@ export function Picture({ sides }: { sides: [SideCounts, SideCounts] }) {
 function Part({ width, className }: { width: number; className: string }) {
   // Something that is there is seen.
   return width > 0 ? <span className={className} style={{ width: `max(2px, ${width * 100}%)` }} /> : null;
-}
-
-/** Of a run: every part leads to its rows. */
-export function Balance({ run, complete }: { run: Run; complete: Complete }) {
-  const both = sides(run, complete);
-  const scale = Math.max(both[0].total, both[1].total, 1);
-  return (
-    <section aria-label="Balance" className="rounded-lg border border-line bg-surface p-5">
-      <div className="grid grid-cols-2 text-sm">
-        {both.map((side) => (
-          <p key={side.side} className={`flex gap-2 ${side.side === "left" ? "" : "justify-end"}`}>
-            <span className="font-semibold">{side.name}</span>
-            <span className="text-quiet">{count(side.total)} rows</span>
-            {side.total > 0 && (
-              <span className="text-quiet">· {percent(side.matched / side.total)} matched</span>
-            )}
-          </p>
-        ))}
-      </div>
-      <div className="my-3 grid grid-cols-2">
-        {both.map((side) => (
-          <div
-            key={side.side}
-            className={`flex h-12 ${side.side === "left" ? "justify-end border-r-2 border-surface" : "flex-row-reverse justify-end"}`}
-          >
-            <Segment run={run} side={side} scale={scale} part="open" />
-            <Segment run={run} side={side} scale={scale} part="matched" />
-          </div>
-        ))}
-      </div>
-      <div className="grid gap-x-8 gap-y-1 text-sm lg:grid-cols-2">
-        {both.map((side) => (
-          <Equation key={side.side} side={side} />
-        ))}
-      </div>
-    </section>
-  );
-}
-
-function Segment({
-  run,
-  side,
-  scale,
-  part,
-}: {
-  run: Run;
-  side: SideCounts;
-  scale: number;
-  part: "open" | "matched";
-}) {
-  const rows = side[part];
-  if (rows === 0) return null;
-  const tab: Tab = part === "matched" ? "matched" : `unmatched_${side.side}`;
-  const colour = part === "matched" ? "bg-matched" : side.side === "left" ? "bg-open-left" : "bg-open-right";
-  const share = rows / scale;
-  return (
-    <Link
-      to="/runs/$id"
-      params={{ id: run.run_id }}
-      search={{ tab }}
-      aria-label={`${side.name}: ${count(rows)} ${part}`}
-      title={`${side.name}: ${count(rows)} ${part}`}
-      className={`@container flex items-center overflow-hidden px-2 text-sm whitespace-nowrap text-on-fill hover:brightness-110 ${colour} ${
-        side.side === "right" ? "justify-end" : ""
-      }`}
-      style={{ width: `max(4px, ${share * 100}%)`, padding: share < 0.04 ? 0 : undefined }}
-    >
-      {/* As much of it as there is room for. */}
-      <span className="hidden @[1.75rem]:inline">
-        {count(rows)}
-        <span className="hidden @[7rem]:inline"> {part}</span>
-      </span>
-    </Link>
-  );
-}
-
-/** The proof that no row is lost. */
-function Equation({ side }: { side: SideCounts }) {
-  const holds = side.matched + side.open === side.total;
-  const Mark = holds ? Check : TriangleAlert;
-  return (
-    <p
-      className={
-        holds ? "flex items-center gap-2" : "flex items-center gap-2 text-xl font-semibold text-error"
-      }
-    >
-      <Mark aria-hidden className={`size-4 shrink-0 ${holds ? "text-matched" : "text-error"}`} />
-      <span>
-        {side.name}: {count(side.total)} {holds ? "=" : "≠"} {count(side.matched)} matched +{" "}
-        {count(side.open)} open
-        {side.rejected > 0 && (
-          <span className="text-error">, and {count(side.rejected)} rejected while reading</span>
-        )}
-      </span>
-    </p>
-  );
 }

@@ -1,18 +1,37 @@
 /** What is around every page: where one can go, and whether the page hears of changes. */
 import { Link, Outlet } from "@tanstack/react-router";
-import { BookText, Database, LayoutDashboard, ListChecks, Moon, Plus, Sun, SunMoon } from "lucide-react";
+import {
+  BookText,
+  Command,
+  Database,
+  LayoutDashboard,
+  ListChecks,
+  Moon,
+  Plus,
+  Settings,
+  Sun,
+  SunMoon,
+} from "lucide-react";
 import { useState } from "react";
-import { useStream } from "../api/events";
-import { THEMES, type Theme, theme, wear } from "../state/theme";
+import { useKey } from "../state/keys";
+import { THEMES, useTheme, wear } from "../state/theme";
+import { Commands } from "./Commands";
+import { Health } from "./Health";
+import { KeySheet } from "./Keys";
 
 const PLACES = [
   { to: "/", name: "Overview", Icon: LayoutDashboard },
   { to: "/runs", name: "Runs", Icon: ListChecks },
   { to: "/recipes", name: "Recipes", Icon: BookText },
   { to: "/sources", name: "Sources", Icon: Database },
+  { to: "/settings", name: "Settings", Icon: Settings },
 ] as const;
 
 export function Frame() {
+  const [open, setOpen] = useState<"commands" | "keys">();
+  const close = () => setOpen(undefined);
+  useKey("k", () => setOpen(open === "commands" ? undefined : "commands"), true);
+  useKey("?", () => setOpen("keys"));
   return (
     <div className="flex min-h-dvh flex-col lg:flex-row">
       <a
@@ -47,46 +66,40 @@ export function Frame() {
             </Link>
           ))}
         </nav>
-        <Stream />
+        <button
+          type="button"
+          onClick={() => setOpen("commands")}
+          title="Go to anything, do anything (Ctrl K)"
+          className="flex h-8 items-center gap-2 rounded px-2 text-sm text-quiet hover:bg-raised"
+        >
+          <Command aria-hidden className="size-4" />
+          <span className="sr-only lg:not-sr-only">Commands</span>
+          <kbd aria-hidden className="ml-auto hidden font-mono text-xs lg:inline">
+            Ctrl K
+          </kbd>
+        </button>
+        <Health />
         <ThemeButton />
       </header>
       <main id="main" tabIndex={-1} className="min-w-0 grow p-4 outline-none md:p-6">
         <Outlet />
       </main>
+      {open === "commands" && <Commands close={close} />}
+      {open === "keys" && <KeySheet close={close} />}
     </div>
-  );
-}
-
-function Stream() {
-  const status = useStream();
-  const [colour, word] =
-    status === "live"
-      ? ["bg-matched", "live"]
-      : status === "lost"
-        ? ["bg-error", "reconnecting"]
-        : ["bg-quiet", "connecting"];
-  return (
-    <p role="status" className="flex items-center gap-2 px-2 text-xs text-quiet">
-      <span aria-hidden className={`size-2 rounded-full ${colour}`} />
-      {word}
-    </p>
   );
 }
 
 const LOOKS = { system: SunMoon, light: Sun, dark: Moon };
 
 function ThemeButton() {
-  const [worn, setWorn] = useState<Theme>(theme);
+  const worn = useTheme();
   const Icon = LOOKS[worn];
   const next = THEMES[(THEMES.indexOf(worn) + 1) % THEMES.length] ?? "system";
-  const change = () => {
-    wear(next);
-    setWorn(next);
-  };
   return (
     <button
       type="button"
-      onClick={change}
+      onClick={() => wear(next)}
       title={`Theme: ${worn}. Change to ${next}.`}
       aria-label={`Theme: ${worn}. Change to ${next}.`}
       className="flex h-8 items-center gap-2 rounded px-2 text-sm text-quiet hover:bg-raised"

@@ -1,6 +1,6 @@
 /** What stands in the place of data: it is coming, there is none, it cannot be had. */
 import { type ReactNode, useEffect, useState } from "react";
-import { type Problem, Refused } from "../api/client";
+import { type Problem, Refused, type Violation } from "../api/client";
 import { Button } from "./Button";
 import { Quoted } from "./Quoted";
 
@@ -51,7 +51,10 @@ export function Failed({ error, again }: { error: Error; again?: () => void }) {
 
 /** Everything that is wrong, each with its place, where that says more than the sentence. */
 export function Details({ problem }: { problem: Problem }) {
-  const more = problem.violations.filter((violation) => violation.message !== problem.message);
+  // One alone is the sentence above.
+  const alone = ({ field, message }: Violation) =>
+    [message, `${field}: ${message}`].includes(problem.message);
+  const more = problem.violations.filter((violation) => !alone(violation));
   if (more.length === 0) return null;
   return (
     <ul className="mt-2 list-disc pl-5 text-ink">

@@ -16,20 +16,24 @@ interface Props {
   found: UseQueryResult<SideRows>;
   take: (files: File[]) => void;
   drop: () => void;
+  /** What stands for no value in it, beside nothing. */
+  nulls?: string[] | undefined;
+  /** Reads it again with other such values, where that may be said. */
+  read?: (nulls: string[]) => void;
   /** Takes a registered source, where one may be taken. */
   choose?: (id: string) => void;
 }
 
 const SHOWN = 5;
 
-export function SideCard({ side, state, found, take, drop, choose }: Props) {
+export function SideCard({ side, state, found, take, drop, nulls, read, choose }: Props) {
   const { data, error, isLoading } = found;
   return (
     <section aria-label={side === "left" ? "Left side" : "Right side"} className="min-w-0">
       {state.is === "coming" ? (
         <Coming state={state} />
       ) : data ? (
-        <Found rows={data} drop={drop} />
+        <Found rows={data} drop={drop} nulls={nulls} read={read} />
       ) : isLoading ? (
         <Skeleton lines={4} />
       ) : (
@@ -112,7 +116,12 @@ function Coming({ state }: { state: Extract<SideState, { is: "coming" }> }) {
   );
 }
 
-function Found({ rows: { name, upload, preview }, drop }: { rows: SideRows; drop: () => void }) {
+function Found({
+  rows: { name, upload, preview },
+  drop,
+  nulls = [],
+  read,
+}: { rows: SideRows } & Pick<Props, "drop" | "nulls" | "read">) {
   const notes = preview.columns.filter((column) => column.note);
   return (
     <div className="rounded-lg border border-line bg-surface">
@@ -133,15 +142,45 @@ function Found({ rows: { name, upload, preview }, drop }: { rows: SideRows; drop
         </button>
       </header>
       <Sample name={name} columns={preview.columns} rows={preview.rows.slice(0, SHOWN)} types />
-      {notes.length > 0 && (
-        <ul className="border-t border-line px-4 py-2 text-xs text-quiet">
-          {notes.map((column) => (
-            <li key={column.name}>
-              <code className="font-mono">{column.name}</code>: <Quoted text={column.note ?? ""} />
-            </li>
-          ))}
+      {(notes.length > 0 || nulls.length > 0) && (
+        <ul className="grid gap-1 border-t border-line px-4 py-2 text-xs text-quiet">
+          {notes.map(({ name: column, note = "" }) => {
+            const odd = oddValue(note);
+            return (
+              <li key={column} className="flex flex-wrap items-center gap-2">
+                <span>
+                  <code className="font-mono">{column}</code>: <Quoted text={note} />
+                </span>
+                {odd !== undefined && read && (
+                  <Button className="h-6 px-2 text-xs" onClick={() => read([...nulls, odd])}>
+                    Treat {odd} as empty
+                  </Button>
+                )}
+              </li>
+            );
+          })}
+          {read &&
+            nulls.map((value) => (
+              <li key={value} className="flex flex-wrap items-center gap-2">
+                <span>
+                  <code className="font-mono">{value}</code> is read as empty
+                </span>
+                <Button
+                  className="h-6 px-2 text-xs"
+                  onClick={() => read(nulls.filter((other) => other !== value))}
+                >
+                  Undo
+                </Button>
+              </li>
+            ))}
         </ul>
       )}
     </div>
   );
+}
+
+/** The value that makes a column text, where it is one that may stand for none. */
+function oddValue(note: string): string | undefined {
+  const value = /^text because of `([^`…]+)` in line \d+/.exec(note)?.[1];
+  return value && !/\d/.test(value) ? value : undefined;
 }

@@ -1,4 +1,6 @@
-/** SQL to read. */
+/** SQL, to read and to write. */
+import { lazy, Suspense } from "react";
+
 export function Sql({ text }: { text: string }) {
   return (
     <pre
@@ -7,5 +9,26 @@ export function Sql({ text }: { text: string }) {
     >
       {text}
     </pre>
+  );
+}
+
+export interface Editing {
+  id: string;
+  label: string;
+  text: string;
+  change: (text: string) => void;
+  /** Names of columns by table, to choose from. */
+  tables?: Record<string, string[]>;
+  /** What is wrong with it. */
+  wrong?: string[];
+}
+
+const Editor = lazy(() => import("./SqlEditor"));
+
+export function EditSql(props: Editing) {
+  return (
+    <Suspense fallback={<Sql text={props.text} />}>
+      <Editor {...props} />
+    </Suspense>
   );
 }

@@ -30,3 +30,8 @@ export function ago(then: string, now: number, locale?: string): string {
   }
   return new Date(then).toLocaleDateString(locale, { dateStyle: "medium" });
 }
+
+/** A day and a time, in the reader's own zone. */
+export function moment(at: Date, locale?: string): string {
+  return at.toLocaleString(locale, { dateStyle: "medium", timeStyle: "medium" });
+}

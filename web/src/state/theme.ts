@@ -1,19 +1,14 @@
 /** Light, dark, or what the system says. */
-const KEY = "kalla-theme";
+import { kept } from "./kept";
+
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
 
-export function theme(): Theme {
-  const kept = localStorage.getItem(KEY);
-  return THEMES.find((theme) => theme === kept) ?? "system";
-}
+const worn = kept<Theme>("kalla-theme", THEMES, (theme) => {
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+});
 
-export function wear(theme: Theme) {
-  if (theme === "system") {
-    localStorage.removeItem(KEY);
-    delete document.documentElement.dataset.theme;
-  } else {
-    localStorage.setItem(KEY, theme);
-    document.documentElement.dataset.theme = theme;
-  }
-}
+export const theme = worn.get;
+export const wear = worn.set;
+export const useTheme = worn.use;

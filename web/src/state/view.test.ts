@@ -10,6 +10,11 @@ it("takes from an address what it knows, and nothing else", () => {
   });
   expect(view({ tab: "elsewhere", order: ["a"], q: { b: 1 }, row: "x", other: 1 })).toEqual({});
   expect(view({ q: 2026, row: "3" })).toEqual({ q: "2026", row: 3 });
+  expect(view({ hide: ["a", 7, {}], pin: "a", amount: ["x", "y"] })).toEqual({
+    hide: ["a", "7"],
+    amount: ["x", "y"],
+  });
+  expect(view({ hide: [], amount: ["x"] })).toEqual({});
   expect(view({ row: -1 })).toEqual({});
   expect(view({ row: 1.5 })).toEqual({});
 });

@@ -11,6 +11,11 @@ export interface View {
   order?: string;
   q?: string;
   filters?: Filter[];
+  /** Names of columns that are left out, and of those that stay in sight. */
+  hide?: string[];
+  pin?: string[];
+  /** The columns whose sums the balance shows, left and right. Absent: it shows rows. */
+  amount?: [string, string];
   /** Position of the row whose drawer is open. */
   row?: number;
 }
@@ -20,11 +25,16 @@ export function view(search: Record<string, unknown>): View {
   const tab = TABS.find((tab) => tab === search.tab);
   const row = Number(search.row);
   const chosen = filters(search.filters);
+  const [hide, pin, amount] = [texts(search.hide), texts(search.pin), texts(search.amount)];
+  const [left, right] = amount;
   return {
     ...(tab && { tab }),
     ...(text(search.order) && { order: text(search.order) }),
     ...(text(search.q) && { q: text(search.q) }),
     ...(chosen.length > 0 && { filters: chosen }),
+    ...(hide.length > 0 && { hide }),
+    ...(pin.length > 0 && { pin }),
+    ...(amount.length === 2 && left !== undefined && right !== undefined && { amount: [left, right] }),
     ...(search.row !== undefined && Number.isSafeInteger(row) && row >= 0 && { row }),
   };
 }
@@ -32,6 +42,10 @@ export function view(search: Record<string, unknown>): View {
 /** Numbers in an address are read as numbers; here they are text. */
 function text(value: unknown): string | undefined {
   return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.flatMap((one) => text(one) ?? []) : [];
 }
 
 export function isSet(tab: Tab): tab is ResultSet {

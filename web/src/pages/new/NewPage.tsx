@@ -1,7 +1,8 @@
 /** From two files to a saved recipe: two sides, what must agree, what it gives, the recipe. */
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import { side as sideQuery } from "../../api/queries";
+import type { Recipe } from "../../api/client";
+import { type SideRows, side as sideQuery } from "../../api/queries";
 import { Band } from "../../components/Band";
 import { Failed } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
@@ -19,11 +20,29 @@ interface Props {
   become: (change: Draft, replace?: boolean) => void;
 }
 
+/** Tables that the SQL may read, with their columns. */
+function known({ sources }: Recipe, sides: { left: SideRows; right: SideRows }): Record<string, string[]> {
+  const names = (side: SideRows) => side.preview.columns.map(({ name }) => name);
+  const [left, right] = [names(sides.left), names(sides.right)];
+  return {
+    ...(sources?.left && { [sources.left.alias]: left }),
+    ...(sources?.right && { [sources.right.alias]: right }),
+    left_src: left,
+    right_src: right,
+  };
+}
+
 export function NewPage({ draft, become }: Props) {
-  const left = useQuery(sideQuery(draft.left ?? ""));
-  const right = useQuery(sideQuery(draft.right ?? ""));
+  const left = useQuery(sideQuery(draft.left ?? "", draft.nulls?.left));
+  const right = useQuery(sideQuery(draft.right ?? "", draft.nulls?.right));
   const put = (side: SideName, id: string | undefined) =>
-    become({ [side]: id, conditions: undefined, sql: undefined });
+    become({
+      [side]: id,
+      nulls: { ...draft.nulls, [side]: undefined },
+      conditions: undefined,
+      sql: undefined,
+    });
+  const read = (side: SideName, nulls: string[]) => become({ nulls: { ...draft.nulls, [side]: nulls } });
   const uploads = useUploads(put);
   useTitle("New reconciliation");
 
@@ -55,6 +74,8 @@ export function NewPage({ draft, become }: Props) {
               found={side === "left" ? left : right}
               take={(files) => uploads.take(files, draft, side)}
               drop={() => put(side, undefined)}
+              nulls={draft.nulls?.[side]}
+              read={(nulls) => read(side, nulls)}
               choose={(id) => put(side, id)}
             />
           ))}
@@ -81,6 +102,7 @@ export function NewPage({ draft, become }: Props) {
         <Band number={4} title="The recipe">
           <RecipeBand
             plan={now}
+            known={known(now.recipe, both)}
             conditions={chosen}
             byHand={draft.sql !== undefined}
             name={called}

@@ -1,12 +1,12 @@
 /** What the conditions give, tried on a sample: how much matches, which condition loses pairs, and rows to look at. */
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
 import type { CreateRunRequest, DryRunJobResponse, Funnel, RecipeSources } from "../../api/client";
 import { tried } from "../../api/queries";
 import { Picture, type SideCounts } from "../../components/Balance";
 import { Sample } from "../../components/Sample";
 import { Failed, Skeleton } from "../../components/Shown";
 import { count, percent } from "../../format/numbers";
+import { useSettled } from "../../state/settled";
 
 export function OutcomeBand({
   request,
@@ -107,16 +107,4 @@ function Examples({ data, left, right }: { data: DryRunJobResponse; left: string
       )}
     </details>
   ));
-}
-
-/** A value, once it has not changed for a while. */
-function useSettled<T>(value: T, after: number): T {
-  const [settled, setSettled] = useState(value);
-  const text = JSON.stringify(value);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what it says counts, not which object says it
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), after);
-    return () => clearTimeout(timer);
-  }, [text, after]);
-  return settled;
 }

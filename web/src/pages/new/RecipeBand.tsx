@@ -4,12 +4,16 @@ import { useNavigate } from "@tanstack/react-router";
 import { useId } from "react";
 import { begin, saveNew } from "../../api/queries";
 import { Button, MainButton } from "../../components/Button";
+import { useChecked } from "../../components/checking";
 import { Failed } from "../../components/Shown";
+import { EditSql } from "../../components/Sql";
 import type { Condition } from "./conditions";
 import { type Plan, withColumns } from "./plan";
 
 interface Props {
   plan: Plan;
+  /** Columns by table, as far as they are known without asking. */
+  known: Record<string, string[]>;
   conditions: Condition[];
   byHand: boolean;
   name: string;
@@ -18,11 +22,13 @@ interface Props {
   write: (sql: string | undefined) => void;
 }
 
-export function RecipeBand({ plan, conditions, byHand, name, rename, write }: Props) {
+export function RecipeBand({ plan, known, conditions, byHand, name, rename, write }: Props) {
   const { recipe, request } = plan;
   const navigate = useNavigate();
   const client = useQueryClient();
   const id = useId();
+  const { wrong, tables: planned } = useChecked(request);
+  const tables = Object.keys(planned).length > 0 ? planned : known;
   const run = useMutation({
     mutationFn: async () => {
       const saved = await saveNew(byHand ? recipe : withColumns(recipe, conditions));
@@ -37,21 +43,21 @@ export function RecipeBand({ plan, conditions, byHand, name, rename, write }: Pr
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-3 rounded-lg border border-line bg-surface p-4 text-sm">
       {recipe.match_description && <p>{recipe.match_description}</p>}
-      <label htmlFor={`${id}-sql`} className="flex items-center gap-3 text-quiet">
+      <div className="flex items-center gap-3 text-quiet">
         As SQL
         {byHand && (
           <Button className="h-6" onClick={() => write(undefined)}>
             Back to the conditions
           </Button>
         )}
-      </label>
-      <textarea
+      </div>
+      <EditSql
         id={`${id}-sql`}
-        spellCheck={false}
-        value={recipe.match_sql}
-        onChange={(event) => write(event.target.value)}
-        rows={Math.min(24, recipe.match_sql.split("\n").length + 1)}
-        className="w-full rounded border border-line bg-ground p-3 font-mono text-xs leading-relaxed"
+        label="As SQL"
+        text={recipe.match_sql}
+        change={(text) => text !== recipe.match_sql && write(text)}
+        tables={tables}
+        wrong={wrong}
       />
       <form
         className="flex flex-wrap items-center gap-3"

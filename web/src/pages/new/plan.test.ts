@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { SideRows } from "../../api/queries";
-import { aliases, plan, slug, withColumns } from "./plan";
+import { aliases, plan, withColumns } from "./plan";
 
 const preview = { columns: [], rows: [] };
 const file = (name: string): SideRows => ({
@@ -17,14 +17,6 @@ it.each([
 ])("%s and %s", (left, right, l, r) =>
   expect(aliases(file(left), file(right))).toEqual({ left: l, right: r }),
 );
-
-it("makes an id of a name", () => {
-  expect([slug("Invoices against bank payments"), slug("  Löhne & Gehälter "), slug("***")]).toEqual([
-    "invoices-against-bank-payments",
-    "lohne-gehalter",
-    "recipe",
-  ]);
-});
 
 it("plans nothing before it knows what is to agree", () => {
   const [left, right] = [file("a.csv"), file("b.csv")];

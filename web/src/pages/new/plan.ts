@@ -1,6 +1,7 @@
 /** From two files and their conditions to what the gateway is asked for. */
 import type { CreateRunRequest, Recipe, RecipeSource, SourceOverride } from "../../api/client";
 import type { SideRows } from "../../api/queries";
+import { slug } from "../../format/names";
 import { type Condition, sql, words, wrong } from "./conditions";
 
 /** What is looked at; it stands in the address. */
@@ -8,6 +9,8 @@ export interface Draft {
   /** Ids of uploads, or names of registered sources. */
   left?: string;
   right?: string;
+  /** What stands for no value in a side, beside nothing. */
+  nulls?: Partial<Record<"left" | "right", string[]>>;
   /** Absent: nobody has chosen yet. */
   conditions?: Condition[];
   /** Written by hand, in place of the conditions. */
@@ -51,18 +54,6 @@ export function title(left: SideRows, right: SideRows): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** An id out of a name. */
-export function slug(name: string): string {
-  const plain = name
-    .normalize("NFKD")
-    .replace(/\p{M}/gu, "")
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 100);
-  return plain || "recipe";
-}
-
 export interface Plan {
   recipe: Recipe;
   request: CreateRunRequest;
@@ -86,8 +77,9 @@ export function plan(draft: Draft, left: SideRows, right: SideRows, name: string
 }
 
 /** A file that each run brings anew, or the registered source of this name. */
-function source(alias: string, { upload }: SideRows): RecipeSource {
-  return { alias, type: upload ? "file" : "unspecified", schema: [], primary_key: [], filters: [] };
+function source(alias: string, { upload, options }: SideRows): RecipeSource {
+  const type = upload ? "file" : "unspecified";
+  return { alias, type, schema: [], primary_key: [], filters: [], ...(options && { options }) };
 }
 
 /** What this run brings. */

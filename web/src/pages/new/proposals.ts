@@ -1,5 +1,6 @@
 /** Which columns of two tables may be meant to agree: by their types, their names and the values of their first rows. */
 import type { Column, Row } from "../../api/client";
+import { alike } from "../../format/names";
 import { isDate, isNumber } from "../../format/types";
 import type { Condition } from "./conditions";
 
@@ -88,17 +89,4 @@ function shared(left: Set<string>, right: Set<string>): number {
   let common = 0;
   for (const value of few) if (many.has(value)) common++;
   return common / few.size;
-}
-
-/** 0 to 1: how many words two names have in common. */
-export function alike(left: string, right: string): number {
-  const [l, r] = [parts(left), parts(right)];
-  if (l.size === 0 || r.size === 0) return 0;
-  const common = [...l].filter((part) => r.has(part)).length;
-  return common / Math.min(l.size, r.size) >= 1 && l.size === r.size ? 1 : common / Math.max(l.size, r.size);
-}
-
-function parts(name: string): Set<string> {
-  const apart = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
-  return new Set(apart.split(/[^\p{L}\p{N}]+/u).filter(Boolean));
 }

@@ -1,31 +1,39 @@
 /** One recipe: run it on new files, see how its runs went, read what it says and said. */
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
 import type { Recipe } from "../../api/client";
 import {
   begin,
+  deleteRecipe,
   recipe as recipeQuery,
   runs as runsQuery,
   side as sideQuery,
   versions as versionsQuery,
 } from "../../api/queries";
 import { Band } from "../../components/Band";
-import { MainButton } from "../../components/Button";
+import { Button, MainButton } from "../../components/Button";
 import { Failed, Skeleton } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
 import { Sql } from "../../components/Sql";
 import { Ago } from "../../components/Time";
 import { useDrop, useUploads } from "../../components/uploads";
+import { useOffer } from "../../state/commands";
 import { useTitle } from "../../state/title";
 import { RunList } from "../runs/RunList";
+import { type Editing, EditRecipe } from "./EditRecipe";
+import { save, toYaml } from "./files";
 import { rate } from "./standing";
 import { Trend } from "./Trend";
+import { Versions } from "./Versions";
 
 /** What is looked at; it stands in the address. */
 export interface Look {
   /** Ids of uploads for the next run. */
   left?: string;
   right?: string;
+  /** Whether it is being changed, or copied. */
+  edit?: Editing;
 }
 
 interface Props {
@@ -59,7 +67,19 @@ export function RecipePage({ id, look, become }: Props) {
           </p>
         </div>
         <Trend rates={completed.map(rate).reverse()} />
+        <Actions recipe={recipe} edit={(edit) => become({ edit })} />
       </header>
+      {look.edit && (
+        <Band title={look.edit === "copy" ? "A copy" : "Change it"}>
+          <EditRecipe
+            key={look.edit}
+            recipe={recipe}
+            editing={look.edit}
+            latest={completed[0] ?? runs.data?.runs[0]}
+            close={() => become({ edit: undefined })}
+          />
+        </Band>
+      )}
       <Again recipe={recipe} look={look} become={become} />
       <Band title="Runs">
         {!runs.data ? (
@@ -79,17 +99,44 @@ export function RecipePage({ id, look, become }: Props) {
         <Sql text={recipe.match_sql} />
       </Band>
       {versions.data && versions.data.length > 1 && (
-        <Band title="Earlier versions">
-          {versions.data.slice(1).map((version) => (
-            <details key={version.version} className="text-sm">
-              <summary className="py-1">
-                Version {version.version} {version.updated && <Ago at={version.updated} />}
-              </summary>
-              <Sql text={version.match_sql} />
-            </details>
-          ))}
+        <Band title="Versions">
+          <Versions versions={versions.data} />
         </Band>
       )}
+    </div>
+  );
+}
+
+function Actions({ recipe, edit }: { recipe: Recipe; edit: (edit: Editing) => void }) {
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const [sure, setSure] = useState(false);
+  const remove = useMutation({
+    mutationFn: () => deleteRecipe(recipe.recipe_id),
+    onSuccess: async () => {
+      await navigate({ to: "/recipes" });
+      await client.invalidateQueries({ queryKey: ["recipes"] });
+    },
+  });
+  const download = async () => save(`${recipe.recipe_id}.yaml`, await toYaml(recipe));
+  useOffer([
+    { name: "Change this recipe", act: () => edit("version") },
+    { name: "Copy this recipe", act: () => edit("copy") },
+    { name: "Download this recipe as YAML", act: () => void download() },
+  ]);
+  return (
+    <div className="flex flex-wrap gap-2">
+      <Button onClick={() => edit("version")}>Change</Button>
+      <Button onClick={() => edit("copy")}>Copy</Button>
+      <Button onClick={() => void download()}>YAML</Button>
+      <Button
+        onClick={() => (sure ? remove.mutate() : setSure(true))}
+        onBlur={() => setSure(false)}
+        className={sure ? "text-error" : ""}
+      >
+        {sure ? "Really delete it" : "Delete"}
+      </Button>
+      {remove.error && <Failed error={remove.error} />}
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { recipes as recipesQuery, runs as runsQuery } from "../../api/queries";
 import { Failed, Skeleton } from "../../components/Shown";
 import { useTitle } from "../../state/title";
 import { NoRuns } from "../runs/RunList";
+import { Import } from "./Import";
 import { RecipeList } from "./RecipeList";
 import { standing } from "./standing";
 
@@ -14,7 +15,10 @@ export function RecipesPage() {
   const error = recipes.error ?? runs.error;
   return (
     <>
-      <h1 className="mb-4 text-xl">Recipes</h1>
+      <div className="mb-4 flex flex-wrap items-start justify-between gap-4">
+        <h1 className="text-xl">Recipes</h1>
+        <Import />
+      </div>
       {error && !(recipes.data && runs.data) ? (
         <Failed error={error} again={() => void recipes.refetch()} />
       ) : !recipes.data || !runs.data ? (

@@ -1,55 +1,272 @@
-/** What an auditor asks of a run: what was read, by which rule, when, and where the results are. */
+/** What an auditor asks of a run: what was read, by which rule, what it sums up to, when, and which files came of it. */
+import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import type { Complete, Run } from "../../api/client";
+import type { ColumnSum, Complete, Manifest, ManifestFile, ManifestInput, Run } from "../../api/client";
+import { manifest } from "../../api/queries";
+import { Copied } from "../../components/Copied";
+import { Fact } from "../../components/Fact";
+import { Failed, Skeleton } from "../../components/Shown";
 import { Sql } from "../../components/Sql";
-import { count } from "../../format/numbers";
-import { between, duration } from "../../format/times";
+import { plus } from "../../format/decimals";
+import { bytes, count, decimal } from "../../format/numbers";
+import { between, duration, moment } from "../../format/times";
+import { Same } from "./Same";
 
 export function Proof({ run, complete }: { run: Run; complete: Complete }) {
-  const took = between(run.started, run.ended);
-  const totals = [complete.total_left, complete.total_right];
+  const { data, error, refetch } = useQuery(manifest(run.run_id));
   return (
-    <div className="grid grid-cols-[minmax(0,1fr)] gap-6 text-sm xl:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
-      <dl className="grid content-start grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-2">
-        {run.sources.map((source, index) => (
-          <Fact key={source.alias} name={source.alias}>
-            <span className="font-mono text-xs break-all">{source.uri}</span>
-            {totals[index] !== undefined && (
-              <span className="text-quiet"> · {count(totals[index])} rows</span>
-            )}
-          </Fact>
-        ))}
-        <Fact name="recipe">
-          {run.recipe_id ? `${run.recipe_id}, version ${run.recipe_version}` : "it came with the run"}
-        </Fact>
-        <Fact name="run">
-          <span className="font-mono text-xs">{run.run_id}</span>, attempt {run.attempt}
-        </Fact>
-        {run.created && <Fact name="asked for">{run.created}</Fact>}
-        {run.started && <Fact name="begun">{run.started}</Fact>}
-        {run.ended && (
-          <Fact name="ended">{`${run.ended}${took === undefined ? "" : `, after ${duration(took)}`}`}</Fact>
-        )}
-        {complete.manifest_path && (
-          <Fact name="manifest">
-            <span className="font-mono text-xs break-all">{complete.manifest_path}</span>
-            <p className="text-quiet">Inputs, SQL, counts, timings, and the size and SHA-256 of each file.</p>
-          </Fact>
-        )}
-      </dl>
-      <section aria-label="SQL">
-        <h2 className="mb-2">How rows match</h2>
-        <Sql text={run.match_sql} />
-      </section>
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-8 text-sm">
+      {error && <Failed error={error} again={() => void refetch()} />}
+      {!data && !error && <Skeleton lines={6} />}
+      {data && (
+        <>
+          <Same run={run} manifest={data} />
+          <Inputs inputs={data.inputs} />
+          {data.sums.length > 0 && <Sums run={run} sums={data.sums} />}
+          <Files files={data.files} />
+          <Timings manifest={data} />
+        </>
+      )}
+      <div className="grid grid-cols-[minmax(0,1fr)] gap-8 xl:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
+        <Part title="How rows match">
+          <Sql text={run.match_sql} />
+        </Part>
+        <Part title="The run">
+          <Facts run={run} complete={complete} manifest={data} />
+        </Part>
+      </div>
     </div>
   );
 }
 
-function Fact({ name, children }: { name: string; children: ReactNode }) {
+function Part({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <div className="contents">
-      <dt className="text-quiet">{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    <section aria-label={title}>
+      <h2 className="mb-2">{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+/** A table of facts; `right`: which of its columns are numbers. */
+function Table({
+  name,
+  head,
+  right,
+  rows,
+}: {
+  name: string;
+  head: string[];
+  right: number[];
+  rows: ReactNode[][];
+}) {
+  const side = (index: number) => (right.includes(index) ? "text-right" : "text-left");
+  return (
+    <section
+      aria-label={`Table: ${name}`}
+      tabIndex={0}
+      className="overflow-x-auto rounded-lg border border-line bg-surface"
+    >
+      <table className="w-full text-[13px]">
+        <thead>
+          <tr className="bg-raised">
+            {head.map((title, index) => (
+              <th key={title} className={`px-3 py-1.5 font-semibold whitespace-nowrap ${side(index)}`}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: they never change places
+            <tr key={index} className="border-t border-line/60 align-top">
+              {row.map((cell, at) => (
+                <td key={head[at]} className={`px-3 py-1.5 ${side(at)}`}>
+                  {cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Inputs({ inputs }: { inputs: ManifestInput[] }) {
+  return (
+    <Part title="What was read">
+      <Table
+        name="What was read"
+        head={["Source", "Where", "Rows", "Rejected", "Size", "Format", "State it was in"]}
+        right={[2, 3, 4]}
+        rows={inputs.map((input) => [
+          <span key="alias" className="font-semibold">
+            {input.alias}
+          </span>,
+          <span key="uri" className="font-mono text-xs break-all">
+            {input.uri}
+          </span>,
+          count(input.rows),
+          count(input.rejected),
+          input.bytes === undefined ? "" : bytes(input.bytes),
+          input.dialect?.format ?? "",
+          <Fingerprint key="state" text={input.fingerprint} />,
+        ])}
+      />
+    </Part>
+  );
+}
+
+/** What tells one state of a source from another; of a file, when it was written. */
+function Fingerprint({ text }: { text: string | undefined }) {
+  if (text === undefined) return "not known";
+  const seconds = /^\d+ bytes, modified (\d+)/.exec(text)?.[1];
+  return seconds === undefined ? (
+    <span className="break-all">{text}</span>
+  ) : (
+    <span title={text}>written {moment(new Date(Number(seconds) * 1000))}</span>
+  );
+}
+
+function Sums({ run, sums }: { run: Run; sums: ColumnSum[] }) {
+  return (
+    <Part title="What it sums up to">
+      <Table
+        name="What it sums up to"
+        head={["Source", "Column", "Matched", "Open", "In all"]}
+        right={[2, 3, 4]}
+        rows={sums.map(({ side, column, matched, unmatched }) => [
+          run.sources[side === "left" ? 0 : 1]?.alias ?? side,
+          column,
+          decimal(matched),
+          decimal(unmatched),
+          decimal(plus(matched, unmatched) ?? ""),
+        ])}
+      />
+    </Part>
+  );
+}
+
+const SETS: Record<ManifestFile["result_set"], string> = {
+  unspecified: "Not known",
+  matched: "Matched",
+  unmatched_left: "Open, left",
+  unmatched_right: "Open, right",
+  rejected_left: "Rejected, left",
+  rejected_right: "Rejected, right",
+};
+
+function Files({ files }: { files: ManifestFile[] }) {
+  return (
+    <Part title="What was written">
+      <Table
+        name="What was written"
+        head={["Result", "Rows", "Size", "SHA-256", "File"]}
+        right={[1, 2]}
+        rows={files.map((file) => [
+          SETS[file.result_set],
+          count(file.rows),
+          bytes(file.bytes),
+          <Copied key="sha" text={file.sha256} shown={`${file.sha256.slice(0, 16)}…`} />,
+          <span key="path" className="font-mono text-xs break-all">
+            {file.path}
+          </span>,
+        ])}
+      />
+    </Part>
+  );
+}
+
+/** Parts of the time as parts of a bar. */
+function Timings({ manifest: { timings, spilled_bytes } }: { manifest: Manifest }) {
+  if (!timings) return null;
+  const parts = [
+    { name: "reading", took: timings.staging_ms, className: "bg-open-right" },
+    { name: "matching", took: timings.matching_ms, className: "bg-matched" },
+    { name: "writing", took: timings.writing_results_ms, className: "bg-open-left" },
+  ];
+  const all = parts.reduce((sum, { took }) => sum + took, 0) || 1;
+  return (
+    <Part title={`How long it took: ${duration(timings.total_ms)}`}>
+      <div aria-hidden className="flex h-2.5 max-w-3xl gap-px overflow-hidden rounded">
+        {parts.map(({ name, took, className }) => (
+          <span key={name} className={className} style={{ width: `${(took / all) * 100}%` }} />
+        ))}
+      </div>
+      <ul className="mt-2 flex flex-wrap gap-x-6">
+        {parts.map(({ name, took, className }) => (
+          <li key={name} className="flex items-center gap-2">
+            <span aria-hidden className={`size-2.5 rounded-sm ${className}`} />
+            {name} <span className="text-quiet">{duration(took)}</span>
+          </li>
+        ))}
+        {spilled_bytes > 0 && <li className="text-quiet">{bytes(spilled_bytes)} went through the disk</li>}
+      </ul>
+    </Part>
+  );
+}
+
+const LINEAGE = {
+  unspecified: "not known",
+  rows: "by the numbers of its rows",
+  keys: "by its primary key",
+};
+
+/** By the reader's clock; as it is kept when one points at it. */
+function told(at: string) {
+  return (
+    <time dateTime={at} title={at}>
+      {moment(new Date(at))}
+    </time>
+  );
+}
+
+function Facts({
+  run,
+  complete,
+  manifest,
+}: {
+  run: Run;
+  complete: Complete;
+  manifest: Manifest | undefined;
+}) {
+  const took = between(run.started, run.ended);
+  return (
+    <dl className="grid content-start grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-2">
+      <Fact name="recipe">
+        {run.recipe_id ? `${run.recipe_id}, version ${run.recipe_version}` : "it came with the run"}
+      </Fact>
+      <Fact name="run">
+        <Copied text={run.run_id} />, attempt {run.attempt}
+      </Fact>
+      {run.created && <Fact name="asked for">{told(run.created)}</Fact>}
+      {run.started && <Fact name="begun">{told(run.started)}</Fact>}
+      {run.ended && (
+        <Fact name="ended">
+          {told(run.ended)}
+          {took !== undefined && `, after ${duration(took)}`}
+        </Fact>
+      )}
+      {manifest && (
+        <>
+          <Fact name="engine">Kalla {manifest.engine_version}</Fact>
+          <Fact name="SHA-256 of the SQL">
+            <Copied text={manifest.match_sql_sha256} />
+          </Fact>
+          {(["left", "right"] as const).map((side, index) => (
+            <Fact key={side} name={`${run.sources[index]?.alias ?? side} is followed`}>
+              {LINEAGE[side === "left" ? manifest.lineage_left : manifest.lineage_right]}
+            </Fact>
+          ))}
+        </>
+      )}
+      {complete.manifest_path && (
+        <Fact name="manifest">
+          <span className="font-mono text-xs break-all">{complete.manifest_path}</span>
+        </Fact>
+      )}
+    </dl>
   );
 }

@@ -6,8 +6,11 @@ import type { Complete, Run } from "../../api/client";
 import { file, page, type ResultSet, type Selection } from "../../api/queries";
 import { sides } from "../../components/Balance";
 import { count } from "../../format/numbers";
+import { useOffer } from "../../state/commands";
 import { asked } from "../../state/filters";
+import { useKey } from "../../state/keys";
 import { isSet, type Tab, type View } from "../../state/view";
+import { ColumnMenu } from "./ColumnMenu";
 import { Filters } from "./Filters";
 import { Proof } from "./Proof";
 import { RowDrawer } from "./RowDrawer";
@@ -86,9 +89,12 @@ const FORMATS = [
   { format: "arrow", name: "Arrow" },
 ] as const;
 
+/** The same each time. */
+const NONE: string[] = [];
+
 function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; look: Props["look"] }) {
   const tab: Tab = set;
-  const { order, q, filters = [] } = view;
+  const { order, q, filters = [], hide = NONE, pin = NONE } = view;
   const filter = asked(filters);
   const selection: Selection = {
     run: run.run_id,
@@ -100,23 +106,37 @@ function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; 
   // The columns are those of the whole set, also where nothing is found in it.
   const { data } = useQuery(page({ run: run.run_id, set }, 0, PAGE));
   const change = (next: View, replace = false) =>
-    look({ tab, order, q, ...(filters.length > 0 && { filters }), ...next }, replace);
+    look({ tab, order, q, filters, hide, pin, ...next }, replace);
+  const columns = data?.columns ?? [];
+  const shown = columns.map(({ name }) => name).filter((name) => !hide.includes(name));
+  const as = (format: string) => file(selection, format, hide.length > 0 ? JSON.stringify(shown) : undefined);
+  const exports = useRef<HTMLParagraphElement>(null);
+  useKey("x", () => exports.current?.querySelector("a")?.focus());
+  useOffer(
+    FORMATS.map(({ format, name }) => ({
+      name: `Export as ${name}`,
+      hint: "what is shown",
+      act: () => window.location.assign(as(format)),
+    })),
+  );
   return (
     <>
       <div className="mb-2 flex flex-wrap items-center gap-3">
         <SearchField text={q ?? ""} search={(text) => change({ q: text || undefined }, true)} />
-        <Filters
-          columns={data?.columns ?? []}
-          filters={filters}
-          change={(next) => change({ filters: next.length > 0 ? next : undefined })}
+        <Filters columns={columns} filters={filters} change={(next) => change({ filters: next })} />
+        <ColumnMenu
+          columns={columns}
+          hidden={hide}
+          pinned={pin}
+          change={(hide, pin) => change({ hide, pin }, true)}
         />
         <div className="grow" />
-        <p className="flex items-center gap-3 text-sm">
+        <p ref={exports} className="flex items-center gap-3 text-sm">
           <span className="text-quiet">{q || filter ? "Export what is found" : "Export"}</span>
           {FORMATS.map(({ format, name }) => (
             <a
               key={format}
-              href={file(selection, format)}
+              href={as(format)}
               download
               className="text-accent underline-offset-2 hover:underline"
             >
@@ -128,6 +148,8 @@ function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; 
       <RowTable
         key={JSON.stringify(selection)}
         selection={selection}
+        hidden={hide}
+        pinned={pin}
         open={view.row}
         sort={(next) => change({ order: next }, true)}
         choose={(row) => change({ row }, view.row !== undefined)}
@@ -151,15 +173,7 @@ function SearchField({ text, search }: { text: string; search: (text: string) =>
     const timer = setTimeout(() => ask.current(typed), 250);
     return () => clearTimeout(timer);
   }, [typed, text]);
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key !== "/" || event.target instanceof HTMLInputElement) return;
-      event.preventDefault();
-      field.current?.focus();
-    };
-    document.addEventListener("keydown", onKey);
-    return () => document.removeEventListener("keydown", onKey);
-  }, []);
+  useKey("/", () => field.current?.focus());
   return (
     <div className="relative w-full max-w-80">
       <Search aria-hidden className="pointer-events-none absolute top-2 left-2.5 size-4 text-quiet" />

@@ -7,6 +7,7 @@ import { page, type Selection, type Side } from "../../api/queries";
 import { Failed, Skeleton } from "../../components/Shown";
 import { count, decimal } from "../../format/numbers";
 import { isNumber } from "../../format/types";
+import { Matched } from "./Matched";
 import { PAGE } from "./RowTable";
 import { Why } from "./Why";
 
@@ -35,7 +36,7 @@ export function RowDrawer({
           aria-describedby={undefined}
           onInteractOutside={(event) => event.preventDefault()}
           onOpenAutoFocus={(event) => event.preventDefault()}
-          className="fixed inset-y-0 right-0 z-20 flex w-full max-w-lg flex-col border-l border-line bg-surface shadow-xl"
+          className={`fixed inset-y-0 right-0 z-20 flex w-full ${selection.set === "matched" ? "max-w-2xl" : "max-w-lg"} flex-col border-l border-line bg-surface shadow-xl`}
         >
           <div className="flex items-center gap-3 border-b border-line px-5 py-3">
             <Dialog.Title className="grow text-base">
@@ -55,7 +56,12 @@ export function RowDrawer({
             {error && <Failed error={error} />}
             {!data && !error && <Skeleton lines={6} height={20} />}
             {data && !cells && <p>There is no such row any more: search and order may have changed.</p>}
-            {data && cells && <Fields columns={data.columns} cells={cells} />}
+            {data && cells && selection.set === "matched" && (
+              <Matched run={run} columns={data.columns} cells={cells} />
+            )}
+            {data && cells && (
+              <Fields columns={data.columns} cells={cells} told={selection.set === "matched"} />
+            )}
             {side && number && <Why run={run} side={side} row={Number(number)} />}
           </div>
         </Dialog.Content>
@@ -69,27 +75,31 @@ function sideOf(selection: Selection): Side | undefined {
   return selection.set === "unmatched_right" ? "right" : undefined;
 }
 
-function Fields({ columns, cells }: { columns: Column[]; cells: Cell[] }) {
+/** `told`: whether rows of the sources stand above, so that it is said whose row this is. */
+function Fields({ columns, cells, told }: { columns: Column[]; cells: Cell[]; told: boolean }) {
   return (
-    <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1">
-      {columns.map((column, index) => {
-        const cell = cells[index];
-        if (column.name === "_row") return null;
-        return (
-          <div key={column.name} className="contents">
-            <dt className="text-quiet">{column.name}</dt>
-            <dd className="break-words">
-              {cell === null || cell === undefined ? (
-                <span className="text-quiet">no value</span>
-              ) : isNumber(column.type) ? (
-                decimal(cell)
-              ) : (
-                cell
-              )}
-            </dd>
-          </div>
-        );
-      })}
-    </dl>
+    <section aria-label="Row">
+      {told && <h3 className="mb-2">As the SQL gives it</h3>}
+      <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1">
+        {columns.map((column, index) => {
+          const cell = cells[index];
+          if (column.name === "_row") return null;
+          return (
+            <div key={column.name} className="contents">
+              <dt className="text-quiet">{column.name}</dt>
+              <dd className="break-words">
+                {cell === null || cell === undefined ? (
+                  <span className="text-quiet">no value</span>
+                ) : isNumber(column.type) && !column.name.startsWith("_") ? (
+                  decimal(cell)
+                ) : (
+                  cell
+                )}
+              </dd>
+            </div>
+          );
+        })}
+      </dl>
+    </section>
   );
 }

@@ -1,14 +1,24 @@
 /** Rows of a result, of any number: only those in sight are fetched and drawn. */
 import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { type ClipboardEvent, type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type ClipboardEvent,
+  type CSSProperties,
+  type KeyboardEvent,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import type { Cell, Column, Row } from "../../api/client";
 import { page, type Selection } from "../../api/queries";
 import { Empty, Failed, Skeleton } from "../../components/Shown";
 import { count, decimal } from "../../format/numbers";
 import { isNumber } from "../../format/types";
+import { density, HEIGHTS } from "../../state/density";
 import { direction, turned } from "../../state/view";
-import { ROW, useWindow } from "./scroll";
+import { arrange, inSight, type Placed } from "./columns";
+import { useAcross, useWindow } from "./scroll";
 
 export const PAGE = 200;
 const HEAD = 36;
@@ -17,6 +27,9 @@ const KEPT = 60_000;
 
 interface Props {
   selection: Selection;
+  /** Names of columns that are left out, and of those that stay in sight. */
+  hidden: string[];
+  pinned: string[];
   /** Position of the row whose drawer is open. */
   open: number | undefined;
   sort: (order: string | undefined) => void;
@@ -47,6 +60,8 @@ export function RowTable(props: Props) {
 
 function Grid({
   selection,
+  hidden,
+  pinned,
   open,
   sort,
   choose,
@@ -55,15 +70,19 @@ function Grid({
   total,
 }: Props & { columns: Column[]; sample: Row[]; total: number }) {
   const box = useRef<HTMLDivElement>(null);
-  const seen = useWindow(box, total, HEAD);
+  const tall = HEIGHTS[density.use()];
+  const seen = useWindow(box, total, HEAD, tall);
+  const [from, to] = useAcross(box);
   const [cursor, setCursor] = useState(open ?? 0);
   const rows = useRows(selection, seen.first, seen.end);
-  const widths = useMemo(
-    () => columns.map((column, index) => width(column, index, sample)),
-    [columns, sample],
-  );
-  const template = `${widths.map((width) => `minmax(${width}px, ${width}fr)`).join(" ")}`;
-  const wide = widths.reduce((sum, width) => sum + width, 0);
+  const placed = useMemo(() => arrange(columns, sample, hidden, pinned), [columns, sample, hidden, pinned]);
+  const template = placed.map(({ width }) => `minmax(${width}px, ${width}fr)`).join(" ");
+  const wide = placed.reduce((sum, { width }) => sum + width, 0);
+  const drawn = inSight(placed, from, to);
+  const spot = (one: Placed) => ({
+    gridColumn: placed.indexOf(one) + 1,
+    ...(one.pinned && { position: "sticky" as const, left: one.start, zIndex: 1 }),
+  });
   const { show } = seen;
   useEffect(() => {
     if (open !== undefined) {
@@ -96,13 +115,13 @@ function Grid({
         role="grid"
         aria-label={selection.set.replace("_", " ")}
         aria-rowcount={total + 1}
-        aria-colcount={columns.length}
+        aria-colcount={placed.length}
         aria-activedescendant={cursor >= seen.first && cursor < seen.end ? `row-${cursor}` : undefined}
         tabIndex={0}
         onKeyDown={onKey}
         onCopy={(event) => copy(event, columns, rows)}
         className="relative h-[max(20rem,calc(100dvh-12rem))] max-h-[calc(100dvh-8rem)] overflow-auto rounded-lg border border-line bg-surface text-[13px]"
-        style={total * ROW + HEAD < 320 ? { height: total * ROW + HEAD + 18 } : undefined}
+        style={total * tall + HEAD < 320 ? { height: total * tall + HEAD + 18 } : undefined}
       >
         <div
           role="row"
@@ -110,8 +129,15 @@ function Grid({
           className="sticky top-0 z-10 grid border-b border-line bg-raised"
           style={{ gridTemplateColumns: template, height: HEAD, minWidth: wide }}
         >
-          {columns.map((column) => (
-            <Head key={column.name} column={column} order={selection.order} sort={sort} />
+          {drawn.map((one) => (
+            <Head
+              key={one.column.name}
+              column={one.column}
+              order={selection.order}
+              sort={sort}
+              at={placed.indexOf(one) + 1}
+              style={spot(one)}
+            />
           ))}
         </div>
         <div role="rowgroup" style={{ height: seen.height, minWidth: wide }} className="relative">
@@ -128,26 +154,28 @@ function Grid({
                   setCursor(row);
                   choose(row);
                 }}
-                className={`absolute left-0 grid w-full cursor-pointer border-b border-line/60 hover:bg-raised ${
+                className={`group absolute left-0 grid w-full cursor-pointer border-b border-line/60 hover:bg-raised ${
                   row === open
                     ? "bg-raised shadow-[inset_3px_0_0_var(--accent)]"
                     : row === cursor
-                      ? "bg-raised/50"
-                      : ""
+                      ? "bg-raised"
+                      : "bg-surface"
                 }`}
                 style={{
                   gridTemplateColumns: template,
-                  height: ROW,
+                  height: tall,
                   transform: `translateY(${seen.place(row)}px)`,
                 }}
               >
-                {columns.map((column, index) => (
+                {drawn.map((one) => (
                   <CellOf
-                    key={column.name}
-                    column={column}
+                    key={one.column.name}
+                    column={one.column}
                     row={row}
-                    index={index}
-                    cell={rows(row)?.[index]}
+                    index={one.index}
+                    at={placed.indexOf(one) + 1}
+                    style={spot(one)}
+                    cell={rows(row)?.[one.index]}
                   />
                 ))}
               </div>
@@ -162,11 +190,24 @@ function Grid({
   );
 }
 
-function Head({ column, order, sort }: { column: Column; order: string | undefined; sort: Props["sort"] }) {
+function Head({
+  column,
+  order,
+  sort,
+  at,
+  style,
+}: {
+  column: Column;
+  order: string | undefined;
+  sort: Props["sort"];
+  /** Its place among those that are shown, counted from 1. */
+  at: number;
+  style: CSSProperties;
+}) {
   const now = direction(order, column.name);
   const Arrow = now === "descending" ? ArrowDown : ArrowUp;
   return (
-    <div role="columnheader" aria-sort={now} className="min-w-0">
+    <div role="columnheader" aria-colindex={at} aria-sort={now} style={style} className="min-w-0 bg-raised">
       <button
         type="button"
         tabIndex={-1}
@@ -185,21 +226,27 @@ function CellOf({
   column,
   row,
   index,
+  at,
+  style,
   cell,
 }: {
   column: Column;
   row: number;
   index: number;
+  at: number;
+  style: CSSProperties;
   cell: Cell | undefined;
 }) {
   const numeric = isNumber(column.type);
   return (
     <div
       role="gridcell"
+      aria-colindex={at}
       data-row={row}
       data-column={index}
       title={cell ?? undefined}
-      className={`flex min-w-0 items-center px-3 ${numeric ? "justify-end" : ""}`}
+      style={style}
+      className={`flex min-w-0 items-center bg-inherit px-3 ${numeric ? "justify-end" : ""}`}
     >
       {cell === undefined ? (
         <span className="h-3 w-2/3 rounded bg-raised" />
@@ -220,16 +267,6 @@ function useRows(selection: Selection, first: number, end: number): (row: number
     queries: pages.map((index) => ({ ...page(selection, index * PAGE, PAGE), gcTime: KEPT })),
   });
   return (row) => results[Math.floor(row / PAGE) - from]?.data?.rows[row % PAGE];
-}
-
-/** Pixels that a column wants, by its name and the first values. */
-function width(column: Column, index: number, rows: Row[]): number {
-  const longest = rows.slice(0, 50).reduce((most, row) => Math.max(most, row[index]?.length ?? 0), 0);
-  const letters = Math.min(
-    Math.max(column.name.length + 2, longest + (isNumber(column.type) ? 2 : 0), 5),
-    42,
-  );
-  return Math.round(letters * 8.6 + 26);
 }
 
 /** What is copied from one cell is its value, not what it looks like. */

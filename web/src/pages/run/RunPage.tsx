@@ -4,15 +4,16 @@ import { Link } from "@tanstack/react-router";
 import type { Run } from "../../api/client";
 import { learn } from "../../api/events";
 import { cancel, retry, run as runQuery } from "../../api/queries";
-import { Balance } from "../../components/Balance";
 import { Button } from "../../components/Button";
 import { Quoted } from "../../components/Quoted";
 import { Details, Failed, Skeleton } from "../../components/Shown";
 import { ended, State } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { between, duration } from "../../format/times";
+import { useOffer } from "../../state/commands";
 import { useTitle } from "../../state/title";
 import type { View } from "../../state/view";
+import { Balance } from "./Balance";
 import { Results } from "./Results";
 import { Stages } from "./Stages";
 
@@ -34,12 +35,26 @@ export function RunPage({ id, view, look }: Props) {
       {!ended(run.state) && <Stages run={run} />}
       {run.complete && (
         <>
-          <Balance run={run} complete={run.complete} />
-          <Results run={run} complete={run.complete} view={view} look={look} />
+          <Balance
+            run={run}
+            complete={run.complete}
+            amount={view.amount}
+            choose={(amount) => look({ ...view, amount }, true)}
+          />
+          <Results
+            run={run}
+            complete={run.complete}
+            view={view}
+            look={(next, replace) => look({ ...(view.amount && { amount: view.amount }), ...next }, replace)}
+          />
         </>
       )}
     </div>
   );
+}
+
+function mayRetry({ state }: Run): boolean {
+  return state === "failed" || state === "cancelled";
 }
 
 function Head({ run }: { run: Run }) {
@@ -49,6 +64,10 @@ function Head({ run }: { run: Run }) {
   const again = useMutation({ mutationFn: () => retry(run.run_id), onSuccess });
   const took = between(run.started, run.ended);
   const failed = stop.error ?? again.error;
+  useOffer([
+    ...(ended(run.state) ? [] : [{ name: "Cancel this run", act: () => stop.mutate() }]),
+    ...(mayRetry(run) ? [{ name: "Try this run again", act: () => again.mutate() }] : []),
+  ]);
   return (
     <header className="grid gap-2">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
@@ -60,7 +79,7 @@ function Head({ run }: { run: Run }) {
             {run.cancel_requested ? "Stopping …" : "Cancel"}
           </Button>
         )}
-        {(run.state === "failed" || run.state === "cancelled") && (
+        {mayRetry(run) && (
           <Button onClick={() => again.mutate()} disabled={again.isPending}>
             Try again
           </Button>

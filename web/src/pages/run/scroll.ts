@@ -1,10 +1,11 @@
 /** Scrolling through more rows than a browser has pixels for. */
 import { type RefObject, useCallback, useLayoutEffect, useRef, useState } from "react";
 
-export const ROW = 32;
 /** What every browser can lay out. */
 const TALLEST = 8_000_000;
 const BEYOND = 8;
+/** Pixels to the side. */
+const ASIDE = 256;
 
 export interface Window {
   /** Rows to draw: from this one up to, but without, that one. */
@@ -23,12 +24,41 @@ export function along(scroll: number, shown: number, height: number, full: numbe
   return height <= shown ? 0 : (scroll / (height - shown)) * (full - shown);
 }
 
+/** From where to where a box is scrolled sideways, and some more. */
+export function useAcross(box: RefObject<HTMLElement | null>): [from: number, to: number] {
+  const [seen, setSeen] = useState({ from: 0, to: ASIDE });
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    // In steps: not every pixel is worth drawing anew.
+    const onScroll = () => {
+      const from = Math.floor(element.scrollLeft / ASIDE) * ASIDE - ASIDE;
+      const to = Math.ceil((element.scrollLeft + element.clientWidth) / ASIDE) * ASIDE + ASIDE;
+      setSeen((before) => (before.from === from && before.to === to ? before : { from, to }));
+    };
+    const resized = new ResizeObserver(onScroll);
+    resized.observe(element);
+    element.addEventListener("scroll", onScroll, { passive: true });
+    onScroll();
+    return () => {
+      resized.disconnect();
+      element.removeEventListener("scroll", onScroll);
+    };
+  }, [box]);
+  return [seen.from, seen.to];
+}
+
 /**
  * Small steps, of a wheel or a key, move by what they say; the scroll bar leads through all of it. Where all rows fit, the two
  * are the same.
  */
-export function useWindow(box: RefObject<HTMLElement | null>, rows: number, head: number): Window {
-  const full = rows * ROW;
+export function useWindow(
+  box: RefObject<HTMLElement | null>,
+  rows: number,
+  head: number,
+  row: number,
+): Window {
+  const full = rows * row;
   const height = Math.min(full, TALLEST);
   const [{ top, scroll, shown }, setSeen] = useState({ top: 0, scroll: 0, shown: 0 });
   const seen = useRef({ top: 0, scroll: 0, shown: 0 });
@@ -77,25 +107,24 @@ export function useWindow(box: RefObject<HTMLElement | null>, rows: number, head
   }, [box, full, height, head, become]);
 
   const show = useCallback(
-    (row: number) => {
+    (at: number) => {
       const element = box.current;
       if (!element) return;
       const { top, shown } = seen.current;
-      const wanted =
-        row * ROW < top ? row * ROW : (row + 1) * ROW > top + shown ? (row + 1) * ROW - shown : top;
+      const wanted = at * row < top ? at * row : (at + 1) * row > top + shown ? (at + 1) * row - shown : top;
       if (wanted === top) return;
       const most = Math.max(1, full - shown);
       const scroll = height === full ? wanted : Math.round((wanted / most) * (height - shown));
       become(wanted, scroll, shown);
       element.scrollTop = scroll;
     },
-    [box, full, height, become],
+    [box, row, full, height, become],
   );
 
   return {
-    first: Math.max(0, Math.floor(top / ROW) - BEYOND),
-    end: Math.min(rows, Math.ceil((top + shown) / ROW) + BEYOND),
-    place: (row) => scroll + row * ROW - top,
+    first: Math.max(0, Math.floor(top / row) - BEYOND),
+    end: Math.min(rows, Math.ceil((top + shown) / row) + BEYOND),
+    place: (at) => scroll + at * row - top,
     height,
     show,
   };
