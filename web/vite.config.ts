@@ -28,6 +28,8 @@ export default defineConfig({
   build: { outDir: OUT, target: "es2023", assetsInlineLimit: 0, chunkSizeWarningLimit: 600 },
   // `npm run dev` beside `kalla up`, or beside the gateway of KALLA_URL.
   server: {
+    // The example is beside the page.
+    fs: { allow: [".."] },
     // The gateway refuses what comes from pages of other hosts than its own: it is to see the host of this one.
     proxy: { "/api": { target: process.env.KALLA_URL ?? "http://127.0.0.1:3000", changeOrigin: false } },
   },

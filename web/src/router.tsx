@@ -25,9 +25,12 @@ function texts(given: unknown): string[] {
 const root = createRootRoute({
   component: Frame,
   notFoundComponent: () => (
-    <Empty title="There is nothing here">
-      The address leads to no page. What you were looking for may be under Runs.
-    </Empty>
+    <>
+      <h1 className="mb-4 text-xl">Elsewhere</h1>
+      <Empty title="There is nothing here">
+        The address leads to no page. What you were looking for may be under Runs.
+      </Empty>
+    </>
   ),
 });
 

@@ -320,3 +320,80 @@ it("changes, copies, takes out, brings in and deletes a recipe", async () => {
   expect(page.complaints.filter((complaint) => !/40\d|412/.test(complaint))).toEqual([]);
   await page.context().close();
 });
+
+it("begins with the example, or with files that are dropped on the overview", async () => {
+  const fresh = await Kalla.start();
+  const page = await open(browser, `${fresh.url}/`);
+  await page.getByRole("button", { name: "Try the example" }).waitFor();
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole("button", { name: "Try the example" }).click();
+  await page.waitForURL("**/new**");
+  await part(page, "What it gives").getByText("2,554 of 2,991 match").waitFor();
+  await page.goto(`${fresh.url}/`);
+  const dropped = await page.evaluateHandle(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(["id\n1\n"], "one.csv"));
+    data.items.add(new File(["id\n1\n"], "other.csv"));
+    return data;
+  });
+  await page.getByText("Nothing has been reconciled yet").waitFor();
+  await page.locator("body").dispatchEvent("drop", { dataTransfer: dropped });
+  await part(page, "What it gives").getByText("1 of 1 match").first().waitFor();
+  await fine(page);
+  await fresh.stop();
+});
+
+it("pairs columns that are clicked, one of each side", async () => {
+  const page = await withFiles();
+  const [left, right] = [part(page, "Left side"), part(page, "Right side")];
+  await left.getByTitle("Part of condition 1").waitFor();
+  const amount = left.getByRole("button", { name: "amount" });
+  await amount.click();
+  expect(await amount.getAttribute("aria-pressed")).toBe("true");
+  expect(await violations(page)).toEqual([]);
+  await right.getByRole("button", { name: "paid_amount" }).click();
+  await part(page, "What it gives").getByText("1 of 4 match").first().waitFor();
+  await right.getByTitle("Part of condition 2").waitFor();
+  expect(await amount.getAttribute("aria-pressed")).toBe("false");
+  await page.goBack();
+  await part(page, "What it gives").getByText("3 of 4 match").first().waitFor();
+  await fine(page);
+});
+
+it("says when a file does not arrive, and takes it again", async () => {
+  const first = await Kalla.start();
+  const big = path("big.csv");
+  writeFileSync(big, `id\n${"1234567890\n".repeat(2_000_000)}`);
+  const page = await open(browser, `${first.url}/new`);
+  const slow = await page.context().newCDPSession(page);
+  const speed = (bytes: number) =>
+    slow.send("Network.emulateNetworkConditions", {
+      offline: false,
+      latency: 0,
+      downloadThroughput: -1,
+      uploadThroughput: bytes,
+    });
+  await slow.send("Network.enable");
+  await speed(1_000_000);
+  const left = part(page, "Left side");
+  await left.locator("input[type=file]").setInputFiles(big);
+  await left.getByRole("progressbar", { name: "big.csv is on its way" }).waitFor();
+  // Someone reloads in the middle: the place is free again.
+  await page.reload();
+  await left.getByText("Drop a file").waitFor();
+  await left.locator("input[type=file]").setInputFiles(big);
+  await left.getByRole("progressbar").waitFor();
+  await left.getByRole("button", { name: "Stop" }).click();
+  await left.getByText("Drop a file").waitFor();
+  // The gateway goes away in the middle.
+  await left.locator("input[type=file]").setInputFiles(big);
+  await left.getByRole("progressbar").waitFor();
+  await first.kill();
+  await left.getByRole("alert").getByText("The gateway cannot be reached.").waitFor();
+  const second = await Kalla.start({ port: first.port, dir: first.dir });
+  await speed(-1);
+  await left.locator("input[type=file]").setInputFiles(big);
+  await left.getByRole("heading", { name: "big.csv" }).waitFor();
+  await page.context().close();
+  await second.stop();
+});

@@ -230,6 +230,23 @@ describe("a run", () => {
     await fine(page);
   });
 
+  it("says what is in the columns, of the rows that are looked at", async () => {
+    const page = await open(browser, at(`/runs/${run.run_id}?tab=unmatched_left`));
+    await page.getByRole("button", { name: "Columns" }).click();
+    await page.getByRole("checkbox", { name: "What is in the columns" }).click();
+    await page.keyboard.press("Escape");
+    const currency = page.getByRole("columnheader", { name: "currency" });
+    await currency.getByText("EUR 74.8%").waitFor();
+    await page.getByRole("img", { name: "statement_no: 0 different, 100% without a value" }).waitFor();
+    await page.getByRole("searchbox").fill("dental");
+    await currency.getByText("EUR 74.8%").waitFor({ state: "detached" });
+    await currency.getByText(/(EUR|USD|SEK) \d/).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.locator(grid).focus();
+    await page.keyboard.press("End");
+    await fine(page);
+  });
+
   it("draws only the columns that are in sight of very many", async () => {
     const names = Array.from({ length: 120 }, (_, n) => `column_${n}`);
     writeFileSync(join(kalla.dir, "wide.csv"), `${names.join()}\n${names.map((_, n) => n).join()}\n`);
@@ -414,6 +431,21 @@ describe("sources", () => {
     await bank.getByRole("button", { name: "Test the connection" }).click();
     await bank.getByText("cannot connect to 127.0.0.1:1").waitFor();
     expect(await page.content()).not.toContain("s3cret-word");
+    // What is changed beside the address keeps its login.
+    await bank.getByRole("button", { name: "Change" }).click();
+    await bank.getByRole("textbox", { name: "What it holds" }).fill("statements");
+    await bank.getByText("An address that is left as it stands here keeps them.").waitFor();
+    expect(await violations(page)).toEqual([]);
+    await bank.getByRole("button", { name: "Save" }).click();
+    await bank.getByText("statements").waitFor();
+    await bank.getByText("login kept, sealed").waitFor();
+
+    await ledger.getByRole("button", { name: "Filter" }).click();
+    const form = ledger.getByRole("form", { name: "Filter" });
+    await form.getByRole("combobox", { name: "Column" }).selectOption("amount");
+    await form.getByRole("textbox", { name: "Value" }).fill("11");
+    await form.getByRole("button", { name: "Apply" }).click();
+    await ledger.getByText("No row passes.").waitFor();
     expect(await violations(page)).toEqual([]);
 
     await add("bank", "other.csv");

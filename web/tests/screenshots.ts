@@ -19,6 +19,8 @@ it("are taken", async () => {
   );
   const places = [
     ["empty", `${empty.url}/`],
+    ["no-recipes", `${empty.url}/recipes`],
+    ["no-sources", `${empty.url}/sources`],
     ["overview", `${demo.url}/`],
     ["runs", `${demo.url}/runs`],
     ["run", run],

@@ -4,6 +4,7 @@ import {
   api,
   body,
   type CreateRunRequest,
+  type Filter,
   type ListRunsResponse,
   type PreviewSourceResponse,
   type ReadOptions,
@@ -95,6 +96,17 @@ export const page = (selection: Selection, offset: number, limit: number) =>
       const { run: id, set, ...choice } = selection;
       const query = { ...choice, offset, limit };
       return body(api.GET("/api/runs/{id}/results/{set}", { params: { path: { id, set }, query }, signal }));
+    },
+  });
+
+/** What is in the columns of the rows that are looked at. */
+export const summary = ({ run: id, set, q, filter }: Selection) =>
+  queryOptions({
+    queryKey: ["summary", id, set, q, filter],
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: async ({ signal }) => {
+      const params = { path: { id, set }, query: { ...(q && { q }), ...(filter && { filter }) } };
+      return body(api.GET("/api/runs/{id}/results/{set}/summary", { params, signal }));
     },
   });
 
@@ -205,19 +217,29 @@ export const sources = () =>
       body(api.GET("/api/sources", { params: { query: { limit: 1000 } }, signal })),
   });
 
-/** The first rows of a registered source, as they are now. */
-export const sourcePreview = (alias: string) =>
+/** The first rows of a registered source that pass filters, as they are now. */
+export const sourcePreview = (alias: string, filters: Filter[]) =>
   queryOptions({
-    queryKey: [...sourcesKey, alias, "preview"],
+    queryKey: [...sourcesKey, alias, "preview", filters],
+    placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
-      const params = { path: { alias }, query: { limit: 1000 } };
-      return body(api.GET("/api/sources/{alias}/preview", { params, signal }));
+      const asked = { params: { path: { alias } }, body: { filters, limit: 20 }, signal };
+      return body(api.POST("/api/sources/{alias}/load-scoped", asked));
     },
   });
 
 /** Registers a source that is to be new. */
 export const register = (source: RegisteredSource): Promise<RegisteredSource> =>
   body(api.POST("/api/sources", { params: { header: { "If-None-Match": "*" } }, body: source }));
+
+/** Changes a source, of which this version is known: nobody else's change is lost. */
+export const changeSource = (source: RegisteredSource): Promise<RegisteredSource> =>
+  body(
+    api.PUT("/api/sources/{alias}", {
+      params: { path: { alias: source.alias }, header: { "If-Match": `"${source.version}"` } },
+      body: source,
+    }),
+  );
 
 /** Whether a source can be read, and what stands in the way. */
 export const test = (alias: string): Promise<TestConnectionResponse> =>

@@ -1,4 +1,6 @@
 /** Files on their way to the gateway. */
+import invoices from "../../../examples/invoices.csv?url";
+import payments from "../../../examples/payments.csv?url";
 import { type Problem, Refused, type Upload } from "./client";
 
 /** Sends a file; `progress` hears of the share that is on its way. A request of the older kind: the newer does not tell. */
@@ -17,6 +19,16 @@ export function upload(file: File, progress: (share: number) => void, signal: Ab
     request.open("POST", "/api/uploads");
     request.send(form);
   });
+}
+
+/** Two files to try things with. */
+export function example(): Promise<File[]> {
+  const fetched = async (name: string, url: string) => {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Refused(undefined, answer.status);
+    return new File([await answer.blob()], name);
+  };
+  return Promise.all([fetched("invoices.csv", invoices), fetched("payments.csv", payments)]);
 }
 
 function problem(text: string): Problem | undefined {

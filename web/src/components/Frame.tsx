@@ -57,12 +57,13 @@ export function Frame() {
             <Link
               key={to}
               to={to}
+              title={name}
               activeOptions={{ exact: to === "/" }}
               className="flex h-8 items-center gap-2 rounded px-2 text-sm text-quiet hover:bg-raised"
               activeProps={{ className: "bg-raised font-semibold !text-ink" }}
             >
               <Icon aria-hidden className="size-4" />
-              {name}
+              <span className="sr-only lg:not-sr-only">{name}</span>
             </Link>
           ))}
         </nav>

@@ -3,15 +3,20 @@ import type { Row } from "../api/client";
 import { decimal } from "../format/numbers";
 import { isNumber } from "../format/types";
 
-interface Props {
+export interface SampleProps {
   name: string;
   columns: { name: string; type?: string }[];
   rows: Row[];
   /** Whether types are shown. */
   types?: boolean;
+  /** Takes a column, where columns may be taken. */
+  pick?: ((column: string) => void) | undefined;
+  /** The column that is taken, and the numbers of the conditions that each is part of. */
+  picked?: string | undefined;
+  part?: Record<string, number[]> | undefined;
 }
 
-export function Sample({ name, columns, rows, types = false }: Props) {
+export function Sample({ name, columns, rows, types = false, pick, picked, part = {} }: SampleProps) {
   const right = (type?: string) => (isNumber(type ?? "") ? "text-right" : "text-left");
   return (
     <section aria-label={`Rows of ${name}`} tabIndex={0} className="overflow-x-auto text-[13px]">
@@ -23,7 +28,28 @@ export function Sample({ name, columns, rows, types = false }: Props) {
                 key={column.name}
                 className={`px-3 py-1.5 font-semibold whitespace-nowrap ${right(column.type)}`}
               >
-                {column.name}
+                {pick ? (
+                  <button
+                    type="button"
+                    aria-pressed={column.name === picked}
+                    title={`Take ${column.name} for a condition`}
+                    onClick={() => pick(column.name)}
+                    className={`-mx-1 rounded px-1 hover:text-accent ${column.name === picked ? "bg-accent text-on-fill hover:text-on-fill" : ""}`}
+                  >
+                    {column.name}
+                  </button>
+                ) : (
+                  column.name
+                )}
+                {part[column.name]?.map((number) => (
+                  <span
+                    key={number}
+                    title={`Part of condition ${number}`}
+                    className="ml-1 inline-grid size-4 place-items-center rounded-full bg-matched text-[10px] text-on-fill"
+                  >
+                    {number}
+                  </span>
+                ))}
                 {types && <span className="block text-xs font-normal text-quiet">{column.type}</span>}
               </th>
             ))}

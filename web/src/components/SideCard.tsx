@@ -6,7 +6,7 @@ import { type SideRows, SOURCE, sources as sourcesQuery } from "../api/queries";
 import { bytes, count } from "../format/numbers";
 import { Button } from "./Button";
 import { Quoted } from "./Quoted";
-import { Sample } from "./Sample";
+import { Sample, type SampleProps } from "./Sample";
 import { Failed, Skeleton } from "./Shown";
 import type { SideName, SideState } from "./uploads";
 
@@ -20,20 +20,22 @@ interface Props {
   nulls?: string[] | undefined;
   /** Reads it again with other such values, where that may be said. */
   read?: (nulls: string[]) => void;
+  /** Columns to be taken for conditions, and what became of them. */
+  picking?: Pick<SampleProps, "pick" | "picked" | "part">;
   /** Takes a registered source, where one may be taken. */
   choose?: (id: string) => void;
 }
 
 const SHOWN = 5;
 
-export function SideCard({ side, state, found, take, drop, nulls, read, choose }: Props) {
+export function SideCard({ side, state, found, take, drop, nulls, read, picking, choose }: Props) {
   const { data, error, isLoading } = found;
   return (
     <section aria-label={side === "left" ? "Left side" : "Right side"} className="min-w-0">
       {state.is === "coming" ? (
         <Coming state={state} />
       ) : data ? (
-        <Found rows={data} drop={drop} nulls={nulls} read={read} />
+        <Found rows={data} drop={drop} nulls={nulls} read={read} picking={picking} />
       ) : isLoading ? (
         <Skeleton lines={4} />
       ) : (
@@ -121,7 +123,8 @@ function Found({
   drop,
   nulls = [],
   read,
-}: { rows: SideRows } & Pick<Props, "drop" | "nulls" | "read">) {
+  picking,
+}: { rows: SideRows } & Pick<Props, "drop" | "nulls" | "read" | "picking">) {
   const notes = preview.columns.filter((column) => column.note);
   return (
     <div className="rounded-lg border border-line bg-surface">
@@ -141,7 +144,7 @@ function Found({
           <X aria-hidden className="size-4" />
         </button>
       </header>
-      <Sample name={name} columns={preview.columns} rows={preview.rows.slice(0, SHOWN)} types />
+      <Sample name={name} columns={preview.columns} rows={preview.rows.slice(0, SHOWN)} types {...picking} />
       {(notes.length > 0 || nulls.length > 0) && (
         <ul className="grid gap-1 border-t border-line px-4 py-2 text-xs text-quiet">
           {notes.map(({ name: column, note = "" }) => {

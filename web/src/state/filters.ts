@@ -1,4 +1,5 @@
 /** Which rows of a table are looked at: one condition a column, as people choose it. */
+import type * as api from "../api/client";
 import { isDate, isNumber } from "../format/types";
 
 const OPS = ["eq", "neq", "gte", "lte", "contains", "empty", "present"] as const;
@@ -36,14 +37,18 @@ export function words({ column, op, value }: Filter): string {
   return `${column} ${NAMES[op]}${wantsValue(op) ? ` ${value}` : ""}`;
 }
 
-/** In the form of the API; nothing, where there are none. */
-export function asked(filters: Filter[]): string | undefined {
-  if (filters.length === 0) return undefined;
-  return JSON.stringify(
-    filters.map(({ column, op, value }) =>
-      wantsValue(op) ? { column, op, value } : { column, op: "is_null", value: op === "empty" },
-    ),
+/** In the form of the API. */
+export function wire(filters: Filter[]): api.Filter[] {
+  return filters.map(({ column, op, value = "" }) =>
+    op === "empty" || op === "present"
+      ? { column, op: "is_null", value: op === "empty" }
+      : { column, op, value },
   );
+}
+
+/** The same as text; nothing, where there are none. */
+export function asked(filters: Filter[]): string | undefined {
+  return filters.length === 0 ? undefined : JSON.stringify(wire(filters));
 }
 
 /** From an address, where anything may stand. */

@@ -32,7 +32,8 @@ export function ConditionsBand({ left, right, proposals, conditions, byHand, cha
       )}
       {conditions.length === 0 && (
         <p className="text-sm text-quiet">
-          Nothing leads from one side to the other yet: choose a column of each that must agree.
+          Nothing leads from one side to the other yet: click a column of each, in the tables above, that must
+          agree.
         </p>
       )}
       <ul className="grid gap-2">

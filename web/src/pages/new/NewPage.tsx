@@ -1,14 +1,16 @@
 /** From two files to a saved recipe: two sides, what must agree, what it gives, the recipe. */
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import type { Recipe } from "../../api/client";
 import { type SideRows, side as sideQuery } from "../../api/queries";
 import { Band } from "../../components/Band";
 import { Failed } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
 import { type SideName, useDrop, useUploads } from "../../components/uploads";
+import { handed } from "../../state/handed";
 import { useTitle } from "../../state/title";
 import { ConditionsBand } from "./ConditionsBand";
+import type { Condition } from "./conditions";
 import { OutcomeBand } from "./OutcomeBand";
 import { type Draft, plan, title } from "./plan";
 import { propose } from "./proposals";
@@ -18,6 +20,13 @@ interface Props {
   draft: Draft;
   /** Changes what is given, and leaves the rest as it is by then: two files may arrive at once. */
   become: (change: Draft, replace?: boolean) => void;
+}
+
+/** By column the numbers of the conditions that it is part of. */
+function parts(columns: string[]): Record<string, number[]> {
+  const found: Record<string, number[]> = {};
+  for (const [index, column] of columns.entries()) found[column] = [...(found[column] ?? []), index + 1];
+  return found;
 }
 
 /** Tables that the SQL may read, with their columns. */
@@ -45,6 +54,11 @@ export function NewPage({ draft, become }: Props) {
   const read = (side: SideName, nulls: string[]) => become({ nulls: { ...draft.nulls, [side]: nulls } });
   const uploads = useUploads(put);
   useTitle("New reconciliation");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: files come along once, when the page is opened
+  useEffect(() => {
+    const files = handed();
+    if (files.length > 0) uploads.take(files, draft);
+  }, []);
 
   const both = useMemo(
     () => (left.data && right.data ? { left: left.data, right: right.data } : undefined),
@@ -57,6 +71,23 @@ export function NewPage({ draft, become }: Props) {
   const [name, setName] = useState<string>();
   const called = name ?? (both ? title(both.left, both.right) : "");
   const now = both && plan({ ...draft, conditions: chosen }, both.left, both.right, called);
+
+  const [picked, setPicked] = useState<Partial<Record<SideName, string>>>({});
+  // A column of each side makes a condition.
+  const pick = (side: SideName, column: string) => {
+    const next = { ...picked, [side]: picked[side] === column ? undefined : column };
+    setPicked(next.left && next.right ? {} : next);
+    if (next.left && next.right) {
+      const condition: Condition = { left: next.left, right: next.right, kind: "equal" };
+      become({ conditions: [...chosen, condition], sql: undefined });
+    }
+  };
+  const picking = (side: SideName) =>
+    both && {
+      pick: (column: string) => pick(side, column),
+      picked: picked[side],
+      part: parts(chosen.map((condition) => condition[side])),
+    };
 
   const over = useDrop((files) => uploads.take(files, draft));
   return (
@@ -76,6 +107,7 @@ export function NewPage({ draft, become }: Props) {
               drop={() => put(side, undefined)}
               nulls={draft.nulls?.[side]}
               read={(nulls) => read(side, nulls)}
+              picking={picking(side)}
               choose={(id) => put(side, id)}
             />
           ))}

@@ -21,7 +21,13 @@ export function OverviewPage() {
     return <Failed error={error} again={() => void runs.refetch()} />;
   if (!runs.data || !recipes.data) return <Skeleton lines={5} height={56} />;
   const all = runs.data.runs;
-  if (all.length === 0 && recipes.data.recipes.length === 0) return <NoRuns />;
+  if (all.length === 0 && recipes.data.recipes.length === 0)
+    return (
+      <>
+        <h1 className="mb-4 text-xl">Overview</h1>
+        <NoRuns />
+      </>
+    );
   const going = all.filter((run) => !ended(run.state));
   const stands = standing(recipes.data.recipes, all);
   const failed = stands.filter(({ latest }) => latest?.state === "failed");

@@ -1,8 +1,12 @@
 /** Recipes, each with what its latest run found. */
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import type { Run } from "../../api/client";
+import { manifest } from "../../api/queries";
 import { SmallBalance } from "../../components/Balance";
+import { of, usualPair } from "../../components/sums";
 import { Ago } from "../../components/Time";
-import { count, plural } from "../../format/numbers";
+import { count, decimal, plural } from "../../format/numbers";
 import { rate, type Standing } from "./standing";
 import { Trend } from "./Trend";
 
@@ -21,7 +25,7 @@ function One({ recipe, latest, completed }: Standing) {
   const complete = done?.complete;
   const open = complete ? complete.unmatched_left_count + complete.unmatched_right_count : undefined;
   return (
-    <li className="grid items-center gap-x-6 gap-y-2 rounded-lg border border-line bg-surface px-4 py-3 text-sm md:grid-cols-[minmax(0,2fr)_minmax(0,3fr)_8rem_9rem]">
+    <li className="grid items-center gap-x-6 gap-y-2 rounded-lg border border-line bg-surface px-4 py-3 text-sm md:grid-cols-[minmax(0,2fr)_minmax(0,3fr)_8rem_11rem]">
       <div className="min-w-0">
         <Link to="/recipes/$id" params={{ id: recipe.recipe_id }} className="font-semibold hover:underline">
           {recipe.name || recipe.recipe_id}
@@ -44,10 +48,35 @@ function One({ recipe, latest, completed }: Standing) {
       <Trend rates={completed.map(rate).reverse()} />
       <p className="text-right">
         {open === undefined ? "not run yet" : open === 0 ? "nothing open" : `${count(open)} open`}
+        {open !== undefined && open > 0 && done && <Worth run={done} />}
         <span className="block text-xs text-quiet">
           {latest?.created ? <Ago at={latest.created} /> : plural(0, "run")}
         </span>
       </p>
     </li>
+  );
+}
+
+/** What is open of each side, in the columns that are likely to be meant. */
+function Worth({ run }: { run: Run }) {
+  const { data } = useQuery(manifest(run.run_id));
+  const pair = data && usualPair(data.sums);
+  if (!pair) return null;
+  const parts = (["left", "right"] as const).map((side, index) => {
+    const sum = of(data.sums, side).find(({ column }) => column === pair[index]);
+    return {
+      text: decimal(sum?.unmatched ?? ""),
+      what: `${run.sources[index]?.alias ?? side}.${pair[index]} that is open`,
+    };
+  });
+  return (
+    <span className="block text-xs whitespace-nowrap">
+      {parts.map(({ text, what }, index) => (
+        <span key={what} title={what}>
+          {index > 0 && " · "}
+          {text}
+        </span>
+      ))}
+    </span>
   );
 }

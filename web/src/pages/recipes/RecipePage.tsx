@@ -13,6 +13,7 @@ import {
 } from "../../api/queries";
 import { Band } from "../../components/Band";
 import { Button, MainButton } from "../../components/Button";
+import { Crumb } from "../../components/Crumb";
 import { Failed, Skeleton } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
 import { Sql } from "../../components/Sql";
@@ -55,6 +56,7 @@ export function RecipePage({ id, look, become }: Props) {
     <div className="grid grid-cols-[minmax(0,1fr)] gap-8">
       <header className="flex flex-wrap items-center gap-x-6 gap-y-2">
         <div className="min-w-0 grow">
+          <Crumb to="/recipes" name="Recipes" />
           <h1 className="text-xl">{recipe.name || recipe.recipe_id}</h1>
           <p className="text-sm text-quiet">
             {recipe.recipe_id}, version {recipe.version}

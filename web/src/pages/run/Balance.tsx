@@ -4,10 +4,11 @@ import { Link } from "@tanstack/react-router";
 import { Check, TriangleAlert } from "lucide-react";
 import type { ColumnSum, Complete, Run } from "../../api/client";
 import { manifest } from "../../api/queries";
+import { apart, of, type Pair, usualPair } from "../../components/sums";
 import { isZero } from "../../format/decimals";
 import { count, decimal } from "../../format/numbers";
 import type { Tab } from "../../state/view";
-import { amountBars, apart, type Bar, of, type Pair, rowBars, usualPair } from "./bars";
+import { amountBars, type Bar, rowBars } from "./bars";
 
 interface Props {
   run: Run;

@@ -3,7 +3,7 @@ import { Columns3, Pin } from "lucide-react";
 import { Popover } from "radix-ui";
 import type { Column } from "../../api/client";
 import { Button } from "../../components/Button";
-import { density } from "../../state/density";
+import { density, spread } from "../../state/density";
 
 interface Props {
   columns: Column[];
@@ -14,6 +14,7 @@ interface Props {
 
 export function ColumnMenu({ columns, hidden, pinned, change }: Props) {
   const rows = density.use();
+  const shown = spread.use();
   const turn = (list: string[], name: string) =>
     list.includes(name) ? list.filter((other) => other !== name) : [...list, name];
   return (
@@ -75,6 +76,15 @@ export function ColumnMenu({ columns, hidden, pinned, change }: Props) {
               className="accent-accent"
             />
             Compact rows
+          </label>
+          <label className="flex items-center gap-2 px-1">
+            <input
+              type="checkbox"
+              checked={shown === "shown"}
+              onChange={() => spread.set(shown === "shown" ? "hidden" : "shown")}
+              className="accent-accent"
+            />
+            What is in the columns
           </label>
         </Popover.Content>
       </Popover.Portal>

@@ -5,23 +5,25 @@ import {
   type ClipboardEvent,
   type CSSProperties,
   type KeyboardEvent,
+  type ReactNode,
   useEffect,
   useMemo,
   useRef,
   useState,
 } from "react";
 import type { Cell, Column, Row } from "../../api/client";
-import { page, type Selection } from "../../api/queries";
+import { page, type Selection, summary } from "../../api/queries";
 import { Empty, Failed, Skeleton } from "../../components/Shown";
 import { count, decimal } from "../../format/numbers";
 import { isNumber } from "../../format/types";
-import { density, HEIGHTS } from "../../state/density";
+import { density, HEIGHTS, spread } from "../../state/density";
 import { direction, turned } from "../../state/view";
 import { arrange, inSight, type Placed } from "./columns";
+import { SPREAD, Spread } from "./Spread";
 import { useAcross, useWindow } from "./scroll";
 
 export const PAGE = 200;
-const HEAD = 36;
+const TITLE = 36;
 /** Pages out of sight are forgotten after a while. */
 const KEPT = 60_000;
 
@@ -71,7 +73,10 @@ function Grid({
 }: Props & { columns: Column[]; sample: Row[]; total: number }) {
   const box = useRef<HTMLDivElement>(null);
   const tall = HEIGHTS[density.use()];
-  const seen = useWindow(box, total, HEAD, tall);
+  const spreads = spread.use() === "shown";
+  const head = TITLE + (spreads ? SPREAD : 0);
+  const found = useQuery({ ...summary(selection), enabled: spreads }).data;
+  const seen = useWindow(box, total, head, tall);
   const [from, to] = useAcross(box);
   const [cursor, setCursor] = useState(open ?? 0);
   const rows = useRows(selection, seen.first, seen.end);
@@ -121,13 +126,13 @@ function Grid({
         onKeyDown={onKey}
         onCopy={(event) => copy(event, columns, rows)}
         className="relative h-[max(20rem,calc(100dvh-12rem))] max-h-[calc(100dvh-8rem)] overflow-auto rounded-lg border border-line bg-surface text-[13px]"
-        style={total * tall + HEAD < 320 ? { height: total * tall + HEAD + 18 } : undefined}
+        style={total * tall + head < 320 ? { height: total * tall + head + 18 } : undefined}
       >
         <div
           role="row"
           aria-rowindex={1}
           className="sticky top-0 z-10 grid border-b border-line bg-raised"
-          style={{ gridTemplateColumns: template, height: HEAD, minWidth: wide }}
+          style={{ gridTemplateColumns: template, height: head, minWidth: wide }}
         >
           {drawn.map((one) => (
             <Head
@@ -137,7 +142,14 @@ function Grid({
               sort={sort}
               at={placed.indexOf(one) + 1}
               style={spot(one)}
-            />
+            >
+              {spreads && (
+                <Spread
+                  rows={found?.rows ?? 0}
+                  summary={found?.columns.find(({ profile }) => profile?.name === one.column.name)}
+                />
+              )}
+            </Head>
           ))}
         </div>
         <div role="rowgroup" style={{ height: seen.height, minWidth: wide }} className="relative">
@@ -196,6 +208,7 @@ function Head({
   sort,
   at,
   style,
+  children,
 }: {
   column: Column;
   order: string | undefined;
@@ -203,6 +216,7 @@ function Head({
   /** Its place among those that are shown, counted from 1. */
   at: number;
   style: CSSProperties;
+  children: ReactNode;
 }) {
   const now = direction(order, column.name);
   const Arrow = now === "descending" ? ArrowDown : ArrowUp;
@@ -213,11 +227,12 @@ function Head({
         tabIndex={-1}
         onClick={() => sort(turned(order, column.name))}
         title={`${column.name}: ${column.type}. Click to sort.`}
-        className={`flex h-full w-full items-center gap-1 px-3 font-semibold ${isNumber(column.type) ? "justify-end" : ""}`}
+        className={`flex h-9 w-full items-center gap-1 px-3 font-semibold ${isNumber(column.type) ? "justify-end" : ""}`}
       >
         <span className="truncate">{column.name}</span>
         {now !== "none" && <Arrow aria-hidden className="size-3.5 shrink-0" />}
       </button>
+      {children}
     </div>
   );
 }

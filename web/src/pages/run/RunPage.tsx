@@ -5,6 +5,7 @@ import type { Run } from "../../api/client";
 import { learn } from "../../api/events";
 import { cancel, retry, run as runQuery } from "../../api/queries";
 import { Button } from "../../components/Button";
+import { Crumb } from "../../components/Crumb";
 import { Quoted } from "../../components/Quoted";
 import { Details, Failed, Skeleton } from "../../components/Shown";
 import { ended, State } from "../../components/State";
@@ -70,6 +71,7 @@ function Head({ run }: { run: Run }) {
   ]);
   return (
     <header className="grid gap-2">
+      <Crumb to="/runs" name="Runs" />
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <h1 className="text-xl">{run.name}</h1>
         <State state={run.state} />

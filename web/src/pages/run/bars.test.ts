@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { ColumnSum, Run } from "../../api/client";
-import { amountBars, apart, usualPair } from "./bars";
+import { apart } from "../../components/sums";
+import { amountBars } from "./bars";
 
 const sum = (side: "left" | "right", column: string, matched: string, unmatched: string): ColumnSum => ({
   side,
@@ -15,11 +16,6 @@ const sums = [
   sum("right", "paid_amount", "99.98", "7.00"),
 ];
 const run = { sources: [{ alias: "invoices" }, { alias: "payments" }] } as Run;
-
-it("takes the columns that are called alike and sum up alike", () => {
-  expect(usualPair(sums)).toEqual(["amount", "paid_amount"]);
-  expect(usualPair(sums.slice(0, 2))).toBeUndefined();
-});
 
 it("makes bars of sums, to the last digit", () => {
   const [left, right] = amountBars(run, sums, ["amount", "paid_amount"]) ?? [];

@@ -2,8 +2,8 @@
 import type { ColumnSum, Complete, Run } from "../../api/client";
 import type { Side } from "../../api/queries";
 import { type SideCounts, sides } from "../../components/Balance";
-import { minus, plus, size } from "../../format/decimals";
-import { alike } from "../../format/names";
+import { of, type Pair } from "../../components/sums";
+import { plus, size } from "../../format/decimals";
 import { count, decimal, percent } from "../../format/numbers";
 
 export interface Part {
@@ -25,9 +25,6 @@ export interface Bar {
   holds: boolean;
   rejected: number;
 }
-
-/** A column of each side: what is compared in a balance of amounts. */
-export type Pair = [left: string, right: string];
 
 export function rowBars(run: Run, complete: Complete): [Bar, Bar] {
   const bar = ({ side, name, total, matched, open, rejected }: SideCounts): Bar => ({
@@ -61,29 +58,3 @@ export function amountBars(run: Run, sums: ColumnSum[], pair: Pair): [Bar, Bar] 
 }
 
 const amount = (text: string): Part => ({ size: Number(size(text)), text: decimal(text) });
-
-export function of(sums: ColumnSum[], side: Side): ColumnSum[] {
-  return sums.filter((sum) => sum.side === side);
-}
-
-/** By how much the sums of what is matched differ, without a sign. */
-export function apart(sums: ColumnSum[], [left, right]: Pair): string | undefined {
-  const l = of(sums, "left").find(({ column }) => column === left);
-  const r = of(sums, "right").find(({ column }) => column === right);
-  const difference = l && r && minus(l.matched, r.matched);
-  return difference === undefined ? undefined : size(difference);
-}
-
-/** The columns that are likely to be meant: called alike, and with sums of about the same size where rows match. */
-export function usualPair(sums: ColumnSum[]): Pair | undefined {
-  let best: { score: number; pair: Pair } | undefined;
-  for (const l of of(sums, "left")) {
-    for (const r of of(sums, "right")) {
-      const [a, b] = [Number(l.matched), Number(r.matched)];
-      const most = Math.max(Math.abs(a), Math.abs(b));
-      const score = alike(l.column, r.column) + (most > 0 ? 1 - Math.abs(a - b) / most : 0);
-      if (!best || score > best.score) best = { score, pair: [l.column, r.column] };
-    }
-  }
-  return best?.pair;
-}

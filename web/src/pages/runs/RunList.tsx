@@ -1,26 +1,44 @@
 /** Runs as a table: what each found, in a picture and in numbers. */
-import { Link } from "@tanstack/react-router";
+import { useMutation } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
 import type { Run } from "../../api/client";
+import { example } from "../../api/uploads";
 import { SmallBalance } from "../../components/Balance";
-import { Empty } from "../../components/Shown";
+import { Button } from "../../components/Button";
+import { Empty, Failed } from "../../components/Shown";
 import { State } from "../../components/State";
 import { Ago } from "../../components/Time";
+import { useDrop } from "../../components/uploads";
 import { count } from "../../format/numbers";
+import { hand } from "../../state/handed";
 
+/** Where everything begins: two files, dropped here as well, or the example. */
 export function NoRuns() {
+  const navigate = useNavigate();
+  const begin = (files: File[]) => {
+    hand(files);
+    void navigate({ to: "/new" });
+  };
+  const over = useDrop(begin);
+  const ready = useMutation({ mutationFn: example, onSuccess: begin });
   return (
-    <Empty title="Nothing has been reconciled yet">
-      <p>Two files and the columns they share are enough.</p>
-      <Link
-        to="/new"
-        className="mt-4 inline-flex h-9 items-center rounded bg-accent px-4 font-semibold text-on-fill hover:brightness-110"
-      >
-        Drop two files
-      </Link>
-      <p className="mt-4">
-        <code className="font-mono text-xs">kalla up --demo</code> begins with an example.
-      </p>
-    </Empty>
+    <div className={over ? "rounded-lg outline-2 outline-accent outline-dashed" : ""}>
+      <Empty title="Nothing has been reconciled yet">
+        <p>Two files and the columns they share are enough: drop them here.</p>
+        <div className="mt-4 flex flex-wrap justify-center gap-3">
+          <Link
+            to="/new"
+            className="inline-flex h-8 items-center rounded bg-accent px-4 font-semibold text-on-fill hover:brightness-110"
+          >
+            Drop two files
+          </Link>
+          <Button disabled={ready.isPending} onClick={() => ready.mutate()}>
+            Try the example
+          </Button>
+        </div>
+      </Empty>
+      {ready.error && <Failed error={ready.error} />}
+    </div>
   );
 }
 

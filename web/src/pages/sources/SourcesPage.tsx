@@ -1,14 +1,16 @@
 /** Where rows come from: what is registered, whether it can be read, what is in it. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
-import type { RegisteredSource } from "../../api/client";
+import { useEffect, useState } from "react";
+import type { Column, RegisteredSource } from "../../api/client";
 import { forget, sourcePreview, sources as sourcesQuery } from "../../api/queries";
 import { Button } from "../../components/Button";
+import { Filters } from "../../components/Filters";
 import { Sample } from "../../components/Sample";
 import { Empty, Failed, Skeleton } from "../../components/Shown";
+import { type Filter, wire } from "../../state/filters";
 import { useTitle } from "../../state/title";
 import { Connection } from "./Connection";
-import { NewSource } from "./NewSource";
+import { SourceForm } from "./SourceForm";
 
 export function SourcesPage() {
   const { data, error, refetch } = useQuery(sourcesQuery());
@@ -32,7 +34,7 @@ export function SourcesPage() {
           ))}
         </ul>
       )}
-      <NewSource />
+      <SourceForm />
     </div>
   );
 }
@@ -40,13 +42,14 @@ export function SourcesPage() {
 function One({ source }: { source: RegisteredSource }) {
   const client = useQueryClient();
   const [looking, setLooking] = useState(false);
+  const [changing, setChanging] = useState(false);
   const [sure, setSure] = useState(false);
   const remove = useMutation({
     mutationFn: () => forget(source.alias),
     onSuccess: () => client.invalidateQueries(sourcesQuery()),
   });
   return (
-    <li aria-label={source.alias} className="rounded-lg border border-line bg-surface">
+    <li id={source.alias} aria-label={source.alias} className="rounded-lg border border-line bg-surface">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 text-sm">
         <div className="min-w-0 grow">
           <h2 className="text-sm">{source.alias}</h2>
@@ -58,6 +61,9 @@ function One({ source }: { source: RegisteredSource }) {
         {source.has_credentials && <span className="text-xs text-quiet">login kept, sealed</span>}
         <Button aria-expanded={looking} onClick={() => setLooking(!looking)}>
           {looking ? "Close" : "First rows"}
+        </Button>
+        <Button aria-expanded={changing} onClick={() => setChanging(!changing)}>
+          Change
         </Button>
         <Button
           onClick={() => (sure ? remove.mutate() : setSure(true))}
@@ -71,14 +77,37 @@ function One({ source }: { source: RegisteredSource }) {
         <Connection alias={source.alias} />
       </div>
       {remove.error && <Failed error={remove.error} />}
+      {changing && (
+        <div className="border-t border-line p-4">
+          <SourceForm key={source.version} known={source} close={() => setChanging(false)} />
+        </div>
+      )}
       {looking && <Preview alias={source.alias} />}
     </li>
   );
 }
 
 function Preview({ alias }: { alias: string }) {
-  const { data, error, refetch } = useQuery(sourcePreview(alias));
-  if (error) return <Failed error={error} again={() => void refetch()} />;
-  if (!data) return <Skeleton lines={4} />;
-  return <Sample name={alias} columns={data.columns} rows={data.rows.slice(0, 20)} types />;
+  const [filters, setFilters] = useState<Filter[]>([]);
+  const { data, error, refetch } = useQuery(sourcePreview(alias, wire(filters)));
+  // The columns stay while rows under other filters come, or cannot.
+  const [columns, setColumns] = useState<Column[]>([]);
+  useEffect(() => {
+    if (data) setColumns(data.columns);
+  }, [data]);
+  return (
+    <div className="border-t border-line">
+      <div className="flex flex-wrap items-center gap-3 px-4 py-2">
+        <Filters columns={columns} filters={filters} change={setFilters} />
+      </div>
+      {error ? (
+        <Failed error={error} again={() => void refetch()} />
+      ) : data ? (
+        <Sample name={alias} columns={data.columns} rows={data.rows} types />
+      ) : (
+        <Skeleton lines={4} />
+      )}
+      {data?.rows.length === 0 && <p className="px-4 py-3 text-sm text-quiet">No row passes.</p>}
+    </div>
+  );
 }

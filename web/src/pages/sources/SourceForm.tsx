@@ -1,8 +1,9 @@
-/** A source to register: its name, and where it is. */
+/** A source to register or to change: its name, and where it is. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
-import { register, sources } from "../../api/queries";
-import { MainButton } from "../../components/Button";
+import type { RegisteredSource } from "../../api/client";
+import { changeSource, register, sources } from "../../api/queries";
+import { Button, MainButton } from "../../components/Button";
 import { Failed } from "../../components/Shown";
 
 const FORMS = [
@@ -12,19 +13,31 @@ const FORMS = [
   ["a file that the worker sees", "/data/exports/file.csv"],
 ] as const;
 
-export function NewSource() {
+interface Props {
+  /** The one that is changed. Absent: it is a new one. */
+  known?: RegisteredSource;
+  close?: () => void;
+}
+
+const EMPTY = { alias: "", uri: "", description: "" };
+
+export function SourceForm({ known, close }: Props) {
   const id = useId();
   const client = useQueryClient();
-  const [source, setSource] = useState({ alias: "", uri: "", description: "" });
+  const [source, setSource] = useState(known ?? EMPTY);
   const save = useMutation({
     mutationFn: () =>
-      register({ ...source, type: "unspecified", has_credentials: false, primary_key: [], version: 0 }),
-    onSuccess: () => {
-      setSource({ alias: "", uri: "", description: "" });
-      return client.invalidateQueries(sources());
+      known
+        ? changeSource({ ...known, ...source })
+        : register({ ...source, type: "unspecified", has_credentials: false, primary_key: [], version: 0 }),
+    onSuccess: async () => {
+      if (!known) setSource(EMPTY);
+      await client.invalidateQueries(sources());
+      close?.();
     },
   });
-  const field = (name: keyof typeof source, label: string, wide: string, required = true) => (
+  const title = known ? `Change ${known.alias}` : "Add a source";
+  const field = (name: keyof typeof EMPTY, label: string, wide: string, required = true) => (
     <div className={`grid gap-1 ${wide}`}>
       <label htmlFor={`${id}-${name}`} className="text-quiet">
         {label}
@@ -33,6 +46,7 @@ export function NewSource() {
         id={`${id}-${name}`}
         value={source[name]}
         required={required}
+        readOnly={known && name === "alias"}
         spellCheck={false}
         autoComplete="off"
         onChange={(event) => setSource({ ...source, [name]: event.target.value })}
@@ -42,10 +56,10 @@ export function NewSource() {
   );
   return (
     <section
-      aria-label="Add a source"
-      className="max-w-4xl rounded-lg border border-line bg-surface p-4 text-sm"
+      aria-label={title}
+      className={`max-w-4xl text-sm ${known ? "" : "rounded-lg border border-line bg-surface p-4"}`}
     >
-      <h2 className="mb-3 text-base">Add a source</h2>
+      <h2 className="mb-3 text-base">{title}</h2>
       <form
         className="grid gap-3 md:grid-cols-3"
         onSubmit={(event) => {
@@ -56,9 +70,12 @@ export function NewSource() {
         {field("alias", "Name, as recipes call it", "")}
         {field("uri", "Address", "md:col-span-2")}
         {field("description", "What it holds", "md:col-span-3", false)}
-        <MainButton type="submit" disabled={save.isPending} className="justify-self-start">
-          {save.isPending ? "Adding …" : "Add"}
-        </MainButton>
+        <div className="flex gap-3 md:col-span-3">
+          <MainButton type="submit" disabled={save.isPending}>
+            {save.isPending ? "Saving …" : known ? "Save" : "Add"}
+          </MainButton>
+          {close && <Button onClick={close}>Leave it as it is</Button>}
+        </div>
       </form>
       {save.error && (
         <div className="mt-3">
@@ -75,6 +92,7 @@ export function NewSource() {
       </dl>
       <p className="mt-2 text-xs text-quiet">
         User and password are sealed when they arrive, and never shown again.
+        {known?.has_credentials && " An address that is left as it stands here keeps them."}
       </p>
     </section>
   );

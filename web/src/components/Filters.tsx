@@ -1,10 +1,10 @@
 /** Which rows of a table are shown: what was chosen, each to be taken away, and one more. */
 import { ListFilter, X } from "lucide-react";
 import { useId, useState } from "react";
-import type { Column } from "../../api/client";
-import { Button } from "../../components/Button";
-import { isNumber } from "../../format/types";
-import { type Filter, NAMES, type Op, ops, wantsValue, words } from "../../state/filters";
+import type { Column } from "../api/client";
+import { isNumber } from "../format/types";
+import { type Filter, NAMES, type Op, ops, wantsValue, words } from "../state/filters";
+import { Button } from "./Button";
 
 interface Props {
   columns: Column[];
