@@ -25,7 +25,7 @@ it("are taken", async () => {
     ["runs", `${demo.url}/runs`],
     ["run", run],
     ["why", `${run}?tab=unmatched_right&row=3`],
-    ["amounts", `${run}?tab=matched&amount=["amount","paid_amount"]`],
+    ["amounts", `${run}?tab=matched&amount=["amount","paid_amount","EUR"]`],
     ["match", `${run}?tab=matched&row=3`],
     ["proof", `${run}?tab=proof`],
     ["settings", `${demo.url}/settings`],

@@ -94,6 +94,17 @@ pub struct ColumnSum {
     pub column: String,
     pub matched: String,
     pub unmatched: String,
+    /// The same of each currency, where one column says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_currency: Vec<CurrencySum>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrencySum {
+    /// As it stands in its column; empty for rows that have none.
+    pub currency: String,
+    pub matched: String,
+    pub unmatched: String,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -17,13 +17,14 @@ use crate::error::{Error, Place, Result};
 use crate::job::{Job, Source};
 use crate::lineage::{Marks, Side};
 use crate::location::Location;
-use crate::manifest::{ColumnSum, Counts, Input, Lineage, Manifest, ResultFile, Timings};
+use crate::manifest::{ColumnSum, Counts, CurrencySum, Input, Lineage, Manifest, ResultFile, Timings};
 use crate::matching::{self, MatchPlan, PlanTable};
 use crate::monitor::Monitor;
 use crate::progress::{Progress, Stage};
 use crate::query::{self, Joins};
 use crate::rejects;
 use crate::stage::{self, StageContext, Staged};
+use crate::sums::{ColumnSplit, Split};
 use crate::tasks;
 use crate::unmatched::{unmatched_schema, write_unmatched};
 use crate::write::{TableWriter, WrittenFile};
@@ -229,11 +230,15 @@ impl Run {
         let unmatched = write_unmatched(&staged.file, rows, &writer, self.job.limits.threads).await?;
         let side = name.trim_start_matches("unmatched_");
         let split = staged.file.sums().map(|total| total.split(&unmatched)).unwrap_or_default();
-        let sums = split.into_iter().map(|(column, unmatched, matched)| ColumnSum {
+        let sums = split.into_iter().map(|ColumnSplit { column, all, by_currency }| ColumnSum {
             side: side.to_owned(),
             column,
-            matched,
-            unmatched,
+            matched: all.rest,
+            unmatched: all.part,
+            by_currency: by_currency
+                .into_iter()
+                .map(|(currency, Split { part, rest })| CurrencySum { currency, matched: rest, unmatched: part })
+                .collect(),
         });
         Ok((writer.finish().await?, sums.collect()))
     }

@@ -351,11 +351,17 @@ pub fn manifest(manifest: Manifest) -> v1::Manifest {
             sha256: file.sha256.clone(),
         })
     };
+    let currency = |sum: &manifest::CurrencySum| v1::CurrencySum {
+        currency: sum.currency.clone(),
+        matched: sum.matched.clone(),
+        unmatched: sum.unmatched.clone(),
+    };
     let sum = |sum: &manifest::ColumnSum| v1::ColumnSum {
         side: v1::Side::from_word(&sum.side).unwrap_or_default().into(),
         column: sum.column.clone(),
         matched: sum.matched.clone(),
         unmatched: sum.unmatched.clone(),
+        by_currency: sum.by_currency.iter().map(currency).collect(),
     };
     let input = |input: &manifest::Input| v1::ManifestInput {
         alias: input.alias.clone(),

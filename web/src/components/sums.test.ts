@@ -1,21 +1,59 @@
 import { expect, it } from "vitest";
 import type { ColumnSum } from "../api/client";
-import { usualPair } from "./sums";
+import { apart, currencies, settled, usualPair, worth } from "./sums";
 
-const sum = (side: "left" | "right", column: string, matched: string, unmatched: string): ColumnSum => ({
+type Of = [currency: string, matched: string, unmatched: string];
+
+const sum = (
+  side: "left" | "right",
+  column: string,
+  matched: string,
+  unmatched: string,
+  by: Of[] = [],
+): ColumnSum => ({
   side,
   column,
   matched,
   unmatched,
+  by_currency: by.map(([currency, matched, unmatched]) => ({ currency, matched, unmatched })),
 });
-const sums = [
+
+const plain = [
   sum("left", "tax", "19.00", "1.00"),
   sum("left", "amount", "100.00", "-5.00"),
   sum("right", "fee", "3.10", "0.00"),
   sum("right", "paid_amount", "99.98", "7.00"),
 ];
 
+const mixed = [
+  sum("left", "amount", "300.00", "20.00", [
+    ["EUR", "200.00", "20.00"],
+    ["USD", "100.00", "0.00"],
+  ]),
+  sum("right", "paid", "299.00", "900.00", [
+    ["EUR", "199.00", "0.00"],
+    ["SEK", "0.00", "900.00"],
+    ["USD", "100.00", "0.00"],
+  ]),
+];
+
 it("takes the columns that are called alike and sum up alike", () => {
-  expect(usualPair(sums)).toEqual(["amount", "paid_amount"]);
-  expect(usualPair(sums.slice(0, 2))).toBeUndefined();
+  expect(usualPair(plain)).toEqual(["amount", "paid_amount"]);
+  expect(usualPair(plain.slice(0, 2))).toBeUndefined();
+  expect(apart(plain, ["amount", "paid_amount"])).toBe("0.02");
+});
+
+it("adds up no different currencies", () => {
+  expect(currencies(mixed, ["amount", "paid"])).toEqual(["SEK", "EUR", "USD"]);
+  expect(usualPair(mixed)).toEqual(["amount", "paid", "SEK"]);
+  expect(settled(mixed, ["amount", "paid", "EUR"])).toEqual(["amount", "paid", "EUR"]);
+  expect(settled(mixed, ["amount", "paid", "gone"])).toEqual(["amount", "paid", "SEK"]);
+  expect(settled(plain, ["amount", "fee", "EUR"])).toEqual(["amount", "fee"]);
+  expect(apart(mixed, ["amount", "paid", "EUR"])).toBe("1.00");
+  expect(worth(mixed, "left", ["amount", "paid", "SEK"])).toEqual({ matched: "0.00", unmatched: "0.00" });
+  expect(worth(mixed, "right", ["amount", "paid", "SEK"])?.unmatched).toBe("900.00");
+});
+
+it("leaves it at the sums where only one side has currencies", () => {
+  expect(currencies([mixed[0], plain[3]] as ColumnSum[], ["amount", "paid_amount"])).toEqual([]);
 });

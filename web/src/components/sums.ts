@@ -1,20 +1,61 @@
-/** What decimal columns of the two sides of a run sum up to. */
+/** What decimal columns of the two sides of a run sum up to: of each currency by itself, where one is said. */
 import type { ColumnSum } from "../api/client";
 import type { Side } from "../api/queries";
-import { minus, size } from "../format/decimals";
+import { minus, plus, size } from "../format/decimals";
 import { alike } from "../format/names";
 
-/** A column of each side: what is compared where amounts are. */
-export type Pair = [left: string, right: string];
+/** A column of each side, and the currency that is looked at, where the columns have some. */
+export type Pair = [left: string, right: string, currency?: string];
+
+interface Worth {
+  matched: string;
+  unmatched: string;
+}
 
 export function of(sums: ColumnSum[], side: Side): ColumnSum[] {
   return sums.filter((sum) => sum.side === side);
 }
 
+function column(sums: ColumnSum[], side: Side, name: string): ColumnSum | undefined {
+  return of(sums, side).find((sum) => sum.column === name);
+}
+
+/** What a side has of it. A currency that it does not have is nothing. */
+export function worth(sums: ColumnSum[], side: Side, [left, right, currency]: Pair): Worth | undefined {
+  const sum = column(sums, side, side === "left" ? left : right);
+  if (!sum || currency === undefined) return sum;
+  return (
+    sum.by_currency.find((own) => own.currency === currency) ?? {
+      matched: minus(sum.matched, sum.matched) ?? "0",
+      unmatched: minus(sum.matched, sum.matched) ?? "0",
+    }
+  );
+}
+
+/** The currencies of two columns, the one that most is in first. None, where a side does not tell. */
+export function currencies(sums: ColumnSum[], [left, right]: Pair): string[] {
+  const both = [column(sums, "left", left), column(sums, "right", right)].map(
+    (sum) => sum?.by_currency ?? [],
+  );
+  if (both.some((by) => by.length === 0)) return [];
+  const most = new Map<string, number>();
+  for (const { currency, matched, unmatched } of both.flat()) {
+    const own = Number(size(plus(matched, unmatched) ?? "0"));
+    most.set(currency, Math.max(own, most.get(currency) ?? 0));
+  }
+  return [...most].sort(([, a], [, b]) => b - a).map(([currency]) => currency);
+}
+
+/** Amounts of several currencies are never added up: of those that there are, one is looked at. */
+export function settled(sums: ColumnSum[], [left, right, currency]: Pair): Pair {
+  const known = currencies(sums, [left, right]);
+  const chosen = known.find((one) => one === currency) ?? known[0];
+  return chosen === undefined ? [left, right] : [left, right, chosen];
+}
+
 /** By how much the sums of what is matched differ, without a sign. */
-export function apart(sums: ColumnSum[], [left, right]: Pair): string | undefined {
-  const l = of(sums, "left").find(({ column }) => column === left);
-  const r = of(sums, "right").find(({ column }) => column === right);
+export function apart(sums: ColumnSum[], pair: Pair): string | undefined {
+  const [l, r] = [worth(sums, "left", pair), worth(sums, "right", pair)];
   const difference = l && r && minus(l.matched, r.matched);
   return difference === undefined ? undefined : size(difference);
 }
@@ -30,5 +71,10 @@ export function usualPair(sums: ColumnSum[]): Pair | undefined {
       if (!best || score > best.score) best = { score, pair: [l.column, r.column] };
     }
   }
-  return best?.pair;
+  return best && settled(sums, best.pair);
+}
+
+/** As it is called. */
+export function currencyName(currency: string): string {
+  return currency || "no currency";
 }

@@ -14,8 +14,8 @@ export interface View {
   /** Names of columns that are left out, and of those that stay in sight. */
   hide?: string[];
   pin?: string[];
-  /** The columns whose sums the balance shows, left and right. Absent: it shows rows. */
-  amount?: [string, string];
+  /** The columns whose sums the balance shows, left and right, and their currency. Absent: it shows rows. */
+  amount?: [left: string, right: string, currency?: string];
   /** Position of the row whose drawer is open. */
   row?: number;
 }
@@ -26,7 +26,7 @@ export function view(search: Record<string, unknown>): View {
   const row = Number(search.row);
   const chosen = filters(search.filters);
   const [hide, pin, amount] = [texts(search.hide), texts(search.pin), texts(search.amount)];
-  const [left, right] = amount;
+  const [left, right, currency] = amount;
   return {
     ...(tab && { tab }),
     ...(text(search.order) && { order: text(search.order) }),
@@ -34,7 +34,8 @@ export function view(search: Record<string, unknown>): View {
     ...(chosen.length > 0 && { filters: chosen }),
     ...(hide.length > 0 && { hide }),
     ...(pin.length > 0 && { pin }),
-    ...(amount.length === 2 && left !== undefined && right !== undefined && { amount: [left, right] }),
+    ...(left !== undefined &&
+      right !== undefined && { amount: currency === undefined ? [left, right] : [left, right, currency] }),
     ...(search.row !== undefined && Number.isSafeInteger(row) && row >= 0 && { row }),
   };
 }

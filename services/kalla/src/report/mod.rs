@@ -149,7 +149,15 @@ fn amounts(manifest: &Manifest, page: Page) -> Vec<String> {
     let mut rows = 0;
     for sum in manifest.sums.iter().filter(|s| mentions(&manifest.match_sql, &s.column)) {
         let alias = if sum.side == "left" { &manifest.left.alias } else { &manifest.right.alias };
-        table.push([format!("{alias}.{}", sum.column), decimal(&sum.matched), decimal(&sum.unmatched)]);
+        let name = format!("{alias}.{}", sum.column);
+        // Amounts of different currencies are not added up.
+        match sum.by_currency.as_slice() {
+            [] | [_] => table.push([name, decimal(&sum.matched), decimal(&sum.unmatched)]),
+            several => several.iter().for_each(|own| {
+                let currency = if own.currency.is_empty() { "(no currency)" } else { &own.currency };
+                table.push([format!("{name} {currency}"), decimal(&own.matched), decimal(&own.unmatched)]);
+            }),
+        }
         rows += 1;
     }
     if rows == 0 { Vec::new() } else { lines_of(&table, page.width, 0) }

@@ -119,7 +119,7 @@ async fn a_break_is_explained(Product { client, .. }: &Product, run_id: &str) {
 async fn a_run_can_be_checked(Product { client, .. }: &Product, run_id: &str, upload: &str) {
     let manifest = client.get(&format!("/api/runs/{run_id}/manifest")).await.body();
     assert_eq!((&manifest["inputs"][1]["alias"], &manifest["lineage_right"]), (&json!("payments"), &json!("rows")));
-    let sums = json!({"side": "right", "column": "paid", "matched": "50.01", "unmatched": "90.00"});
+    let sums = json!({"side": "right", "column": "paid", "matched": "50.01", "unmatched": "90.00", "by_currency": []});
     assert_eq!(manifest["sums"].as_array().unwrap().last(), Some(&sums));
     let sets: Vec<_> = manifest["files"].as_array().unwrap().iter().map(|file| &file["result_set"]).collect();
     assert_eq!(sets, ["matched", "unmatched_left", "unmatched_right"]);

@@ -208,7 +208,7 @@ async fn rows_and_manifest_of_a_run_are_told_by_any_worker() {
     let (_kept, dir) = temporary();
     let many: String = (0..200_000).map(|n| format!("{n},{n}.50\n")).collect();
     std::fs::write(dir.join("a.csv"), format!("id,amount\n{many}")).unwrap();
-    std::fs::write(dir.join("b.csv"), "id,paid\n7,7.25\n199999,\n").unwrap();
+    std::fs::write(dir.join("b.csv"), "id,paid,ccy\n7,7.25,EUR\n199999,,USD\n").unwrap();
     let first = Worker::start(&dir, &[]);
     let sql = "SELECT a.id FROM a JOIN b ON a.id = b.id";
     let job = JobPayload { match_sql: sql.to_owned(), ..job(v1::ResultFormat::Parquet) };
@@ -224,6 +224,11 @@ async fn rows_and_manifest_of_a_run_are_told_by_any_worker() {
     assert_eq!(inputs, [("a", 200_000), ("b", 2)]);
     let paid = manifest.sums.iter().find(|sum| sum.column == "paid").unwrap();
     assert_eq!((paid.side(), paid.matched.as_str(), paid.unmatched.as_str()), (v1::Side::Right, "7.25", "0.00"));
+    let of = |currency: &str, matched: &str| {
+        let (currency, matched) = (currency.to_owned(), matched.to_owned());
+        v1::CurrencySum { currency, matched, unmatched: "0.00".to_owned() }
+    };
+    assert_eq!(paid.by_currency, [of("EUR", "7.25"), of("USD", "0.00")]);
     let files: Vec<_> = manifest.files.iter().map(|file| (file.result_set(), file.rows)).collect();
     assert_eq!(files, [(ResultSet::Matched, 2), (ResultSet::UnmatchedLeft, 199_998), (ResultSet::UnmatchedRight, 0)]);
     assert!(manifest.created.is_some() && manifest.timings.unwrap().total_ms > 0.0);
@@ -241,7 +246,7 @@ async fn rows_and_manifest_of_a_run_are_told_by_any_worker() {
     // In the order in which they are asked for, from both ends of the file, one of them twice.
     let wanted = [row("199999", "199999.50"), row("7", "7.50"), row("0", "0.50"), row("7", "7.50")];
     assert_eq!(read(v1::Side::Left, &[199_999, 7, 0, 7]).await.unwrap(), wanted);
-    assert_eq!(read(v1::Side::Right, &[1]).await.unwrap(), [[Some("199999".to_owned()), None]]);
+    assert_eq!(read(v1::Side::Right, &[1]).await.unwrap(), [[Some("199999".to_owned()), None, Some("USD".to_owned())]]);
     assert!(read(v1::Side::Right, &[]).await.unwrap().is_empty());
     for (side, rows, field) in [
         (v1::Side::Right, vec![0, 2], "rows"),

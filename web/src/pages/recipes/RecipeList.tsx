@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import type { Run } from "../../api/client";
 import { manifest } from "../../api/queries";
 import { SmallBalance } from "../../components/Balance";
-import { of, usualPair } from "../../components/sums";
+import { currencies, currencyName, usualPair, worth } from "../../components/sums";
 import { Ago } from "../../components/Time";
 import { count, decimal, plural } from "../../format/numbers";
 import { rate, type Standing } from "./standing";
@@ -25,7 +25,7 @@ function One({ recipe, latest, completed }: Standing) {
   const complete = done?.complete;
   const open = complete ? complete.unmatched_left_count + complete.unmatched_right_count : undefined;
   return (
-    <li className="grid items-center gap-x-6 gap-y-2 rounded-lg border border-line bg-surface px-4 py-3 text-sm md:grid-cols-[minmax(0,2fr)_minmax(0,3fr)_8rem_11rem]">
+    <li className="grid items-center gap-x-6 gap-y-2 rounded-lg border border-line bg-surface px-4 py-3 text-sm md:grid-cols-[minmax(0,2fr)_minmax(0,3fr)_8rem_14rem]">
       <div className="min-w-0">
         <Link to="/recipes/$id" params={{ id: recipe.recipe_id }} className="font-semibold hover:underline">
           {recipe.name || recipe.recipe_id}
@@ -62,10 +62,10 @@ function Worth({ run }: { run: Run }) {
   const { data } = useQuery(manifest(run.run_id));
   const pair = data && usualPair(data.sums);
   if (!pair) return null;
+  const more = currencies(data.sums, pair).slice(1);
   const parts = (["left", "right"] as const).map((side, index) => {
-    const sum = of(data.sums, side).find(({ column }) => column === pair[index]);
     return {
-      text: decimal(sum?.unmatched ?? ""),
+      text: decimal(worth(data.sums, side, pair)?.unmatched ?? ""),
       what: `${run.sources[index]?.alias ?? side}.${pair[index]} that is open`,
     };
   });
@@ -77,6 +77,13 @@ function Worth({ run }: { run: Run }) {
           {text}
         </span>
       ))}
+      {pair[2] !== undefined && ` ${currencyName(pair[2])}`}
+      {more.length > 0 && (
+        <span title={`and ${more.map(currencyName).join(", ")}`} className="text-quiet">
+          {" "}
+          +{more.length}
+        </span>
+      )}
     </span>
   );
 }

@@ -3,8 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check, TriangleAlert } from "lucide-react";
 import type { ColumnSum, Complete, Run } from "../../api/client";
-import { manifest } from "../../api/queries";
-import { apart, of, type Pair, usualPair } from "../../components/sums";
+import { manifest, type Side } from "../../api/queries";
+import { apart, currencies, currencyName, of, type Pair, settled, usualPair } from "../../components/sums";
 import { isZero } from "../../format/decimals";
 import { count, decimal } from "../../format/numbers";
 import type { Tab } from "../../state/view";
@@ -22,7 +22,8 @@ export function Balance({ run, complete, amount, choose }: Props) {
   const { data } = useQuery(manifest(run.run_id));
   const sums = data?.sums ?? [];
   const usual = usualPair(sums);
-  const amounts = amount && amountBars(run, sums, amount);
+  const shown = amount && settled(sums, amount);
+  const amounts = shown && amountBars(run, sums, shown);
   const bars = amounts ?? rowBars(run, complete);
   const scale = Math.max(
     bars[0].total.size,
@@ -38,7 +39,7 @@ export function Balance({ run, complete, amount, choose }: Props) {
           <legend className="sr-only">What is counted</legend>
           <Choice name="Rows" chosen={!amounts} choose={() => choose(undefined)} />
           <Choice name="Amounts" chosen={amounts !== undefined} choose={() => choose(amount ?? usual)} />
-          {amounts && amount && <Columns sums={sums} amount={amount} choose={choose} />}
+          {amounts && shown && <Columns sums={sums} amount={shown} choose={choose} />}
         </fieldset>
       )}
       <div className="grid grid-cols-2 text-sm">
@@ -69,7 +70,7 @@ export function Balance({ run, complete, amount, choose }: Props) {
           <Equation key={bar.side} bar={bar} />
         ))}
       </div>
-      {amounts && amount && <Apart sums={sums} amount={amount} />}
+      {amounts && shown && <Apart sums={sums} amount={shown} />}
     </section>
   );
 }
@@ -87,25 +88,60 @@ function Choice({ name, chosen, choose }: { name: string; chosen: boolean; choos
   );
 }
 
-/** Which columns are summed up, where there is a choice. */
+/** Which columns are summed up, and of which currency, where there is a choice. */
 function Columns({ sums, amount, choose }: { sums: ColumnSum[]; amount: Pair; choose: Props["choose"] }) {
-  return (["left", "right"] as const).map((side, index) => {
-    const columns = of(sums, side).map(({ column }) => column);
-    if (columns.length < 2) return null;
-    return (
-      <select
-        key={side}
-        aria-label={`Amount of the ${side} side`}
-        value={amount[index]}
-        onChange={({ target }) => choose(index === 0 ? [target.value, amount[1]] : [amount[0], target.value])}
-        className="h-7 rounded border border-line bg-surface px-2"
-      >
-        {columns.map((column) => (
-          <option key={column}>{column}</option>
-        ))}
-      </select>
-    );
-  });
+  const [left, right, currency = ""] = amount;
+  const names = (side: Side) => of(sums, side).map(({ column }) => column);
+  return (
+    <>
+      <Select
+        label="Amount of the left side"
+        value={left}
+        values={names("left")}
+        choose={(left) => choose([left, right, currency])}
+      />
+      <Select
+        label="Amount of the right side"
+        value={right}
+        values={names("right")}
+        choose={(right) => choose([left, right, currency])}
+      />
+      <Select
+        label="Currency"
+        value={currency}
+        values={currencies(sums, amount)}
+        choose={(currency) => choose([left, right, currency])}
+      />
+    </>
+  );
+}
+
+function Select({
+  label,
+  value,
+  values,
+  choose,
+}: {
+  label: string;
+  value: string;
+  values: string[];
+  choose: (value: string) => void;
+}) {
+  if (values.length < 2) return null;
+  return (
+    <select
+      aria-label={label}
+      value={value}
+      onChange={({ target }) => choose(target.value)}
+      className="h-7 rounded border border-line bg-surface px-2"
+    >
+      {values.map((one) => (
+        <option key={one} value={one}>
+          {currencyName(one)}
+        </option>
+      ))}
+    </select>
+  );
 }
 
 function Segment({ run, bar, scale, part }: { run: Run; bar: Bar; scale: number; part: "open" | "matched" }) {
@@ -147,7 +183,7 @@ function Equation({ bar }: { bar: Bar }) {
     >
       <Mark aria-hidden className={`mt-0.5 size-4 shrink-0 ${holds ? "text-matched" : "text-error"}`} />
       <span>
-        {bar.name}: {bar.total.text} {holds ? "=" : "≠"} {bar.matched.text} matched + {bar.open.text} open
+        {bar.source}: {bar.total.text} {holds ? "=" : "≠"} {bar.matched.text} matched + {bar.open.text} open
         {bar.rejected > 0 && (
           <span className="text-error">, and {count(bar.rejected)} rejected while reading</span>
         )}

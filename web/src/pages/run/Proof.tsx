@@ -7,6 +7,7 @@ import { Copied } from "../../components/Copied";
 import { Fact } from "../../components/Fact";
 import { Failed, Skeleton } from "../../components/Shown";
 import { Sql } from "../../components/Sql";
+import { currencyName } from "../../components/sums";
 import { plus } from "../../format/decimals";
 import { bytes, count, decimal } from "../../format/numbers";
 import { between, duration, moment } from "../../format/times";
@@ -135,15 +136,21 @@ function Sums({ run, sums }: { run: Run; sums: ColumnSum[] }) {
     <Part title="What it sums up to">
       <Table
         name="What it sums up to"
-        head={["Source", "Column", "Matched", "Open", "In all"]}
-        right={[2, 3, 4]}
-        rows={sums.map(({ side, column, matched, unmatched }) => [
-          run.sources[side === "left" ? 0 : 1]?.alias ?? side,
-          column,
-          decimal(matched),
-          decimal(unmatched),
-          decimal(plus(matched, unmatched) ?? ""),
-        ])}
+        head={["Source", "Column", "Currency", "Matched", "Open", "In all"]}
+        right={[3, 4, 5]}
+        rows={sums.flatMap(({ side, column, by_currency, ...all }) => {
+          const source = run.sources[side === "left" ? 0 : 1]?.alias ?? side;
+          // Amounts of different currencies are not added up.
+          const parts = by_currency.length > 0 ? by_currency : [{ currency: undefined, ...all }];
+          return parts.map(({ currency, matched, unmatched }) => [
+            source,
+            column,
+            currency === undefined ? "" : currencyName(currency),
+            decimal(matched),
+            decimal(unmatched),
+            decimal(plus(matched, unmatched) ?? ""),
+          ]);
+        })}
       />
     </Part>
   );

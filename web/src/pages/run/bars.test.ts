@@ -8,6 +8,7 @@ const sum = (side: "left" | "right", column: string, matched: string, unmatched:
   column,
   matched,
   unmatched,
+  by_currency: [],
 });
 const sums = [
   sum("left", "tax", "19.00", "1.00"),

@@ -2,7 +2,7 @@
 import type { ColumnSum, Complete, Run } from "../../api/client";
 import type { Side } from "../../api/queries";
 import { type SideCounts, sides } from "../../components/Balance";
-import { of, type Pair } from "../../components/sums";
+import { currencyName, type Pair, worth } from "../../components/sums";
 import { plus, size } from "../../format/decimals";
 import { count, decimal, percent } from "../../format/numbers";
 
@@ -14,7 +14,8 @@ export interface Part {
 
 export interface Bar {
   side: Side;
-  /** The source, and of a sum its column. */
+  source: string;
+  /** The same, and of a sum its column. */
   name: string;
   total: Part;
   matched: Part;
@@ -29,6 +30,7 @@ export interface Bar {
 export function rowBars(run: Run, complete: Complete): [Bar, Bar] {
   const bar = ({ side, name, total, matched, open, rejected }: SideCounts): Bar => ({
     side,
+    source: name,
     name,
     total: rows(total),
     matched: rows(matched),
@@ -45,13 +47,23 @@ const rows = (number: number): Part => ({ size: number, text: count(number) });
 
 /** Nothing where a side has no such column. */
 export function amountBars(run: Run, sums: ColumnSum[], pair: Pair): [Bar, Bar] | undefined {
+  const currency = pair[2] === undefined ? "" : ` ${currencyName(pair[2])}`;
   const bar = (side: Side, index: 0 | 1): Bar | undefined => {
-    const sum = of(sums, side).find(({ column }) => column === pair[index]);
+    const sum = worth(sums, side, pair);
     const total = sum && plus(sum.matched, sum.unmatched);
     if (!sum || total === undefined) return undefined;
     const source = run.sources[index]?.alias ?? side;
     const [all, matched, open] = [total, sum.matched, sum.unmatched].map(amount) as [Part, Part, Part];
-    return { side, name: `${source}.${sum.column}`, total: all, matched, open, holds: true, rejected: 0 };
+    return {
+      side,
+      source,
+      name: `${source}.${pair[index]}${currency}`,
+      total: all,
+      matched,
+      open,
+      holds: true,
+      rejected: 0,
+    };
   };
   const [left, right] = [bar("left", 0), bar("right", 1)];
   return left && right && [left, right];
