@@ -2,7 +2,7 @@ import { QueryClient } from "@tanstack/react-query";
 import { expect, it } from "vitest";
 import type { Run } from "./client";
 import { learn } from "./events";
-import { run as query, runKey, runsKey } from "./queries";
+import { run as query, runKey, runsKey } from "./runs";
 
 const run = (run_id: string, version: number, state: Run["state"]): Run => ({
   run_id,

@@ -2,7 +2,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import type { ListRunsResponse, Run } from "./client";
-import { latest, runKey, runsKey } from "./queries";
+import { latest, runKey, runsKey } from "./runs";
 
 type Status = "connecting" | "live" | "lost";
 let status: Status = "connecting";

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { WorkerStatus } from "../api/client";
 import { useStream } from "../api/events";
-import { system } from "../api/queries";
+import { system } from "../api/system";
 import { plural } from "../format/numbers";
 
 /** Whether the page hears of changes, and whether there is a worker. */

@@ -2,7 +2,7 @@
 import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { FileUp, X } from "lucide-react";
 import { useId, useRef } from "react";
-import { type SideRows, SOURCE, sources as sourcesQuery } from "../api/queries";
+import { type SideRows, SOURCE, sources as sourcesQuery } from "../api/sources";
 import { bytes, count } from "../format/numbers";
 import { Button } from "./Button";
 import { Quoted } from "./Quoted";

@@ -1,7 +1,7 @@
 /** What is wrong with the SQL of a request, and which tables it may read. */
 import { useQuery } from "@tanstack/react-query";
 import { type CheckJobResponse, type CreateRunRequest, Refused } from "../api/client";
-import { checked } from "../api/queries";
+import { checked } from "../api/recipes";
 import { useSettled } from "../state/settled";
 
 interface Checked {

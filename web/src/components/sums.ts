@@ -1,6 +1,6 @@
 /** What decimal columns of the two sides of a run sum up to: of each currency by itself, where one is said. */
 import type { ColumnSum } from "../api/client";
-import type { Side } from "../api/queries";
+import type { Side } from "../api/runs";
 import { minus, plus, size } from "../format/decimals";
 import { alike } from "../format/names";
 

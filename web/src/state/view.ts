@@ -1,5 +1,5 @@
 /** What of a run is looked at: it stands in the address, so that back, forward, reload and a link give the same. */
-import { type ResultSet, SETS } from "../api/queries";
+import { type ResultSet, SETS } from "../api/runs";
 import { type Filter, filters } from "./filters";
 
 export const TABS = [...SETS, "proof"] as const;

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import type { Recipe } from "../../api/client";
-import { type SideRows, side as sideQuery } from "../../api/queries";
+import { type SideRows, side as sideQuery } from "../../api/sources";
 import { Band } from "../../components/Band";
 import { Failed } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";

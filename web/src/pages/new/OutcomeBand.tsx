@@ -1,7 +1,7 @@
 /** What the conditions give, tried on a sample: how much matches, which condition loses pairs, and rows to look at. */
 import { useQuery } from "@tanstack/react-query";
 import type { CreateRunRequest, DryRunJobResponse, Funnel, RecipeSources } from "../../api/client";
-import { tried } from "../../api/queries";
+import { tried } from "../../api/recipes";
 import { Picture, type SideCounts } from "../../components/Balance";
 import { Sample } from "../../components/Sample";
 import { Failed, Skeleton } from "../../components/Shown";

@@ -2,7 +2,8 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useId } from "react";
-import { begin, saveNew } from "../../api/queries";
+import { saveNew } from "../../api/recipes";
+import { begin } from "../../api/runs";
 import { Button, MainButton } from "../../components/Button";
 import { useChecked } from "../../components/checking";
 import { Failed } from "../../components/Shown";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { SideRows } from "../../api/queries";
+import type { SideRows } from "../../api/sources";
 import { aliases, plan, withColumns } from "./plan";
 
 const preview = { columns: [], rows: [] };

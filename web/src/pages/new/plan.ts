@@ -1,6 +1,6 @@
 /** From two files and their conditions to what the gateway is asked for. */
 import type { CreateRunRequest, Recipe, RecipeSource, SourceOverride } from "../../api/client";
-import type { SideRows } from "../../api/queries";
+import type { SideRows } from "../../api/sources";
 import { slug } from "../../format/names";
 import { type Condition, sql, words, wrong } from "./conditions";
 

@@ -2,7 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Run } from "../../api/client";
-import { recipes as recipesQuery, runs as runsQuery } from "../../api/queries";
+import { recipes as recipesQuery } from "../../api/recipes";
+import { runs as runsQuery } from "../../api/runs";
 import { Band } from "../../components/Band";
 import { Failed, Skeleton } from "../../components/Shown";
 import { ended, State } from "../../components/State";

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useId, useState } from "react";
 import type { CreateRunRequest, Recipe, Run } from "../../api/client";
-import { saveNew, saveVersion } from "../../api/queries";
+import { saveNew, saveVersion } from "../../api/recipes";
 import { Button, MainButton } from "../../components/Button";
 import { useChecked } from "../../components/checking";
 import { Failed } from "../../components/Shown";

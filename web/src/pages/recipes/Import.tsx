@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useId, useRef } from "react";
 import type { Recipe } from "../../api/client";
-import { recipe as recipeQuery, saveIfFree, saveVersion } from "../../api/queries";
+import { recipe as recipeQuery, saveIfFree, saveVersion } from "../../api/recipes";
 import { Button } from "../../components/Button";
 import { Failed } from "../../components/Shown";
 import { fromFile } from "./files";

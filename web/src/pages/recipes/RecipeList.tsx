@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Run } from "../../api/client";
-import { manifest } from "../../api/queries";
+import { manifest } from "../../api/runs";
 import { SmallBalance } from "../../components/Balance";
 import { currencies, currencyName, usualPair, worth } from "../../components/sums";
 import { Ago } from "../../components/Time";

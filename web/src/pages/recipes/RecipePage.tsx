@@ -3,14 +3,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Recipe } from "../../api/client";
-import {
-  begin,
-  deleteRecipe,
-  recipe as recipeQuery,
-  runs as runsQuery,
-  side as sideQuery,
-  versions as versionsQuery,
-} from "../../api/queries";
+import { deleteRecipe, recipe as recipeQuery, versions as versionsQuery } from "../../api/recipes";
+import { begin, runs as runsQuery } from "../../api/runs";
+import { side as sideQuery } from "../../api/sources";
 import { Band } from "../../components/Band";
 import { Button, MainButton } from "../../components/Button";
 import { Crumb } from "../../components/Crumb";

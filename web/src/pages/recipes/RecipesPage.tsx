@@ -1,6 +1,7 @@
 /** All recipes, and how each stands. */
 import { useQuery } from "@tanstack/react-query";
-import { recipes as recipesQuery, runs as runsQuery } from "../../api/queries";
+import { recipes as recipesQuery } from "../../api/recipes";
+import { runs as runsQuery } from "../../api/runs";
 import { Failed, Skeleton } from "../../components/Shown";
 import { useTitle } from "../../state/title";
 import { NoRuns } from "../runs/RunList";

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check, TriangleAlert } from "lucide-react";
 import type { ColumnSum, Complete, Run } from "../../api/client";
-import { manifest, type Side } from "../../api/queries";
+import { manifest, type Side } from "../../api/runs";
 import { apart, currencies, currencyName, of, type Pair, settled, usualPair } from "../../components/sums";
 import { isZero } from "../../format/decimals";
 import { count, decimal } from "../../format/numbers";

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Check, EqualNot } from "lucide-react";
 import type { Cell, Column, ReadSourceRowsResponse, Run } from "../../api/client";
-import { type Side, sourceRows } from "../../api/queries";
+import { type Side, sourceRows } from "../../api/runs";
 import { Sample } from "../../components/Sample";
 import { Failed, Skeleton } from "../../components/Shown";
 import { count, decimal, plural } from "../../format/numbers";

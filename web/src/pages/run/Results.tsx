@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Search } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { Complete, Run } from "../../api/client";
-import { file, page, type ResultSet, type Selection } from "../../api/queries";
+import { file, page, type ResultSet, type Selection } from "../../api/runs";
 import { sides } from "../../components/Balance";
 import { Filters } from "../../components/Filters";
 import { count } from "../../format/numbers";

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { Dialog } from "radix-ui";
 import type { Cell, Column, Run } from "../../api/client";
-import { page, type Selection, type Side } from "../../api/queries";
+import { page, type Selection, type Side } from "../../api/runs";
 import { Failed, Skeleton } from "../../components/Shown";
 import { count, decimal } from "../../format/numbers";
 import { isNumber } from "../../format/types";

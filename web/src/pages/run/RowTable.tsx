@@ -1,23 +1,12 @@
 /** Rows of a result, of any number: only those in sight are fetched and drawn. */
 import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
-import { ArrowDown, ArrowUp } from "lucide-react";
-import {
-  type ClipboardEvent,
-  type CSSProperties,
-  type KeyboardEvent,
-  type ReactNode,
-  useEffect,
-  useMemo,
-  useRef,
-  useState,
-} from "react";
-import type { Cell, Column, Row } from "../../api/client";
-import { page, type Selection, summary } from "../../api/queries";
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import type { Column, Row } from "../../api/client";
+import { page, type Selection, summary } from "../../api/runs";
 import { Empty, Failed, Skeleton } from "../../components/Shown";
-import { count, decimal } from "../../format/numbers";
-import { isNumber } from "../../format/types";
+import { count } from "../../format/numbers";
 import { density, HEIGHTS, spread } from "../../state/density";
-import { direction, turned } from "../../state/view";
+import { CellOf, copy, Head } from "./cells";
 import { arrange, inSight, type Placed } from "./columns";
 import { SPREAD, Spread } from "./Spread";
 import { useAcross, useWindow } from "./scroll";
@@ -75,7 +64,7 @@ function Grid({
   const tall = HEIGHTS[density.use()];
   const spreads = spread.use() === "shown";
   const head = TITLE + (spreads ? SPREAD : 0);
-  const found = useQuery({ ...summary(selection), enabled: spreads }).data;
+  const { data: found, isError } = useQuery({ ...summary(selection), enabled: spreads });
   const seen = useWindow(box, total, head, tall);
   const [from, to] = useAcross(box);
   const [cursor, setCursor] = useState(open ?? 0);
@@ -143,7 +132,7 @@ function Grid({
               at={placed.indexOf(one) + 1}
               style={spot(one)}
             >
-              {spreads && (
+              {spreads && !isError && (
                 <Spread
                   rows={found?.rows ?? 0}
                   summary={found?.columns.find(({ profile }) => profile?.name === one.column.name)}
@@ -202,78 +191,6 @@ function Grid({
   );
 }
 
-function Head({
-  column,
-  order,
-  sort,
-  at,
-  style,
-  children,
-}: {
-  column: Column;
-  order: string | undefined;
-  sort: Props["sort"];
-  /** Its place among those that are shown, counted from 1. */
-  at: number;
-  style: CSSProperties;
-  children: ReactNode;
-}) {
-  const now = direction(order, column.name);
-  const Arrow = now === "descending" ? ArrowDown : ArrowUp;
-  return (
-    <div role="columnheader" aria-colindex={at} aria-sort={now} style={style} className="min-w-0 bg-raised">
-      <button
-        type="button"
-        tabIndex={-1}
-        onClick={() => sort(turned(order, column.name))}
-        title={`${column.name}: ${column.type}. Click to sort.`}
-        className={`flex h-9 w-full items-center gap-1 px-3 font-semibold ${isNumber(column.type) ? "justify-end" : ""}`}
-      >
-        <span className="truncate">{column.name}</span>
-        {now !== "none" && <Arrow aria-hidden className="size-3.5 shrink-0" />}
-      </button>
-      {children}
-    </div>
-  );
-}
-
-function CellOf({
-  column,
-  row,
-  index,
-  at,
-  style,
-  cell,
-}: {
-  column: Column;
-  row: number;
-  index: number;
-  at: number;
-  style: CSSProperties;
-  cell: Cell | undefined;
-}) {
-  const numeric = isNumber(column.type);
-  return (
-    <div
-      role="gridcell"
-      aria-colindex={at}
-      data-row={row}
-      data-column={index}
-      title={cell ?? undefined}
-      style={style}
-      className={`flex min-w-0 items-center bg-inherit px-3 ${numeric ? "justify-end" : ""}`}
-    >
-      {cell === undefined ? (
-        <span className="h-3 w-2/3 rounded bg-raised" />
-      ) : cell === null ? (
-        <span className="text-quiet">–</span>
-      ) : (
-        <span className="truncate">{numeric && !column.name.startsWith("_") ? decimal(cell) : cell}</span>
-      )}
-    </div>
-  );
-}
-
 /** Gives a row that is there; fetches the pages from `first` up to `end`. */
 function useRows(selection: Selection, first: number, end: number): (row: number) => Row | undefined {
   const from = Math.floor(first / PAGE);
@@ -282,18 +199,4 @@ function useRows(selection: Selection, first: number, end: number): (row: number
     queries: pages.map((index) => ({ ...page(selection, index * PAGE, PAGE), gcTime: KEPT })),
   });
   return (row) => results[Math.floor(row / PAGE) - from]?.data?.rows[row % PAGE];
-}
-
-/** What is copied from one cell is its value, not what it looks like. */
-function copy(event: ClipboardEvent, columns: Column[], rows: (row: number) => Row | undefined) {
-  const selected = getSelection();
-  const cell = (node: Node | null | undefined) =>
-    (node instanceof Element ? node : node?.parentElement)?.closest<HTMLElement>("[data-row]");
-  const from = cell(selected?.anchorNode);
-  if (!from || from !== cell(selected?.focusNode)) return;
-  const column = columns[Number(from.dataset.column)];
-  const value = rows(Number(from.dataset.row))?.[Number(from.dataset.column)];
-  if (!column || !isNumber(column.type) || selected?.toString() !== from.textContent) return;
-  event.clipboardData.setData("text/plain", value ?? "");
-  event.preventDefault();
 }

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Run } from "../../api/client";
 import { learn } from "../../api/events";
-import { cancel, retry, run as runQuery } from "../../api/queries";
+import { cancel, retry, run as runQuery } from "../../api/runs";
 import { Button } from "../../components/Button";
 import { Crumb } from "../../components/Crumb";
 import { Quoted } from "../../components/Quoted";

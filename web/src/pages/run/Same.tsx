@@ -3,7 +3,8 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Equal, TriangleAlert } from "lucide-react";
 import type { Manifest, Run } from "../../api/client";
-import { manifest as manifestQuery, runs as runsQuery, uploaded } from "../../api/queries";
+import { manifest as manifestQuery, runs as runsQuery } from "../../api/runs";
+import { uploaded } from "../../api/sources";
 import { Ago } from "../../components/Time";
 import { type Likeness, likeness, sameInputs } from "./same";
 

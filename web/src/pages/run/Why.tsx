@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Check, Minus, X } from "lucide-react";
 import type { Candidate, ConditionOutcome, Pass, Run } from "../../api/client";
-import { type Side, why } from "../../api/queries";
+import { type Side, why } from "../../api/runs";
 import { Quoted } from "../../components/Quoted";
 import { Failed, Skeleton } from "../../components/Shown";
 import { count } from "../../format/numbers";

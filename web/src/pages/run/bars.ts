@@ -1,6 +1,6 @@
 /** The two bars of a balance: in rows, or in what a column of each side sums up to. */
 import type { ColumnSum, Complete, Run } from "../../api/client";
-import type { Side } from "../../api/queries";
+import type { Side } from "../../api/runs";
 import { type SideCounts, sides } from "../../components/Balance";
 import { currencyName, type Pair, worth } from "../../components/sums";
 import { plus, size } from "../../format/decimals";

@@ -1,6 +1,6 @@
 /** All runs, the latest first, as they change. */
 import { useQuery } from "@tanstack/react-query";
-import { runs as runsQuery } from "../../api/queries";
+import { runs as runsQuery } from "../../api/runs";
 import { Failed, Skeleton } from "../../components/Shown";
 import { useTitle } from "../../state/title";
 import { NoRuns, RunList } from "./RunList";

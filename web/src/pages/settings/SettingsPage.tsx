@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { System, WorkerStatus } from "../../api/client";
-import { system } from "../../api/queries";
+import { system } from "../../api/system";
 import { Band } from "../../components/Band";
 import { Fact } from "../../components/Fact";
 import { busy } from "../../components/Health";

@@ -2,7 +2,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Check, X } from "lucide-react";
 import type { ConnectionPart } from "../../api/client";
-import { test } from "../../api/queries";
+import { test } from "../../api/sources";
 import { Button } from "../../components/Button";
 import { Quoted } from "../../components/Quoted";
 import { Failed } from "../../components/Shown";

@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import type { RegisteredSource } from "../../api/client";
-import { changeSource, register, sources } from "../../api/queries";
+import { changeSource, register, sources } from "../../api/sources";
 import { Button, MainButton } from "../../components/Button";
 import { Failed } from "../../components/Shown";
 

@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Column, RegisteredSource } from "../../api/client";
-import { forget, sourcePreview, sources as sourcesQuery } from "../../api/queries";
+import { forget, sourcePreview, sources as sourcesQuery } from "../../api/sources";
 import { Button } from "../../components/Button";
 import { Filters } from "../../components/Filters";
 import { Sample } from "../../components/Sample";
