@@ -2,7 +2,6 @@
 //! that waits for one of these would generate the engine once more.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -68,7 +67,7 @@ pub fn source_rows<'a>(
     input: &'a Input,
     numbers: &'a [u64],
     locate: Locate<'a>,
-) -> Pending<'a, (SchemaRef, Vec<RecordBatch>)> {
+) -> Pending<'a, Vec<RecordBatch>> {
     Box::pin(crate::explain::source_rows(output, input, numbers, locate))
 }
 

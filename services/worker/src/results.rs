@@ -265,7 +265,7 @@ impl Results {
                 Side::Right => &manifest.right,
             };
             let locate = |uri: &str| this.intake.locate(uri);
-            let (_, rows) = kalla_engine::source_rows(&output, input, &request.rows, &locate).await?;
+            let rows = kalla_engine::source_rows(&output, input, &request.rows, &locate).await?;
             Ok(v1::ReadSourceRowsResponse {
                 columns: convert::columns(&input.columns),
                 rows: convert::rows(&rows, request.rows.len())?,

@@ -40,7 +40,13 @@ export async function body<T>(answer: Promise<Told<T>>): Promise<NonNullable<T>>
   return data;
 }
 
-export function refused(error: unknown, status: number): Refused {
+/** An answer that has no body. */
+export async function done(answer: Promise<Told<unknown>>): Promise<void> {
+  const { error, response } = await answer;
+  if (!response.ok) throw refused(error, response.status);
+}
+
+function refused(error: unknown, status: number): Refused {
   return new Refused(isProblem(error) ? error : undefined, status);
 }
 

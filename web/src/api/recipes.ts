@@ -1,6 +1,6 @@
 /** Recipes, tried, checked and saved. */
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { api, body, type CreateRunRequest, type Recipe, Refused, refused } from "./client";
+import { api, body, type CreateRunRequest, done, type Recipe, Refused } from "./client";
 
 export const recipes = () =>
   queryOptions({
@@ -52,10 +52,8 @@ export const saveVersion = (recipe: Recipe, known: number): Promise<Recipe> =>
     }),
   );
 
-export async function deleteRecipe(id: string): Promise<void> {
-  const { error, response } = await api.DELETE("/api/recipes/{id}", { params: { path: { id } } });
-  if (!response.ok) throw refused(error, response.status);
-}
+export const deleteRecipe = (id: string): Promise<void> =>
+  done(api.DELETE("/api/recipes/{id}", { params: { path: { id } } }));
 
 /** Saves a recipe under its own id, which is to be free: nothing where it is not. */
 export async function saveIfFree(recipe: Recipe): Promise<Recipe | undefined> {

@@ -3,11 +3,11 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import {
   api,
   body,
+  done,
   type Filter,
   type PreviewSourceResponse,
   type ReadOptions,
   type RegisteredSource,
-  refused,
   type TestConnectionResponse,
   type Upload,
 } from "./client";
@@ -30,8 +30,7 @@ export interface SideRows {
 }
 
 /** As it is read already, with more that stands for no value. */
-function reading(known: ReadOptions | undefined, nulls: string[]): ReadOptions | undefined {
-  if (nulls.length === 0) return known;
+function reading(known: ReadOptions | undefined, nulls: string[]): ReadOptions {
   const plain: ReadOptions = { format: "unspecified", encoding: "unspecified", nulls: [], types: {} };
   const { nulls: before, ...rest } = known ?? plain;
   return { ...rest, nulls: [...new Set([...before, ...nulls])] };
@@ -55,13 +54,15 @@ export const side = (id: string, nulls: string[] = []) =>
       if (id.startsWith(SOURCE)) {
         const alias = id.slice(SOURCE.length);
         const params = { path: { alias } };
-        const known = await body(api.GET("/api/sources/{alias}", { params, signal }));
-        const options = reading(known.options, nulls);
+        const registered = async () =>
+          (await body(api.GET("/api/sources/{alias}", { params, signal }))).options;
+        // Where nothing is added, the gateway knows how it is read.
+        const options = nulls.length > 0 ? reading(await registered(), nulls) : undefined;
         const asked = { params, body: scope(options), signal };
         const preview = await body(api.POST("/api/sources/{alias}/load-scoped", asked));
-        return { name: alias, preview, ...(nulls.length > 0 && options && { options }) };
+        return { name: alias, preview, ...(options && { options }) };
       }
-      const options = reading(undefined, nulls);
+      const options = nulls.length > 0 ? reading(undefined, nulls) : undefined;
       const params = { path: { id } };
       const [upload, preview] = await Promise.all([
         body(api.GET("/api/uploads/{id}", { params, signal })),
@@ -108,7 +109,5 @@ export const changeSource = (source: RegisteredSource): Promise<RegisteredSource
 export const test = (alias: string): Promise<TestConnectionResponse> =>
   body(api.POST("/api/sources/{alias}/test", { params: { path: { alias } } }));
 
-export async function forget(alias: string): Promise<void> {
-  const { error, response } = await api.DELETE("/api/sources/{alias}", { params: { path: { alias } } });
-  if (!response.ok) throw refused(error, response.status);
-}
+export const forget = (alias: string): Promise<void> =>
+  done(api.DELETE("/api/sources/{alias}", { params: { path: { alias } } }));

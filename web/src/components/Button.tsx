@@ -1,4 +1,4 @@
-import type { ButtonHTMLAttributes } from "react";
+import { type ButtonHTMLAttributes, useState } from "react";
 
 export function Button({ className = "", ...rest }: ButtonHTMLAttributes<HTMLButtonElement>) {
   return (
@@ -18,5 +18,19 @@ export function MainButton({ className = "", ...rest }: ButtonHTMLAttributes<HTM
       className={`h-8 rounded bg-accent px-4 text-sm font-semibold text-on-fill disabled:opacity-50 ${className}`}
       {...rest}
     />
+  );
+}
+
+/** What cannot be undone: the first click asks, the second does it. */
+export function SureButton({ name, sure, act }: { name: string; sure: string; act: () => void }) {
+  const [asked, setAsked] = useState(false);
+  return (
+    <Button
+      onClick={() => (asked ? act() : setAsked(true))}
+      onBlur={() => setAsked(false)}
+      className={asked ? "text-error" : ""}
+    >
+      {asked ? sure : name}
+    </Button>
   );
 }

@@ -1,7 +1,6 @@
 /** Everything that one can go to or do, by its name. */
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { Dialog } from "radix-ui";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { recipes as recipesQuery } from "../api/recipes";
 import { runs as runsQuery } from "../api/runs";
@@ -9,6 +8,7 @@ import { sources as sourcesQuery } from "../api/sources";
 import { ago } from "../format/times";
 import { type Command, found, useOffered } from "../state/commands";
 import { THEMES, wear } from "../state/theme";
+import { Sheet } from "./Sheet";
 
 /** More are not read anyway: one types on. */
 const SHOWN = 50;
@@ -37,56 +37,47 @@ export function Commands({ close }: { close: () => void }) {
     event.preventDefault();
   };
   return (
-    <Dialog.Root open onOpenChange={(open) => open || close()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="fixed inset-0 z-30 bg-[rgb(0_0_0/0.35)]" />
-        <Dialog.Content
-          aria-describedby={undefined}
-          className="fixed top-[12vh] left-1/2 z-40 w-[min(40rem,calc(100vw-2rem))] -translate-x-1/2 overflow-hidden rounded-lg border border-line bg-surface shadow-xl"
-        >
-          <Dialog.Title className="sr-only">Commands</Dialog.Title>
-          <input
-            role="combobox"
-            aria-label="Go to or do"
-            aria-expanded
-            aria-controls={`${id}-list`}
-            aria-activedescendant={shown.length > 0 ? `${id}-${chosen}` : undefined}
-            placeholder="Go to anything, do anything"
-            value={typed}
-            onChange={(event) => {
-              setTyped(event.target.value);
-              setAt(0);
-            }}
-            onKeyDown={onKey}
-            className="h-12 w-full border-b border-line bg-surface px-4 outline-none placeholder:text-quiet"
-          />
+    <Sheet title="Commands" titled={false} close={close} className="w-[min(40rem,calc(100vw-2rem))]">
+      <input
+        role="combobox"
+        aria-label="Go to or do"
+        aria-expanded
+        aria-controls={`${id}-list`}
+        aria-activedescendant={shown.length > 0 ? `${id}-${chosen}` : undefined}
+        placeholder="Go to anything, do anything"
+        value={typed}
+        onChange={(event) => {
+          setTyped(event.target.value);
+          setAt(0);
+        }}
+        onKeyDown={onKey}
+        className="h-12 w-full border-b border-line bg-surface px-4 outline-none placeholder:text-quiet"
+      />
+      <div
+        ref={list}
+        id={`${id}-list`}
+        role="listbox"
+        aria-label="Commands"
+        className="max-h-96 overflow-auto py-1 text-sm"
+      >
+        {shown.map((command, index) => (
           <div
-            ref={list}
-            id={`${id}-list`}
-            role="listbox"
-            aria-label="Commands"
-            className="max-h-96 overflow-auto py-1 text-sm"
+            key={`${command.hint} ${command.name}`}
+            id={`${id}-${index}`}
+            role="option"
+            aria-selected={index === chosen}
+            tabIndex={-1}
+            onMouseMove={() => setAt(index)}
+            onClick={() => act(command)}
+            className={`flex cursor-pointer items-center gap-3 px-4 py-2 ${index === chosen ? "bg-raised" : ""}`}
           >
-            {shown.map((command, index) => (
-              <div
-                key={`${command.hint} ${command.name}`}
-                id={`${id}-${index}`}
-                role="option"
-                aria-selected={index === chosen}
-                tabIndex={-1}
-                onMouseMove={() => setAt(index)}
-                onClick={() => act(command)}
-                className={`flex cursor-pointer items-center gap-3 px-4 py-2 ${index === chosen ? "bg-raised" : ""}`}
-              >
-                <span className="truncate">{command.name}</span>
-                <span className="ml-auto shrink-0 text-xs text-quiet">{command.hint}</span>
-              </div>
-            ))}
+            <span className="truncate">{command.name}</span>
+            <span className="ml-auto shrink-0 text-xs text-quiet">{command.hint}</span>
           </div>
-          {shown.length === 0 && <p className="px-4 pb-4 text-sm text-quiet">Nothing is called so.</p>}
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+        ))}
+      </div>
+      {shown.length === 0 && <p className="px-4 pb-4 text-sm text-quiet">Nothing is called so.</p>}
+    </Sheet>
   );
 }
 

@@ -1,21 +1,12 @@
 /** The keys, on one sheet. */
-import { Dialog } from "radix-ui";
 import { KEYS } from "../state/keys";
+import { Sheet } from "./Sheet";
 
 export function KeySheet({ close }: { close: () => void }) {
   return (
-    <Dialog.Root open onOpenChange={(open) => open || close()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="fixed inset-0 z-30 bg-[rgb(0_0_0/0.35)]" />
-        <Dialog.Content
-          aria-describedby={undefined}
-          className="fixed top-[12vh] left-1/2 z-40 w-[min(30rem,calc(100vw-2rem))] -translate-x-1/2 rounded-lg border border-line bg-surface p-5 text-sm shadow-xl"
-        >
-          <Dialog.Title className="mb-3 text-base">Keys</Dialog.Title>
-          <KeyList />
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <Sheet title="Keys" close={close} className="w-[min(30rem,calc(100vw-2rem))] p-5 text-sm">
+      <KeyList />
+    </Sheet>
   );
 }
 

@@ -1,27 +1,17 @@
-/** What is wrong with the SQL of a request, and which tables it may read. */
-import { useQuery } from "@tanstack/react-query";
-import { type CheckJobResponse, type CreateRunRequest, Refused } from "../api/client";
-import { checked } from "../api/recipes";
-import { useSettled } from "../state/settled";
+/** What is wrong with the SQL of a recipe, and which tables it may read. */
+import { type Column, Refused } from "../api/client";
 
-interface Checked {
-  /** Sentences, most of them with a place. */
-  wrong: string[];
-  tables: Record<string, string[]>;
-}
-
-export function useChecked(request: CreateRunRequest, enabled = true): Checked {
-  const { data, error } = useQuery({ ...checked(useSettled(request, 300)), enabled, retry: false });
+/** Sentences, most of them with a place. */
+export function wrongSql(error: Error | null): string[] {
   const violations = error instanceof Refused ? (error.problem?.violations ?? []) : [];
-  const about = violations.filter(({ field }) => field.endsWith("match_sql"));
-  return { wrong: about.map(({ message }) => message), tables: tables(data) };
+  return violations.filter(({ field }) => field.endsWith("match_sql")).map(({ message }) => message);
 }
 
-/** By alias, and by what every recipe may call its sides. */
-export function tables(checked: CheckJobResponse | undefined): Record<string, string[]> {
+/** Columns by table: by alias, and by what every recipe may call its sides. `sources`: left, right, then the extras. */
+export function tables(sources: { alias: string; columns: Column[] }[]): Record<string, string[]> {
   const sides = ["left_src", "right_src"];
   return Object.fromEntries(
-    (checked?.sources ?? []).flatMap(({ alias, columns }, index) => {
+    sources.flatMap(({ alias, columns }, index) => {
       const names = columns.map(({ name }) => name);
       return [alias, sides[index]].flatMap((table) => (table ? [[table, names]] : []));
     }),

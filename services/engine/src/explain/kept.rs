@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 
 use super::tables::Tables;
 use crate::error::{Error, Result, Violation};
@@ -24,7 +23,7 @@ pub async fn source_rows(
     input: &Input,
     numbers: &[u64],
     locate: Locate<'_>,
-) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+) -> Result<Vec<RecordBatch>> {
     if let Some(number) = numbers.iter().find(|number| **number >= input.rows) {
         let message = format!("`{}` has {} rows, counted from 0: there is no row {number}", input.alias, input.rows);
         return Err(Error::Invalid(vec![Violation::new("rows", message)]));
@@ -41,8 +40,7 @@ pub async fn source_rows(
         let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1)));
         found.extend(wanted.into_iter().zip(rows));
     }
-    let rows = numbers.iter().filter_map(|number| found.get(number).cloned()).collect();
-    Ok((file.schema().clone(), rows))
+    Ok(numbers.iter().filter_map(|number| found.get(number).cloned()).collect())
 }
 
 /// The tables of a run, and its `match_sql` planned over them.

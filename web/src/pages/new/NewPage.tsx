@@ -1,9 +1,9 @@
 /** From two files to a saved recipe: two sides, what must agree, what it gives, the recipe. */
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import type { Recipe } from "../../api/client";
-import { type SideRows, side as sideQuery } from "../../api/sources";
+import { side as sideQuery } from "../../api/sources";
 import { Band } from "../../components/Band";
+import { tables } from "../../components/checking";
 import { Failed } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
 import { type SideName, useDrop, useUploads } from "../../components/uploads";
@@ -27,18 +27,6 @@ function parts(columns: string[]): Record<string, number[]> {
   const found: Record<string, number[]> = {};
   for (const [index, column] of columns.entries()) found[column] = [...(found[column] ?? []), index + 1];
   return found;
-}
-
-/** Tables that the SQL may read, with their columns. */
-function known({ sources }: Recipe, sides: { left: SideRows; right: SideRows }): Record<string, string[]> {
-  const names = (side: SideRows) => side.preview.columns.map(({ name }) => name);
-  const [left, right] = [names(sides.left), names(sides.right)];
-  return {
-    ...(sources?.left && { [sources.left.alias]: left }),
-    ...(sources?.right && { [sources.right.alias]: right }),
-    left_src: left,
-    right_src: right,
-  };
 }
 
 export function NewPage({ draft, become }: Props) {
@@ -134,7 +122,10 @@ export function NewPage({ draft, become }: Props) {
         <Band number={4} title="The recipe">
           <RecipeBand
             plan={now}
-            known={known(now.recipe, both)}
+            tables={tables([
+              { alias: now.recipe.sources?.left?.alias ?? "", columns: both.left.preview.columns },
+              { alias: now.recipe.sources?.right?.alias ?? "", columns: both.right.preview.columns },
+            ])}
             conditions={chosen}
             byHand={draft.sql !== undefined}
             name={called}

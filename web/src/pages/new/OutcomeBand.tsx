@@ -7,6 +7,7 @@ import { Sample } from "../../components/Sample";
 import { Failed, Skeleton } from "../../components/Shown";
 import { count, percent } from "../../format/numbers";
 import { useSettled } from "../../state/settled";
+import { SETTLED } from "./plan";
 
 export function OutcomeBand({
   request,
@@ -15,7 +16,7 @@ export function OutcomeBand({
   request: CreateRunRequest;
   names: RecipeSources | undefined;
 }) {
-  const asked = useSettled(request, 300);
+  const asked = useSettled(request, SETTLED);
   const { data, error, isFetching, refetch } = useQuery(tried(asked));
   if (error) return <Failed error={error} again={() => void refetch()} />;
   if (!data) return <Skeleton lines={4} height={40} />;

@@ -1,20 +1,21 @@
 /** The recipe: in words, as SQL, and under a name by which it runs again. */
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useId } from "react";
-import { saveNew } from "../../api/recipes";
+import { saveNew, tried } from "../../api/recipes";
 import { begin } from "../../api/runs";
 import { Button, MainButton } from "../../components/Button";
-import { useChecked } from "../../components/checking";
+import { wrongSql } from "../../components/checking";
 import { Failed } from "../../components/Shown";
 import { EditSql } from "../../components/Sql";
+import { useSettled } from "../../state/settled";
 import type { Condition } from "./conditions";
-import { type Plan, withColumns } from "./plan";
+import { type Plan, SETTLED, withColumns } from "./plan";
 
 interface Props {
   plan: Plan;
-  /** Columns by table, as far as they are known without asking. */
-  known: Record<string, string[]>;
+  /** Columns by table. */
+  tables: Record<string, string[]>;
   conditions: Condition[];
   byHand: boolean;
   name: string;
@@ -23,13 +24,13 @@ interface Props {
   write: (sql: string | undefined) => void;
 }
 
-export function RecipeBand({ plan, known, conditions, byHand, name, rename, write }: Props) {
+export function RecipeBand({ plan, tables, conditions, byHand, name, rename, write }: Props) {
   const { recipe, request } = plan;
   const navigate = useNavigate();
   const client = useQueryClient();
   const id = useId();
-  const { wrong, tables: planned } = useChecked(request);
-  const tables = Object.keys(planned).length > 0 ? planned : known;
+  // It is being tried above: what is wrong with it is known from there.
+  const { error } = useQuery(tried(useSettled(request, SETTLED)));
   const run = useMutation({
     mutationFn: async () => {
       const saved = await saveNew(byHand ? recipe : withColumns(recipe, conditions));
@@ -58,7 +59,7 @@ export function RecipeBand({ plan, known, conditions, byHand, name, rename, writ
         text={recipe.match_sql}
         change={(text) => text !== recipe.match_sql && write(text)}
         tables={tables}
-        wrong={wrong}
+        wrong={wrongSql(error)}
       />
       <form
         className="flex flex-wrap items-center gap-3"

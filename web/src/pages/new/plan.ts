@@ -54,6 +54,9 @@ export function title(left: SideRows, right: SideRows): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Milliseconds without a change after which it is tried. */
+export const SETTLED = 300;
+
 export interface Plan {
   recipe: Recipe;
   request: CreateRunRequest;

@@ -1,14 +1,15 @@
 /** A recipe to change: its next version, or a copy under another name. */
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useId, useState } from "react";
 import type { CreateRunRequest, Recipe, Run } from "../../api/client";
-import { saveNew, saveVersion } from "../../api/recipes";
+import { checked, saveNew, saveVersion } from "../../api/recipes";
 import { Button, MainButton } from "../../components/Button";
-import { useChecked } from "../../components/checking";
+import { tables, wrongSql } from "../../components/checking";
 import { Failed } from "../../components/Shown";
 import { EditSql } from "../../components/Sql";
 import { slug } from "../../format/names";
+import { useSettled } from "../../state/settled";
 
 export type Editing = "version" | "copy";
 
@@ -32,7 +33,8 @@ export function EditRecipe({ recipe, editing, latest, close }: Props) {
     match_sql: recipe.match_sql,
   }));
   const next: Recipe = { ...recipe, ...draft };
-  const { wrong, tables } = useChecked(request(next, latest));
+  const { data, error } = useQuery(checked(useSettled(request(next, latest), 300)));
+  const wrong = wrongSql(error);
   const save = useMutation({
     mutationFn: () =>
       copy ? saveNew({ ...next, recipe_id: slug(draft.name) }) : saveVersion(next, recipe.version ?? 0),
@@ -85,7 +87,7 @@ export function EditRecipe({ recipe, editing, latest, close }: Props) {
         label="How rows match, as SQL"
         text={draft.match_sql}
         change={(match_sql) => setDraft((now) => ({ ...now, match_sql }))}
-        tables={tables}
+        tables={tables(data?.sources ?? [])}
         wrong={wrong}
       />
       {wrong.length > 0 && (

@@ -1,13 +1,12 @@
 /** One recipe: run it on new files, see how its runs went, read what it says and said. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
 import type { Recipe } from "../../api/client";
 import { deleteRecipe, recipe as recipeQuery, versions as versionsQuery } from "../../api/recipes";
 import { begin, runs as runsQuery } from "../../api/runs";
 import { side as sideQuery } from "../../api/sources";
 import { Band } from "../../components/Band";
-import { Button, MainButton } from "../../components/Button";
+import { Button, MainButton, SureButton } from "../../components/Button";
 import { Crumb } from "../../components/Crumb";
 import { Failed, Skeleton } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
@@ -107,7 +106,6 @@ export function RecipePage({ id, look, become }: Props) {
 function Actions({ recipe, edit }: { recipe: Recipe; edit: (edit: Editing) => void }) {
   const navigate = useNavigate();
   const client = useQueryClient();
-  const [sure, setSure] = useState(false);
   const remove = useMutation({
     mutationFn: () => deleteRecipe(recipe.recipe_id),
     onSuccess: async () => {
@@ -126,13 +124,7 @@ function Actions({ recipe, edit }: { recipe: Recipe; edit: (edit: Editing) => vo
       <Button onClick={() => edit("version")}>Change</Button>
       <Button onClick={() => edit("copy")}>Copy</Button>
       <Button onClick={() => void download()}>YAML</Button>
-      <Button
-        onClick={() => (sure ? remove.mutate() : setSure(true))}
-        onBlur={() => setSure(false)}
-        className={sure ? "text-error" : ""}
-      >
-        {sure ? "Really delete it" : "Delete"}
-      </Button>
+      <SureButton name="Delete" sure="Really delete it" act={() => remove.mutate()} />
       {remove.error && <Failed error={remove.error} />}
     </div>
   );

@@ -110,6 +110,7 @@ function Columns({ sums, amount, choose }: { sums: ColumnSum[]; amount: Pair; ch
         label="Currency"
         value={currency}
         values={currencies(sums, amount)}
+        called={currencyName}
         choose={(currency) => choose([left, right, currency])}
       />
     </>
@@ -120,11 +121,13 @@ function Select({
   label,
   value,
   values,
+  called = (value) => value,
   choose,
 }: {
   label: string;
   value: string;
   values: string[];
+  called?: (value: string) => string;
   choose: (value: string) => void;
 }) {
   if (values.length < 2) return null;
@@ -137,7 +140,7 @@ function Select({
     >
       {values.map((one) => (
         <option key={one} value={one}>
-          {currencyName(one)}
+          {called(one)}
         </option>
       ))}
     </select>

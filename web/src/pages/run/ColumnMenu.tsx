@@ -68,26 +68,34 @@ export function ColumnMenu({ columns, hidden, pinned, change }: Props) {
               All of them, as they were
             </Button>
           )}
-          <label className="flex items-center gap-2 border-t border-line px-1 pt-2">
-            <input
-              type="checkbox"
+          <div className="grid gap-2 border-t border-line px-1 pt-2">
+            <Check
+              name="Compact rows"
               checked={rows === "compact"}
-              onChange={() => density.set(rows === "compact" ? "usual" : "compact")}
-              className="accent-accent"
+              change={(on) => density.set(on ? "compact" : "usual")}
             />
-            Compact rows
-          </label>
-          <label className="flex items-center gap-2 px-1">
-            <input
-              type="checkbox"
+            <Check
+              name="What is in the columns"
               checked={shown === "shown"}
-              onChange={() => spread.set(shown === "shown" ? "hidden" : "shown")}
-              className="accent-accent"
+              change={(on) => spread.set(on ? "shown" : "hidden")}
             />
-            What is in the columns
-          </label>
+          </div>
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>
+  );
+}
+
+function Check({ name, checked, change }: { name: string; checked: boolean; change: (on: boolean) => void }) {
+  return (
+    <label className="flex items-center gap-2">
+      <input
+        type="checkbox"
+        checked={checked}
+        onChange={(event) => change(event.target.checked)}
+        className="accent-accent"
+      />
+      {name}
+    </label>
   );
 }

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Column, RegisteredSource } from "../../api/client";
 import { forget, sourcePreview, sources as sourcesQuery } from "../../api/sources";
-import { Button } from "../../components/Button";
+import { Button, SureButton } from "../../components/Button";
 import { Filters } from "../../components/Filters";
 import { Sample } from "../../components/Sample";
 import { Empty, Failed, Skeleton } from "../../components/Shown";
@@ -43,7 +43,6 @@ function One({ source }: { source: RegisteredSource }) {
   const client = useQueryClient();
   const [looking, setLooking] = useState(false);
   const [changing, setChanging] = useState(false);
-  const [sure, setSure] = useState(false);
   const remove = useMutation({
     mutationFn: () => forget(source.alias),
     onSuccess: () => client.invalidateQueries(sourcesQuery()),
@@ -65,13 +64,7 @@ function One({ source }: { source: RegisteredSource }) {
         <Button aria-expanded={changing} onClick={() => setChanging(!changing)}>
           Change
         </Button>
-        <Button
-          onClick={() => (sure ? remove.mutate() : setSure(true))}
-          onBlur={() => setSure(false)}
-          className={sure ? "text-error" : ""}
-        >
-          {sure ? "Really forget it" : "Forget"}
-        </Button>
+        <SureButton name="Forget" sure="Really forget it" act={() => remove.mutate()} />
       </div>
       <div className="border-t border-line px-4 py-2">
         <Connection alias={source.alias} />
