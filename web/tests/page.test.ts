@@ -1,5 +1,5 @@
 /** The page in a real browser against the real product, with its example. */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Browser } from "playwright-core";
@@ -207,6 +207,25 @@ describe("a run", () => {
     await rows.getByRole("heading", { name: "1 row of invoices" }).waitFor();
     await rows.getByRole("heading", { name: /[2-9] rows of payments/ }).waitFor();
     await fine(page);
+  });
+
+  it("says so quietly where the rows of a run are no longer kept", async () => {
+    writeFileSync(join(kalla.dir, "three.csv"), "id\n1\n2\n3\n");
+    writeFileSync(join(kalla.dir, "two.csv"), "id\n1\n2\n");
+    const sql = "SELECT l.id FROM l JOIN r ON l.id = r.id";
+    const old = await kalla.ended(await kalla.run(pair("three.csv", "two.csv", sql)));
+    const results = join(kalla.dir, "kalla-data", "staging", "results", old.run_id);
+    rmSync(join(results, "staged"), { recursive: true });
+    const page = await open(browser, at(`/runs/${old.run_id}?tab=matched&row=0`));
+    const drawer = page.getByRole("dialog");
+    await drawer.getByText("are no longer kept: run the job again").waitFor();
+    // What the match gave is there all the same.
+    await drawer.getByRole("definition").first().getByText("1").waitFor();
+    await page.goto(at(`/runs/${old.run_id}?tab=unmatched_left&row=0`));
+    await drawer.getByText("are no longer kept: run the job again").waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+    expect(await violations(page)).toEqual([]);
+    await page.context().close();
   });
 
   it("keeps columns in sight, leaves others out, and exports what is left", async () => {

@@ -4,10 +4,11 @@ import { Check, EqualNot } from "lucide-react";
 import type { Cell, Column, ReadSourceRowsResponse, Run } from "../../api/client";
 import { type Side, sourceRows } from "../../api/runs";
 import { Sample } from "../../components/Sample";
-import { Failed, Skeleton } from "../../components/Shown";
+import { Skeleton } from "../../components/Shown";
 import { count, decimal, plural } from "../../format/numbers";
 import { isNumber } from "../../format/types";
 import { align, type Field, type Line, numbers } from "./pairing";
+import { Unread } from "./Unread";
 
 /** Rows of a group that are shown; more belong into a table of their own. */
 const MOST = 50;
@@ -19,8 +20,8 @@ export function Matched({ run, columns, cells }: { run: Run; columns: Column[]; 
   const lefts = useQuery(read("left", left));
   const rights = useQuery(read("right", right));
   if (left.length === 0 && right.length === 0) return null;
-  const error = lefts.error ?? rights.error;
-  if (error) return <Failed error={error} />;
+  const failed = [lefts, rights].find((query) => query.error);
+  if (failed?.error) return <Unread error={failed.error} again={() => void failed.refetch()} />;
   if ((left.length > 0 && !lefts.data) || (right.length > 0 && !rights.data))
     return <Skeleton lines={6} height={20} />;
   const [l, r] = [lefts.data, rights.data];

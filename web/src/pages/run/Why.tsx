@@ -4,13 +4,14 @@ import { Check, Minus, X } from "lucide-react";
 import type { Candidate, ConditionOutcome, Pass, Run } from "../../api/client";
 import { type Side, why } from "../../api/runs";
 import { Quoted } from "../../components/Quoted";
-import { Failed, Skeleton } from "../../components/Shown";
+import { Skeleton } from "../../components/Shown";
 import { count } from "../../format/numbers";
+import { Unread } from "./Unread";
 
 export function Why({ run, side, row }: { run: Run; side: Side; row: number }) {
   const { data, error, refetch } = useQuery(why(run.run_id, side, row));
   const other = run.sources[side === "left" ? 1 : 0]?.alias ?? "the other side";
-  if (error) return <Failed error={error} again={() => void refetch()} />;
+  if (error) return <Unread error={error} again={() => void refetch()} />;
   if (!data) return <Skeleton lines={4} height={40} />;
   return (
     <section aria-label="Why" className="grid grid-cols-[minmax(0,1fr)] gap-4">
