@@ -12,6 +12,7 @@ use crate::job::{Job, Limits, Source};
 use crate::location::Location;
 use crate::manifest::{Column, Input, Manifest};
 use crate::progress::Progress;
+use crate::stack::roomy;
 use crate::{CheckReport, Connection, Head, Inspection};
 
 pub type Pending<'a, T> = BoxFuture<'a, Result<T>>;
@@ -29,7 +30,7 @@ pub fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: Cancellati
 /// The types of a text file are taken from its head. Only when the job would be refused with those is the whole file
 /// read, because a later row can still make a column text.
 pub fn check(job: &Job) -> Pending<'_, CheckReport> {
-    Box::pin(crate::check::check(job))
+    Box::pin(roomy(crate::check::check(job)))
 }
 
 /// The columns of a source, their types as far as its head tells.
@@ -57,7 +58,7 @@ pub fn test_connection(source: &Source) -> Pending<'_, Connection> {
 ///
 /// Plans `match_sql`: in a service it belongs into a process of its own, like a job.
 pub fn why(question: Question<'_>) -> Pending<'_, Why> {
-    Box::pin(crate::explain::why(question))
+    Box::pin(roomy(crate::explain::why(question)))
 }
 
 /// Rows of a source of a run, by their numbers and in that order, as the run read them. They must have been kept, or lie in
@@ -76,7 +77,7 @@ pub fn source_rows<'a>(
 ///
 /// The sources are read as a whole. Plans `match_sql`: in a service it belongs into a process of its own, like a job.
 pub fn dry_run(job: &Job, rows: u64) -> Pending<'_, DryRun> {
-    Box::pin(crate::explain::dry_run(job, rows))
+    Box::pin(roomy(crate::explain::dry_run(job, rows)))
 }
 
 /// The manifest of the run whose result is at `output`; `None` while there is no result.

@@ -22,6 +22,8 @@ pub const HIDDEN: &str = ".attempt-";
 /// Where staged files are while an attempt works, and where they stay beside its result.
 const STAGE: &str = "stage";
 pub const STAGED: &str = "staged";
+/// Where the rejected rows of a job stand that failed because of them. The result beside it is that of an earlier job.
+const FAILED: &str = "failed";
 /// Bytes that are read at a time.
 const PART: usize = 1 << 20;
 /// Prefixes of attempts in a bucket, and directories for what is not a result, begin with this.
@@ -66,7 +68,11 @@ impl Attempt {
                 Place::Bucket { prefix: output.join(&unique), staging }
             }
         };
-        Ok(Self { output: output.clone(), place })
+        let attempt = Self { output: output.clone(), place };
+        if let Some(staging) = attempt.staging().as_local() {
+            fs::create_dir(staging).map_err(|e| failed(output, &e))?;
+        }
+        Ok(attempt)
     }
 
     /// Where this attempt writes its result files.
@@ -75,6 +81,19 @@ impl Attempt {
             Place::Local { dir, .. } => Location::Local(dir.path().to_path_buf()),
             Place::Bucket { prefix, .. } => prefix.clone(),
         }
+    }
+
+    /// Where this attempt writes what a failed job leaves.
+    pub fn failed(&self) -> Location {
+        match &self.place {
+            Place::Local { dir, .. } => Location::Local(dir.path().join(FAILED)),
+            Place::Bucket { .. } => self.output.join(FAILED),
+        }
+    }
+
+    /// Where that will be found.
+    pub fn failed_path(&self, name: &str) -> Location {
+        self.output.join(FAILED).join(name)
     }
 
     /// Where staged files go: on the disk of this machine.
@@ -113,27 +132,27 @@ impl Attempt {
                 if keep_staged {
                     upload(&self.staging(), &prefix.join(STAGED)).await?;
                 }
-                commit_bucket(&self.output, manifest, json).await
+                let manifest = commit_bucket(&self.output, manifest, json).await?;
+                remove_prefix(&self.output.join(FAILED)).await?;
+                Ok(manifest)
             }
         }
     }
 
-    /// Leaves nothing behind but `kept`, which become visible in the output: the rejected rows of a failed job.
-    pub async fn abandon(self, kept: &[String]) -> Result<()> {
+    /// Leaves nothing behind but what was written to [`Attempt::failed`].
+    pub async fn abandon(self) -> Result<()> {
         match self.place {
             Place::Local { dir, created, .. } => {
                 let Some(output) = self.output.as_local() else { return Ok(()) };
-                for name in kept {
-                    fs::rename(dir.path().join(name), output.join(name)).map_err(|e| failed(&self.output, &e))?;
-                }
+                keep_failed(output, &dir.path().join(FAILED)).map_err(|e| failed(&self.output, &e))?;
                 drop(dir);
-                if let Some(created) = created.filter(|_| kept.is_empty()) {
-                    // Somebody else's file in it is a good reason for it to stay.
+                if let Some(created) = created {
+                    // Something in it is a good reason for it to stay.
                     let _ = fs::remove_dir(created);
                 }
                 Ok(())
             }
-            Place::Bucket { prefix, .. } => remove_prefix(&prefix, kept).await,
+            Place::Bucket { prefix, .. } => remove_prefix(&prefix).await,
         }
     }
 }
@@ -192,15 +211,16 @@ fn commit_local(
                 let _ = fs::remove_file(output.join(name));
             }
         }
-        drop_local(output)?;
+        drop_directory(&output.join(STAGED))?;
     }
+    drop_directory(&output.join(FAILED))?;
     for name in names {
         fs::rename(attempt.join(name), output.join(name))?;
     }
     let staged = attempt.join(STAGE);
     if keep_staged && staged.exists() {
         // Left by an attempt that ended before it wrote a manifest.
-        drop_local(output)?;
+        drop_directory(&output.join(STAGED))?;
         fs::rename(staged, output.join(STAGED))?;
     }
     let hidden = attempt.join(MANIFEST);
@@ -209,8 +229,19 @@ fn commit_local(
     Ok(manifest.clone())
 }
 
-fn drop_local(output: &Path) -> std::io::Result<()> {
-    match fs::remove_dir_all(output.join(STAGED)) {
+/// Puts what a failed job leaves into the place of what the last one left.
+fn keep_failed(output: &Path, left: &Path) -> std::io::Result<()> {
+    if !left.exists() {
+        return Ok(());
+    }
+    let lock = File::open(output)?;
+    lock.lock()?;
+    drop_directory(&output.join(FAILED))?;
+    fs::rename(left, output.join(FAILED))
+}
+
+fn drop_directory(path: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     }
@@ -219,7 +250,7 @@ fn drop_local(output: &Path) -> std::io::Result<()> {
 /// See [`crate::drop_staged`].
 pub async fn drop_staged(output: &Location) -> Result<()> {
     if let Some(path) = output.as_local() {
-        return drop_local(path).map_err(|e| failed(output, &e));
+        return drop_directory(&path.join(STAGED)).map_err(|e| failed(output, &e));
     }
     let Some(manifest) = committed(output).await? else { return Ok(()) };
     let prefix = format!("{output}/");
@@ -275,14 +306,12 @@ async fn commit_bucket(output: &Location, manifest: Manifest, json: Vec<u8>) -> 
     }
 }
 
-async fn remove_prefix(prefix: &Location, kept: &[String]) -> Result<()> {
+async fn remove_prefix(prefix: &Location) -> Result<()> {
     let failed = |e: object_store::Error| failed(prefix, &in_words(&e));
     let (store, path) = prefix.open().map_err(failed)?;
     let objects: Vec<_> = store.list(Some(&path)).try_collect().await.map_err(failed)?;
     for object in objects {
-        if !kept.iter().any(|name| object.location.filename() == Some(name)) {
-            store.delete(&object.location).await.map_err(failed)?;
-        }
+        store.delete(&object.location).await.map_err(failed)?;
     }
     Ok(())
 }

@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::SCRATCH;
 use crate::error::{Error, Result};
 use crate::job::{Job, Limits, Source};
-use crate::lineage::{ROW_NUMBER, Side};
+use crate::lineage::Side;
 use crate::location::Location;
 use crate::manifest::{Column, Lineage, columns};
 use crate::matching::{self, PlanTable};
+use crate::names::ROW_NUMBER;
 use crate::progress::Meter;
 use crate::query::{self, Joins};
+use crate::stack::with_room;
 use crate::stage::{self, ColumnNote, Sample, StageContext, Staged};
 
 /// What a job that is right would read and give.
@@ -40,7 +42,8 @@ pub struct CheckedSource {
 /// Everything that is wrong with the job and can be seen without reading its sources, at once.
 pub fn validate(job: &Job) -> Result<()> {
     let mut wrong = job.violations();
-    match query::check_statement(&job.match_sql, job.sources().map(|s| s.alias.as_str())) {
+    let aliases = job.sources().map(|s| s.alias.as_str());
+    match with_room(|| query::check_statement(&job.match_sql, aliases)) {
         Err(Error::Invalid(found)) => wrong.extend(found),
         other => other?,
     }

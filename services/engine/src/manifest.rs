@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use serde::{Deserialize, Serialize};
 
+use crate::names;
 use crate::stage::{ColumnNote, InputFacts, Staged};
 use crate::write::WrittenFile;
 
@@ -141,10 +142,25 @@ impl Input {
             rows: staged.file.rows(),
             rejected: staged.rejected,
             facts: staged.facts.clone(),
-            columns: columns(&staged.schema, &staged.facts.notes),
+            columns: input_columns(staged),
             staged: kept,
         }
     }
+}
+
+/// The columns of a source, and which of them has another name among the unmatched rows.
+fn input_columns(staged: &Staged) -> Vec<Column> {
+    let mut columns = columns(&staged.schema, &staged.facts.notes);
+    let taken: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
+    for column in &mut columns {
+        let name = names::unmatched(&column.name, &taken);
+        if name != column.name {
+            let told = format!("called `{name}` among the unmatched rows, where `{}` is the row's number", names::ROW);
+            column.note = Some(column.note.take().map_or(told.clone(), |note| format!("{note}, and {told}")));
+        }
+    }
+    columns
 }
 
 /// Names and types of a schema, as people write them.

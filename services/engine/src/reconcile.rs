@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Attempt;
 use crate::check::validate;
+use crate::clock;
 use crate::error::{Error, Place, Result};
 use crate::job::{Job, Source};
 use crate::lineage::{Marks, Side};
@@ -23,11 +24,15 @@ use crate::monitor::Monitor;
 use crate::progress::{Progress, Stage};
 use crate::query::{self, Joins};
 use crate::rejects;
-use crate::stage::{self, StageContext, Staged};
+use crate::stack::roomy;
+use crate::stage::{self, Reject, StageContext, Staged};
 use crate::sums::{ColumnSplit, Split};
 use crate::tasks;
 use crate::unmatched::{unmatched_schema, write_unmatched};
 use crate::write::{TableWriter, WrittenFile};
+
+/// How long the tasks of a job that ends early may take to notice it.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// See [`crate::reconcile`].
 pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: CancellationToken) -> Result<Manifest> {
@@ -37,6 +42,7 @@ pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: Canc
     let monitor = Monitor::start(&job, progress);
     let run = Run {
         results: attempt.results(),
+        failed: attempt.failed(),
         staging: attempt.staging(),
         job: Arc::clone(&job),
         monitor,
@@ -51,30 +57,26 @@ pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: Canc
     let done = tokio::select! {
         Some(done) = work.join_next() => tasks::joined(done).and_then(|r| r),
         () = cancel.cancelled() => Err(Error::Cancelled),
-        () = deadline(job.limits.timeout) => Err(Error::TimedOut(job.limits.timeout.unwrap_or_default())),
+        () = clock::after(job.limits.timeout) => Err(Error::TimedOut(job.limits.timeout.unwrap_or_default())),
     };
-    work.shutdown().await;
+    // Tasks end where they yield. One that does not is left to itself: its files are gone below.
+    let _ = clock::within(PATIENCE, work.shutdown()).await;
     match done {
         Ok(Done::Complete(result)) => {
             let (names, manifest) = result.manifest(&job, &attempt);
             attempt.commit(&names, job.keep_staged, manifest).await
         }
-        Ok(Done::Rejected(error, names)) => {
-            attempt.abandon(&names).await?;
-            Err(error)
+        Ok(Done::Rejected(rejected)) => {
+            let names = rejected.files.iter().filter_map(|f| f.location.file_name());
+            let paths: Vec<_> = names.map(|name| attempt.failed_path(name).to_string()).collect();
+            attempt.abandon().await?;
+            Err(rejected.error(&paths))
         }
         Err(error) => {
             // An output that cannot be written cannot be cleaned up either: what went wrong first is what matters.
-            let _ = attempt.abandon(&[]).await;
+            let _ = attempt.abandon().await;
             Err(error)
         }
-    }
-}
-
-async fn deadline(timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => tokio::time::sleep(timeout).await,
-        None => std::future::pending().await,
     }
 }
 
@@ -82,6 +84,7 @@ async fn deadline(timeout: Option<Duration>) {
 struct Run {
     job: Arc<Job>,
     results: Location,
+    failed: Location,
     staging: Location,
     monitor: Monitor,
     cancel: CancellationToken,
@@ -90,8 +93,7 @@ struct Run {
 
 enum Done {
     Complete(Box<Complete>),
-    /// More rows were rejected than the job allows; the files that hold them.
-    Rejected(Error, Vec<String>),
+    Rejected(Rejected),
 }
 
 /// What became of the rows, with the files still at their place of work.
@@ -114,14 +116,21 @@ impl Run {
     async fn execute(self) -> Result<Done> {
         let job = &self.job;
         let staged = self.stage().await?;
+        let rejected = too_many_rejects(job, &staged);
+        let directory = if rejected.is_some() { &self.failed } else { &self.results };
+        if let Some(path) = directory.as_local() {
+            std::fs::create_dir_all(path)
+                .map_err(|e| Error::Output { path: directory.to_string(), reason: e.to_string() })?;
+        }
         let mut files = BTreeMap::new();
         for (name, staged) in ["rejected_left", "rejected_right"].into_iter().zip(&staged) {
-            if let Some(file) = rejects::write(&self.results, name, &staged.rejects, job.format).await? {
+            if let Some(file) = rejects::write(directory, name, &staged.rejects, job.format).await? {
                 files.insert(name, file);
             }
         }
-        if let Some(error) = too_many_rejects(job, &staged) {
-            return Ok(Done::Rejected(error, file_names(&files)));
+        if let Some(mut rejected) = rejected {
+            rejected.files = files.into_values().collect();
+            return Ok(Done::Rejected(rejected));
         }
         let staging = millis(self.started);
         let done = self.account(&staged, files, staging).await;
@@ -143,7 +152,6 @@ impl Run {
         let started = Instant::now();
         self.monitor.enter(Stage::Matching);
         let (plan, matched) = self.match_rows(staged).await?;
-        files.insert("matched", matched.file);
         let matching = millis(started);
 
         let started = Instant::now();
@@ -152,8 +160,9 @@ impl Run {
             self.unmatched("unmatched_left", &staged[0], matched.marks.unmatched(Side::Left)),
             self.unmatched("unmatched_right", &staged[1], matched.marks.unmatched(Side::Right)),
         )?;
-        let counts = counts(staged, matched.rows, &matched.marks, &unmatched_left.0, &unmatched_right.0)?;
+        let counts = counts(staged, matched.file.rows, &matched.marks, &unmatched_left.0, &unmatched_right.0)?;
         let sums = [unmatched_left.1, unmatched_right.1].concat();
+        files.insert("matched", matched.file);
         files.insert("unmatched_left", unmatched_left.0);
         files.insert("unmatched_right", unmatched_right.0);
         let timings = Timings { staging, matching, writing_results: millis(started), total: millis(self.started) };
@@ -184,7 +193,7 @@ impl Run {
     }
 
     /// Joins by hashing where the smaller side fits into memory, and by sorting, which spills, where it does not.
-    async fn match_rows(&self, staged: &[Staged]) -> Result<(MatchPlan, MatchedRows)> {
+    async fn match_rows(&self, staged: &[Staged]) -> Result<(Arc<MatchPlan>, MatchedRows)> {
         let hashed = self.plan(staged, Joins::Hashed).await?;
         if matching::fits(&hashed.1, staged, &self.job.limits) {
             match self.run_match(&hashed.0, &hashed.1, staged).await {
@@ -197,27 +206,22 @@ impl Run {
         Ok((sorted.1, matched))
     }
 
-    async fn plan(&self, staged: &[Staged], joins: Joins) -> Result<(SessionContext, MatchPlan)> {
+    async fn plan(&self, staged: &[Staged], joins: Joins) -> Result<(SessionContext, Arc<MatchPlan>)> {
         let ctx = query::session(&self.job.limits, joins)?;
         let tables = staged
             .iter()
             .map(|s| PlanTable::staged(&ctx, &s.file, s.facts.notes.clone()))
             .collect::<Result<Vec<_>>>()?;
-        let plan = matching::plan(&ctx, &self.job, &tables).await?;
-        Ok((ctx, plan))
+        let plan = roomy(matching::plan(&ctx, &self.job, &tables)).await?;
+        Ok((ctx, Arc::new(plan)))
     }
 
-    async fn run_match(&self, ctx: &SessionContext, plan: &MatchPlan, staged: &[Staged]) -> Result<MatchedRows> {
+    async fn run_match(&self, ctx: &SessionContext, plan: &Arc<MatchPlan>, staged: &[Staged]) -> Result<MatchedRows> {
         let writer = TableWriter::create(&self.results, "matched", &plan.schema(), self.job.format)?;
         let rows = (staged[0].file.rows(), staged[1].file.rows());
         self.monitor.matched().store(0, Ordering::Relaxed);
-        let matched = matching::run(ctx, plan, rows, &writer, &self.job.limits, self.monitor.matched()).await?;
-        Ok(MatchedRows {
-            file: writer.finish().await?,
-            marks: matched.marks,
-            rows: matched.rows,
-            spilled_bytes: matched.spilled_bytes,
-        })
+        let matched = matching::run(ctx, plan, rows, &writer, &self.staging, self.monitor.matched()).await?;
+        Ok(MatchedRows { file: writer.finish().await?, marks: matched.marks, spilled_bytes: matched.spilled_bytes })
     }
 
     async fn unmatched(
@@ -247,7 +251,6 @@ impl Run {
 struct MatchedRows {
     file: WrittenFile,
     marks: Marks,
-    rows: u64,
     spilled_bytes: u64,
 }
 
@@ -278,20 +281,38 @@ fn counts(
     Ok(counts)
 }
 
-/// The first rejected row of the first source that has one, when there are more than the job allows.
-pub fn too_many_rejects(job: &Job, staged: &[Staged]) -> Option<Error> {
+/// More rows were rejected than the job allows.
+pub struct Rejected {
+    alias: String,
+    /// Of all sources.
+    rows: u64,
+    /// The first of the first source that has one.
+    first: Reject,
+    /// That hold them.
+    files: Vec<WrittenFile>,
+}
+
+impl Rejected {
+    /// `paths` are those of the files that are left.
+    pub fn error(self, paths: &[String]) -> Error {
+        let Self { alias, rows, first, .. } = self;
+        let mut more = if rows > 1 { format!(" ({rows} rows were rejected in all)") } else { String::new() };
+        if rows > 1 && !paths.is_empty() {
+            more = format!(" ({rows} rows were rejected in all: {})", paths.join(", "));
+        }
+        let place = Place { line: Some(first.line), column: first.column };
+        Error::Data { alias, place, reason: format!("{}{more}", first.reason) }
+    }
+}
+
+pub fn too_many_rejects(job: &Job, staged: &[Staged]) -> Option<Rejected> {
     let rejected: u64 = staged.iter().map(|s| s.rejected).sum();
     if rejected <= job.limits.max_rejected {
         return None;
     }
     let (source, staged) = job.sources().zip(staged).find(|(_, staged)| staged.rejected > 0)?;
-    let first = staged.rejects.first()?;
-    let more = if rejected > 1 { format!(" ({rejected} rows were rejected in all)") } else { String::new() };
-    Some(Error::Data {
-        alias: source.alias.clone(),
-        place: Place { line: Some(first.line), column: first.column.clone() },
-        reason: format!("{}{more}", first.reason),
-    })
+    let first = staged.rejects.first()?.clone();
+    Some(Rejected { alias: source.alias.clone(), rows: rejected, first, files: Vec::new() })
 }
 
 impl Complete {

@@ -53,10 +53,18 @@ impl Stores {
         Self(Arc::new(shared))
     }
 
-    /// Reads `path`, `file://path`, `s3://bucket/key` or `gs://bucket/key`; the error says what is wrong with the text.
+    /// Reads `path`, `file://path`, `s3://bucket/key` or `gs://bucket/key`; the error says what is wrong with the text, and
+    /// does not repeat what may be a secret in the wrong place.
     pub fn locate(&self, text: &str) -> Result<Location, String> {
         let object = |scheme, rest: &str| {
             let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+            if bucket.contains(['@', ':']) {
+                return Err(format!(
+                    "{scheme}:// is followed by a bucket and a key, not by credentials: those are settings of the process, as in \
+                     {}",
+                    if scheme == Scheme::S3 { "AWS_ACCESS_KEY_ID" } else { "GOOGLE_APPLICATION_CREDENTIALS" }
+                ));
+            }
             if bucket.is_empty() {
                 return Err(format!("`{text}` names no bucket"));
             }
@@ -66,11 +74,14 @@ impl Stores {
             Some(("s3", rest)) => object(Scheme::S3, rest),
             Some(("gs", rest)) => object(Scheme::Gcs, rest),
             Some(("file", rest)) if rest.starts_with('/') => Ok(Location::Local(rest.into())),
-            Some(("file", _)) => Err(format!("`{text}`: a file URL starts with file:/// and an absolute path")),
+            Some(("file", _)) => Err("a file URL starts with file:/// and an absolute path".to_owned()),
             Some((scheme, _)) => {
                 Err(format!("`{scheme}://` is not supported: use a path, file://, s3://, gs:// or postgres://"))
             }
             None if text.is_empty() => Err("the location is empty".to_owned()),
+            None if let Some(scheme) = almost_url(text) => Err(format!(
+                "two slashes follow `{scheme}:` in an address; a path that is called like that begins with ./"
+            )),
             None => Ok(Location::Local(text.into())),
         }
     }
@@ -105,6 +116,13 @@ impl Bucket {
         open.insert(key, Arc::clone(&store));
         Ok(store)
     }
+}
+
+/// The scheme of a text that lacks a slash to be an address: it must not be taken for a path, which is shown.
+fn almost_url(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(":/").or_else(|| text.split_once(':').filter(|(_, rest)| rest.contains('@')))?;
+    let known = ["postgres", "postgresql", "s3", "gs", "file", "http", "https"];
+    known.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then_some(scheme)
 }
 
 /// Ten tries within some seconds: enough for a store that is busy, and one that is away is told soon.
@@ -180,6 +198,28 @@ mod tests {
         assert_eq!(stores.locate("file:///a/b").unwrap().to_string(), "/a/b");
         for text in ["", "s3://", "gs:///key", "file://host/x", "ftp://x/y"] {
             assert!(stores.locate(text).is_err(), "{text}");
+        }
+        for text in ["C:x.csv", "a:b/c.csv", "./s3:/x", "postgres.csv", "2026-01-01T10:00.csv", "a@b.csv"] {
+            assert_eq!(stores.locate(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn credentials_in_addresses_are_refused_and_not_repeated() {
+        let stores = Stores::default();
+        for text in [
+            "s3://KEY:secret@bucket/x",
+            "s3://secret@bucket",
+            "gs://u:secret@b/x",
+            "s3:/KEY:secret@bucket/x",
+            "postgres:/u:secret@h/db",
+            "PostgreSQL:u:secret@h/db",
+            "postgresql+psycopg://u:secret@h/db",
+            "https://u:secret@h/x.csv",
+            "file://u:secret@h/x",
+        ] {
+            let message = stores.locate(text).unwrap_err();
+            assert!(!message.contains("secret"), "{text}: {message}");
         }
     }
 }

@@ -12,6 +12,7 @@ use kalla_proto::v1::Problem;
 use serde::Serialize;
 
 use crate::args::{Cli, Command};
+use crate::signals::{self, stoppable};
 use crate::{check, client, inspect, problem, reconcile, results, up, why, worker};
 
 /// Everything matched, or the thing that was asked for is there.
@@ -23,9 +24,6 @@ pub const FAILED: u8 = 2;
 /// Line length where there is no terminal to ask.
 const PLAIN_WIDTH: usize = 100;
 
-/// Address space, not memory: SQL that is nested deeply is read and planned by recursion.
-const STACK: usize = 64 << 20;
-
 /// `stores`: how buckets are reached.
 pub fn run(cli: Cli, stores: Stores) -> ExitCode {
     if let Command::Job(logs) = &cli.command {
@@ -33,41 +31,45 @@ pub fn run(cli: Cli, stores: Stores) -> ExitCode {
     }
     let json = cli.command.json();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.thread_stack_size(STACK);
     if let Some(threads) = cli.command.threads() {
         runtime.worker_threads(threads);
     }
-    let done = match runtime.enable_all().build() {
-        Ok(runtime) => runtime.block_on(async {
-            match cli.command {
-                Command::Reconcile(args) => reconcile::run(*args, &stores).await,
-                Command::Inspect(args) => inspect::run(args, &stores).await,
-                Command::Check(args) => check::run(args, &stores).await,
-                Command::Results(args) => results::run(args, &stores).await,
-                Command::Why(args) => why::run(args, &stores).await,
-                Command::Up(args) => up::up(*args, stores).await,
-                Command::Gateway(args) => up::gateway(*args).await,
-                Command::Worker(args) => worker::run(*args, stores).await,
-                Command::Migrate(args) => up::migrate(args).await,
-                Command::Run(args) => client::run(*args).await,
-                Command::Runs(args) => client::runs(args).await,
-                Command::Recipes(args) => client::recipes(args).await,
-                Command::Ready(args) => client::ready(args).await,
-                Command::Job(_) => Ok(AGREED),
-            }
-        }),
-        Err(e) => Err(Error::Internal(format!("no threads: {e}"))),
+    let runtime = match runtime.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return failed(&Error::Internal(format!("no threads: {e}")), json),
     };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Reconcile(args) => reconcile::run(*args, &stores, &signals::watch()).await,
+            Command::Inspect(args) => stoppable(&signals::watch(), inspect::run(args, &stores)).await,
+            Command::Check(args) => stoppable(&signals::watch(), check::run(args, &stores)).await,
+            Command::Results(args) => stoppable(&signals::watch(), results::run(args, &stores)).await,
+            Command::Why(args) => stoppable(&signals::watch(), why::run(args, &stores)).await,
+            Command::Up(args) => up::up(*args, stores).await,
+            Command::Gateway(args) => up::gateway(*args).await,
+            Command::Worker(args) => worker::run(*args, stores).await,
+            Command::Migrate(args) => up::migrate(args).await,
+            Command::Run(args) => client::run(*args).await,
+            Command::Runs(args) => client::runs(args).await,
+            Command::Recipes(args) => client::recipes(args).await,
+            Command::Ready(args) => client::ready(args).await,
+            Command::Job(_) => Ok(AGREED),
+        }
+    });
+    // Work that was given up may still keep a thread, and has nobody to work for.
+    runtime.shutdown_background();
     match done {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            if json {
-                json_problem(&problem::of(&error));
-            }
-            complain(&explained(&error));
-            ExitCode::from(FAILED)
-        }
+        Err(error) => failed(&error, json),
     }
+}
+
+fn failed(error: &Error, json: bool) -> ExitCode {
+    if json {
+        json_problem(&problem::of(error));
+    }
+    complain(&explained(error));
+    ExitCode::from(FAILED)
 }
 
 /// The manifest of the results in a directory, which is `shown` to people so.

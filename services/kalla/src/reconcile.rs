@@ -11,19 +11,21 @@ use crate::args::Reconcile;
 use crate::job::Plan;
 use crate::output::{self, AGREED, BREAKS};
 use crate::report::{self, Page};
+use crate::signals::stoppable;
 use crate::sql::Columns;
-use crate::{dry_run, job, progress, signals};
+use crate::{dry_run, job, progress};
 
-pub async fn run(args: Reconcile, stores: &Stores) -> Result<u8, Error> {
-    let plan = prepared(job::reconcile(&args, stores)?).await?;
+/// `cancel`: the user wants no more of it.
+pub async fn run(args: Reconcile, stores: &Stores, cancel: &CancellationToken) -> Result<u8, Error> {
+    let plan = stoppable(cancel, prepared(job::reconcile(&args, stores)?)).await?;
     if args.show_sql {
         output::print(&format!("{}\n", plan.job.match_sql.trim_end()))?;
         return Ok(AGREED);
     }
     if let Some(rows) = args.dry_run {
-        return dry_run::run(&plan.job, rows, args.json).await;
+        return stoppable(cancel, dry_run::run(&plan.job, rows, args.json)).await;
     }
-    let manifest = execute(plan.job, !(args.quiet || args.json)).await?;
+    let manifest = execute(plan.job, !(args.quiet || args.json), cancel).await?;
     if args.json {
         output::json(&manifest)?;
     } else if !args.quiet {
@@ -73,27 +75,13 @@ async fn columns(job: &Job) -> Result<Columns, Error> {
     Ok(Columns { left: names(left), right: names(right) })
 }
 
-async fn execute(job: Job, visible: bool) -> Result<Manifest, Error> {
-    let cancel = CancellationToken::new();
+async fn execute(job: Job, visible: bool, cancel: &CancellationToken) -> Result<Manifest, Error> {
     let (sender, receiver) = watch::channel(Progress::default());
     let drawn = visible.then(|| progress::show(&job, receiver));
-    let interrupts = tokio::spawn(interrupts(cancel.clone()));
-    let outcome = kalla_engine::reconcile(job, sender, cancel).await;
-    interrupts.abort();
+    let outcome = kalla_engine::reconcile(job, sender, cancel.clone()).await;
     if let Some(drawn) = drawn {
         // Bars must be gone before anything else is printed; a task of ours that died has none left.
         let _ = drawn.await;
     }
     outcome
-}
-
-/// The first Ctrl-C (or SIGTERM) cancels the job, which then cleans up; the second ends the process at once.
-async fn interrupts(cancel: CancellationToken) {
-    if signals::interrupt().await.is_err() {
-        return;
-    }
-    cancel.cancel();
-    if signals::interrupt().await.is_ok() {
-        std::process::exit(signals::INTERRUPTED);
-    }
 }

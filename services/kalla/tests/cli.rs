@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -203,6 +204,74 @@ right row 1
     kalla(dir.path(), &job);
     let gone = kalla(dir.path(), &["why", "kalla-out", "left", "1"]);
     assert!(text(&gone.stderr).contains("--keep-staged"), "{}", text(&gone.stderr));
+}
+
+/// A join that yields to nobody: some minutes of comparing texts on all threads.
+const ENDLESS: [&str; 8] = [
+    "reconcile",
+    "left.csv",
+    "right.csv",
+    "--sql",
+    "SELECT l.id, r.ref FROM left_src l JOIN right_src r ON similarity(l.id, r.ref) > 2",
+    "--threads",
+    "2",
+    "--quiet",
+];
+
+fn endless() -> (tempfile::TempDir, tempfile::TempDir, Command) {
+    let rows = |name: &str| (0..60_000).map(|n| format!("{name} of a customer {n}\n")).collect::<String>();
+    let dir = tables(&format!("id\n{}", rows("invoice")), &format!("ref\n{}", rows("payment")));
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kalla"));
+    command.args(ENDLESS).current_dir(dir.path()).env("TMPDIR", temporary.path());
+    (dir, temporary, command)
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_time_limit_ends_whatever_the_plan_does() {
+    let (dir, temporary, mut command) = endless();
+    let started = Instant::now();
+    let output = command.args(["--timeout", "2s"]).output().unwrap();
+    let took = started.elapsed();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("time limit of 2 s"), "{}", text(&output.stderr));
+    // The limit, the patience, and what a busy machine needs.
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    assert_eq!(names(dir.path()), ["left.csv", "right.csv"]);
+    assert_eq!(names(temporary.path()), Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_whatever_the_plan_does() {
+    for signal in ["-INT", "-TERM"] {
+        let (dir, temporary, mut command) = endless();
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        // Both sides are staged, and the join has begun.
+        let out = dir.path().join("kalla-out");
+        let matching = || Some(out.read_dir().ok()?.next()?.ok()?.path().join("matched.parquet").exists());
+        let begun = Instant::now();
+        while matching() != Some(true) {
+            assert!(begun.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+            std::thread::yield_now();
+        }
+        let started = Instant::now();
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(4), "{signal}: {took:?}");
+        assert!(text(&output.stderr).contains("cancelled"), "{signal}: {}", text(&output.stderr));
+        assert_eq!(output.status.code(), Some(2), "{signal}");
+        assert_eq!(names(dir.path()), ["left.csv", "right.csv"], "{signal}");
+        assert_eq!(names(temporary.path()), Vec::<String>::new(), "{signal}");
+    }
 }
 
 #[test]

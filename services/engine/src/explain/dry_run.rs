@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::job::{FileFormat, Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
 use crate::location::Location;
 use crate::manifest::Counts;
+use crate::names;
 use crate::progress::Progress;
 use crate::query;
 use crate::reconcile::{reconcile, too_many_rejects};
@@ -30,8 +31,6 @@ use crate::tasks;
 
 /// Example rows of each kind.
 const EXAMPLES: u64 = 5;
-/// Columns of ours, which hold numbers of rows of the sample.
-const NUMBERS: [&str; 3] = ["_left_row", "_right_row", "_row"];
 
 /// What a job would give, by a sample of its rows.
 #[derive(Debug, Clone)]
@@ -75,8 +74,8 @@ pub async fn dry_run(job: &Job, rows: u64) -> Result<DryRun> {
     validate(job)?;
     let scratch = Scratch::new(&job.limits)?;
     let staged = scratch.stage(job).await?;
-    if let Some(error) = too_many_rejects(job, &staged) {
-        return Err(error);
+    if let Some(rejected) = too_many_rejects(job, &staged) {
+        return Err(rejected.error(&[]));
     }
     let whole = planned(job, &staged).await?;
     let totals = [staged[0].file.rows(), staged[1].file.rows()];
@@ -95,8 +94,9 @@ pub async fn dry_run(job: &Job, rows: u64) -> Result<DryRun> {
     let reader = Reader::new(job.limits.clone())?;
     let examples = async |set| {
         let table = reader.open(&job.output, &manifest, set).await?;
-        let names = table.schema().fields().iter().map(|field| field.name().clone());
-        let columns: Vec<String> = names.filter(|name| !NUMBERS.contains(&name.as_str())).collect();
+        // Numbers of rows of the sample tell nobody anything.
+        let all = table.schema().fields().iter().map(|field| field.name().clone());
+        let columns: Vec<String> = all.filter(|name| !names::RESULT.contains(&name.as_str())).collect();
         let selection = Selection { columns, limit: Some(EXAMPLES), ..Selection::default() };
         table.select(selection)?.rows().await?.try_collect::<Vec<_>>().await
     };

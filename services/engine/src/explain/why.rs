@@ -20,9 +20,10 @@ use super::written::{Written, is_matched};
 use super::{broken, wording};
 use crate::error::{Error, Result, Violation};
 use crate::job::Limits;
-use crate::lineage::{ROW_NUMBER, Side};
+use crate::lineage::Side;
 use crate::location::Location;
 use crate::manifest::Manifest;
+use crate::names::ROW_NUMBER;
 use crate::query;
 use crate::results::Reader;
 

@@ -12,6 +12,7 @@ use crate::job::{Filter, FilterOp, FilterValue};
 use crate::lineage::RowLists;
 use crate::location::Location;
 use crate::manifest::Manifest;
+use crate::names::{LEFT_ROW, RIGHT_ROW, ROW};
 use crate::results::{Reader, ResultSet, Rows, Selection};
 
 /// The result sets of a run. Sides are 0, the left one, and 1.
@@ -34,8 +35,8 @@ impl Written<'_> {
 
     pub async fn is_unmatched(&self, side: usize, row: u64) -> Result<bool> {
         let filter =
-            Filter { column: "_row".to_owned(), op: FilterOp::Eq, values: vec![FilterValue::Number(row.to_string())] };
-        let mut found = self.read(UNMATCHED[side], &["_row"], Some(filter)).await?;
+            Filter { column: ROW.to_owned(), op: FilterOp::Eq, values: vec![FilterValue::Number(row.to_string())] };
+        let mut found = self.read(UNMATCHED[side], &[ROW], Some(filter)).await?;
         while let Some(batch) = found.try_next().await? {
             if batch.num_rows() > 0 {
                 return Ok(true);
@@ -49,7 +50,7 @@ impl Written<'_> {
         let rows = usize::try_from(rows).map_err(|_| Error::Internal(format!("{rows} rows are too many")))?;
         let mut bits = BooleanBufferBuilder::new(rows);
         bits.append_n(rows, false);
-        let mut unmatched = self.read(UNMATCHED[side], &["_row"], None).await?;
+        let mut unmatched = self.read(UNMATCHED[side], &[ROW], None).await?;
         while let Some(batch) = unmatched.try_next().await? {
             for row in batch.column(0).as_primitive::<Int64Type>().values() {
                 if let Some(row) = usize::try_from(*row).ok().filter(|row| *row < rows) {
@@ -94,4 +95,4 @@ pub fn is_matched(unmatched: &BooleanBuffer, row: i64) -> bool {
 }
 
 const UNMATCHED: [ResultSet; 2] = [ResultSet::UnmatchedLeft, ResultSet::UnmatchedRight];
-const ROWS: [&str; 2] = ["_left_row", "_right_row"];
+const ROWS: [&str; 2] = [LEFT_ROW, RIGHT_ROW];

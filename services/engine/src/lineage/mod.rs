@@ -33,11 +33,14 @@
 //!
 //! # Ties
 //!
-//! Where SQL leaves the order of rows open, the answer would depend on how the work was divided. Row numbers close the gap:
-//! they are the last sort keys of ORDER BY, DISTINCT ON, LIMIT and of the window functions that number rows. Grouped rows
-//! have lists of numbers, which are not compared: ties between groups stay open.
+//! Where SQL leaves the order of rows open, the answer would depend on how the work was divided. The last sort keys of ORDER
+//! BY, DISTINCT ON, LIMIT and of functions whose value hangs on the order ([`crate::query::order`]) close the gap: they tell
+//! any two rows apart that are not alike in everything. Rows of a side have their numbers, groups the values that they are
+//! grouped by, rows of other tables all their values, and rows of a UNION their branch.
 
 mod marks;
+mod node;
+mod origins;
 mod reach;
 mod rewrite;
 mod ties;
@@ -55,13 +58,8 @@ use datafusion::logical_expr::{LogicalPlan, TableSource};
 pub use marks::{Marks, RowLists};
 
 use crate::error::{Error, Result, Violation};
+use crate::names;
 use reach::{Mention, Reach};
-
-/// The last column of the sources in [`SideTables`]: the row's number, `Int64`, never NULL, counted from 0.
-pub const ROW_NUMBER: &str = "__kalla_row";
-
-/// Names that begin with this are ours.
-const RESERVED: &str = "__kalla_";
 
 /// The catalog and schema that a bare table name stands for.
 const DEFAULT_CATALOG: &str = "datafusion";
@@ -90,7 +88,8 @@ pub struct SideTables {
     right: SideTable,
 }
 
-/// One side: the names it has in `match_sql` (the first is the one that messages use) and its source with [`ROW_NUMBER`]
+/// One side: the names it has in `match_sql` (the first is the one that messages use) and its source with
+/// [`ROW_NUMBER`](crate::names::ROW_NUMBER)
 /// as the last column. The other columns are those of the table that `match_sql` was planned with, in the same order.
 pub struct SideTable {
     pub names: Vec<String>,
@@ -165,7 +164,7 @@ impl Traced {
             (Trace::Rows(_), None) => Field::new(name, DataType::new_list(DataType::Int64, true), true),
             _ => Field::new(name, DataType::Int64, true),
         };
-        (field(Side::Left, "_left_row"), field(Side::Right, "_right_row"))
+        (field(Side::Left, names::LEFT_ROW), field(Side::Right, names::RIGHT_ROW))
     }
 }
 
@@ -191,17 +190,23 @@ pub fn follow(plan: &LogicalPlan, tables: &SideTables) -> Result<Traced> {
     Ok(Traced { plan, width, left, right })
 }
 
+/// Output columns of `plan`, as it was before [`trace`], that hold the `key` of the rows of a side that had their part in an
+/// output row; `None` where it has no such columns.
+///
+/// Errors: [`Error::Internal`] when the plan is not a valid one.
+pub fn key_columns(plan: &LogicalPlan, tables: &SideTables, side: Side, key: &[String]) -> Result<Option<Vec<usize>>> {
+    origins::key_columns(plan, tables, side, key).map_err(broken)
+}
+
 /// Why the rows of a side cannot be told from the output, if they cannot.
 fn lost(reach: &Reach, names: &[String]) -> Option<String> {
     let name = names.first().map_or("", String::as_str);
     let carried = !reach.columns.is_empty();
     match reach.mention {
         Mention::Hidden(how) if carried => Some(format!(
-            "a branch of match_sql reaches rows of `{name}` only through {how}: use a JOIN in every branch, or select the primary key of `{name}`"
+            "a branch of match_sql reaches rows of `{name}` only through {how}: use a JOIN in every branch"
         )),
-        Mention::Hidden(how) => Some(format!(
-            "rows of `{name}` are reached only through {how}: use a JOIN, or select the primary key of `{name}`"
-        )),
+        Mention::Hidden(how) => Some(format!("rows of `{name}` are reached only through {how}: use a JOIN")),
         _ if carried => None,
         Mention::Refused(how) => Some(format!(
             "match_sql reads `{name}` only to refuse rows with {how}: JOIN `{name}`, so that its rows can be paired"
@@ -213,14 +218,14 @@ fn lost(reach: &Reach, names: &[String]) -> Option<String> {
 fn refuse_reserved_names(plan: &LogicalPlan) -> Result<()> {
     let mut taken = None;
     plan.apply_with_subqueries(|node| {
-        taken = node.schema().fields().iter().map(|f| f.name()).find(|name| name.starts_with(RESERVED)).cloned();
+        taken = node.schema().fields().iter().map(|f| f.name()).find(|name| names::is_internal(name)).cloned();
         Ok(if taken.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })
     .map_err(broken)?;
     match taken {
         Some(name) => Err(Error::Invalid(vec![Violation::new(
             "match_sql",
-            format!("the column name `{name}` is reserved: use a name that does not begin with `{RESERVED}`"),
+            format!("the column name `{name}` is reserved: use a name that does not begin with `{}`", names::INTERNAL),
         )])),
         None => Ok(()),
     }

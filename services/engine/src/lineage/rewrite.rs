@@ -4,27 +4,30 @@
 //!   columns stand among them, wherever the node puts them. So expressions of the query stay as they are, and nothing here
 //!   relies on positions.
 //! * Every lineage column has a name of its own in the whole plan; only its qualifier changes on the way up.
+//! * Where an order of rows matters anywhere, order columns go up the same way: with the plain row numbers they tell any two
+//!   rows of a node apart, unless these are alike in everything.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{
-    Column, DFSchema, DFSchemaRef, ExprSchema as _, JoinType, Result, ScalarValue, TableReference, internal_err,
-};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
+use datafusion::common::{Column, ExprSchema as _, JoinType, Result, ScalarValue, internal_err};
 use datafusion::functions_aggregate::array_agg::array_agg;
 use datafusion::logical_expr::logical_plan::{DistinctOn, TableScanBuilder};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, Filter, Join, Limit, LogicalPlan, Projection, Repartition, Sort, SubqueryAlias,
-    TableScan, Union, Unnest, Window,
+    Aggregate, Distinct, Expr, Filter, Join, Limit, LogicalPlan, Projection, Repartition, Sort, Subquery,
+    SubqueryAlias, TableScan, Union, Unnest, Window, lit,
 };
 
+use super::node::{Node, column, extend, fields};
 use super::reach::{Mention, Polarity, Reach, for_each_subquery};
-use super::{RESERVED, ROW_NUMBER, Side, SideTables, ties};
+use super::{Side, SideTables, ties};
+use crate::names::{INTERNAL, ROW_NUMBER};
+use crate::query::order::is_order_sensitive;
 
 /// The whole plan: the visible columns in their order, then the lineage columns of the left and of the right side.
 pub(super) fn output(plan: &LogicalPlan, tables: &SideTables) -> Result<(LogicalPlan, usize, Reach, Reach)> {
-    let node = Rewriter { tables, named: 0 }.rewrite(plan)?;
+    let node = Rewriter { tables, named: 0, ordering: is_order_sensitive(plan) }.rewrite(plan)?;
     let visible = plan.schema().columns();
     let width = visible.len();
     let columns = visible.into_iter().chain(node.columns()?).map(Expr::Column).collect();
@@ -34,57 +37,27 @@ pub(super) fn output(plan: &LogicalPlan, tables: &SideTables) -> Result<(Logical
 
 struct Rewriter<'a> {
     tables: &'a SideTables,
-    /// Lineage columns named so far.
+    /// Columns named so far.
     named: usize,
-}
-
-/// A rewritten node and how each side reaches it.
-struct Node {
-    plan: Arc<LogicalPlan>,
-    left: Reach,
-    right: Reach,
-}
-
-impl Node {
-    /// A node without rows of the sides.
-    fn bare(plan: &LogicalPlan) -> Self {
-        Self { plan: Arc::new(plan.clone()), left: Reach::default(), right: Reach::default() }
-    }
-
-    fn reach(&self, side: Side) -> &Reach {
-        match side {
-            Side::Left => &self.left,
-            Side::Right => &self.right,
-        }
-    }
-
-    /// All lineage columns, those of the left side first.
-    fn columns(&self) -> Result<Vec<Column>> {
-        self.left.columns.iter().chain(&self.right.columns).map(|name| column(self.plan.schema(), name)).collect()
-    }
-
-    fn beside_every_row(self) -> Self {
-        Self { left: self.left.beside_every_row(), right: self.right.beside_every_row(), ..self }
-    }
-
-    /// The same rows under another plan that kept all lineage columns.
-    fn with(self, plan: LogicalPlan) -> Self {
-        Self { plan: Arc::new(plan), ..self }
-    }
-}
-
-fn column(schema: &DFSchema, name: &str) -> Result<Column> {
-    match schema.iter().find(|(_, field)| field.name() == name) {
-        Some((qualifier, _)) => Ok(Column::new(qualifier.cloned(), name)),
-        None => internal_err!("lineage column {name} is missing"),
-    }
+    /// Whether order columns are wanted.
+    ordering: bool,
 }
 
 impl Rewriter<'_> {
     fn rewrite(&mut self, plan: &LogicalPlan) -> Result<Node> {
-        let mut node = match plan {
+        let decided = self.decided(plan)?;
+        let mut node = self.follow(decided.as_ref().unwrap_or(plan))?;
+        for_each_subquery(plan, &mut |subquery, polarity, construct| {
+            self.consult(&mut node, subquery, polarity, construct)
+        })?;
+        Ok(node)
+    }
+
+    /// A node without regard to the subqueries in its expressions.
+    fn follow(&mut self, plan: &LogicalPlan) -> Result<Node> {
+        Ok(match plan {
             LogicalPlan::TableScan(scan) => self.scan(plan, scan)?,
-            LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => Node::bare(plan),
+            LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => self.by_all_columns(Node::bare(plan), plan)?,
             LogicalPlan::Projection(projection) => self.projection(projection)?,
             LogicalPlan::Filter(filter) => self.above(&filter.input, |input| {
                 Filter::try_new(filter.predicate.clone(), input).map(LogicalPlan::Filter)
@@ -99,26 +72,73 @@ impl Rewriter<'_> {
                 let partitioning_scheme = repartition.partitioning_scheme.clone();
                 Ok(LogicalPlan::Repartition(Repartition { input, partitioning_scheme }))
             })?,
-            LogicalPlan::Unnest(unnest) => self.above(&unnest.input, |input| {
-                Unnest::try_new(input, unnest.exec_columns.clone(), unnest.options.clone()).map(LogicalPlan::Unnest)
-            })?,
+            LogicalPlan::Unnest(unnest) => {
+                let node = self.above(&unnest.input, |input| {
+                    Unnest::try_new(input, unnest.exec_columns.clone(), unnest.options.clone()).map(LogicalPlan::Unnest)
+                })?;
+                self.by_all_columns(node, plan)?
+            }
             LogicalPlan::Sort(sort) => self.sort(sort)?,
             LogicalPlan::Limit(limit) => self.limit(limit)?,
             LogicalPlan::Window(window) => self.window(window)?,
             LogicalPlan::Join(join) => self.join(join)?,
             LogicalPlan::Aggregate(aggregate) => {
-                self.aggregate(&aggregate.input, aggregate.group_expr.clone(), aggregate.aggr_expr.clone())?
+                self.aggregate(&aggregate.input, aggregate.group_expr.clone(), &aggregate.aggr_expr)?
             }
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(plan, input)?,
             LogicalPlan::Distinct(Distinct::On(on)) => self.distinct_on(on)?,
             LogicalPlan::Union(union) => self.union(plan, union)?,
             LogicalPlan::RecursiveQuery(_) => self.untouched(plan, "a recursive CTE")?,
             _ => self.untouched(plan, "a construct that cannot be followed")?,
-        };
-        for_each_subquery(plan, &mut |subquery, polarity, construct| {
-            self.consult(&mut node, subquery, polarity, construct)
+        })
+    }
+
+    /// The plan with the subqueries of its expressions in an order without ties, where the order decides what they give.
+    fn decided(&mut self, plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+        if !self.ordering {
+            return Ok(None);
+        }
+        let decided = plan.clone().map_expressions(|expr| {
+            expr.transform_down(|mut expr| {
+                let subquery = match &mut expr {
+                    Expr::Exists(e) if is_order_sensitive(rows_of(&e.subquery.subquery)) => &mut e.subquery,
+                    Expr::InSubquery(e) if is_order_sensitive(&e.subquery.subquery) => &mut e.subquery,
+                    Expr::SetComparison(e) if is_order_sensitive(&e.subquery.subquery) => &mut e.subquery,
+                    Expr::ScalarSubquery(e) if is_order_sensitive(&e.subquery) => e,
+                    _ => return Ok(Transformed::no(expr)),
+                };
+                *subquery = self.without_ties(subquery)?;
+                Ok(Transformed::yes(expr))
+            })
         })?;
-        Ok(node)
+        Ok(decided.transformed.then_some(decided.data))
+    }
+
+    fn without_ties(&mut self, subquery: &Subquery) -> Result<Subquery> {
+        let columns = subquery.subquery.schema().columns().into_iter().map(Expr::Column).collect();
+        let node = self.rewrite(&subquery.subquery)?;
+        let plan = LogicalPlan::Projection(Projection::try_new(columns, node.plan)?);
+        Ok(subquery.with_plan(Arc::new(plan)))
+    }
+
+    /// Adds all columns that `plan` shows to the order columns of its node.
+    fn by_all_columns(&mut self, node: Node, plan: &LogicalPlan) -> Result<Node> {
+        self.ordered_by(node, plan.schema().columns())
+    }
+
+    /// Adds copies of `columns` to the order columns of a node.
+    fn ordered_by(&mut self, mut node: Node, columns: Vec<Column>) -> Result<Node> {
+        if !self.ordering || columns.is_empty() {
+            return Ok(node);
+        }
+        let mut exprs: Vec<_> = node.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        for column in columns {
+            let name = self.name("order");
+            exprs.push(Expr::Column(column).alias(&name));
+            node.order.push(name);
+        }
+        let plan = Projection::try_new(exprs, Arc::clone(&node.plan))?;
+        Ok(node.with(LogicalPlan::Projection(plan)))
     }
 
     /// Takes note of a subquery that decides about the node's rows. The subquery itself stays as it is in the plan: its
@@ -149,7 +169,9 @@ impl Rewriter<'_> {
 
     /// The scan of a side reads the numbered source; a projection above it gives the row number a name of its own.
     fn scan(&mut self, plan: &LogicalPlan, scan: &TableScan) -> Result<Node> {
-        let Some(side) = self.tables.side(&scan.table_name) else { return Ok(Node::bare(plan)) };
+        let Some(side) = self.tables.side(&scan.table_name) else {
+            return self.by_all_columns(Node::bare(plan), plan);
+        };
         let source = &self.tables.get(side).numbered;
         let schema = source.schema();
         let Some((last, columns)) = schema.fields().split_last() else {
@@ -165,7 +187,7 @@ impl Rewriter<'_> {
             .with_filters(scan.filters.clone())
             .with_fetch(scan.fetch)
             .build()?;
-        let name = self.name(side);
+        let name = self.name(side.as_str());
         let row = Expr::Column(Column::new(Some(scan.table_name.clone()), ROW_NUMBER)).alias(&name);
         let exprs = plan.schema().columns().into_iter().map(Expr::Column).chain([row]).collect();
         let plan = Projection::try_new(exprs, Arc::new(LogicalPlan::TableScan(numbered)))?;
@@ -179,7 +201,7 @@ impl Rewriter<'_> {
 
     fn projection(&mut self, projection: &Projection) -> Result<Node> {
         let input = self.rewrite(&projection.input)?;
-        let columns = input.columns()?;
+        let columns = input.carried()?;
         let schema = extend(&projection.schema, fields(&input.plan, &columns)?)?;
         let exprs = projection.expr.iter().cloned().chain(columns.into_iter().map(Expr::Column)).collect();
         let plan = Projection::try_new_with_schema(exprs, Arc::clone(&input.plan), schema)?;
@@ -188,7 +210,7 @@ impl Rewriter<'_> {
 
     fn sort(&mut self, sort: &Sort) -> Result<Node> {
         let node = self.rewrite(&sort.input)?;
-        let ties = ties::tie_breakers(node.plan.schema(), &node.columns()?);
+        let ties = node.ties()?;
         let expr = sort.expr.iter().cloned().chain(ties).collect();
         let plan = Sort { expr, input: Arc::clone(&node.plan), fetch: sort.fetch };
         Ok(node.with(LogicalPlan::Sort(plan)))
@@ -196,7 +218,7 @@ impl Rewriter<'_> {
 
     fn limit(&mut self, limit: &Limit) -> Result<Node> {
         let node = self.rewrite(&limit.input)?;
-        let ties = ties::tie_breakers(node.plan.schema(), &node.columns()?);
+        let ties = node.ties()?;
         let input = ties::ordered(Arc::clone(&node.plan), ties);
         let plan = Limit { skip: limit.skip.clone(), fetch: limit.fetch.clone(), input };
         Ok(node.with(LogicalPlan::Limit(plan)))
@@ -204,7 +226,7 @@ impl Rewriter<'_> {
 
     fn window(&mut self, window: &Window) -> Result<Node> {
         let node = self.rewrite(&window.input)?;
-        let ties = ties::tie_breakers(node.plan.schema(), &node.columns()?);
+        let ties = node.ties()?;
         let plan = ties::window(window, Arc::clone(&node.plan), &ties)?;
         Ok(node.with(plan))
     }
@@ -212,7 +234,7 @@ impl Rewriter<'_> {
     /// Inner and outer joins pass both inputs on. Semi, anti and mark joins pass one on; the other one is a subquery.
     fn join(&mut self, join: &Join) -> Result<Node> {
         use JoinType::{Full, Inner, Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
-        let (left, right, mut reach) = match join.join_type {
+        let (left, right, mut reach, order) = match join.join_type {
             Inner | Left | Right | Full => {
                 let (mut left, mut right) = (self.rewrite(&join.left)?, self.rewrite(&join.right)?);
                 if pairs_all_rows(join) {
@@ -223,15 +245,15 @@ impl Rewriter<'_> {
                     }
                 }
                 let reach = (left.left.join(right.left), left.right.join(right.right));
-                (left.plan, right.plan, reach)
+                (left.plan, right.plan, reach, [left.order, right.order].concat())
             }
             LeftSemi | LeftAnti | LeftMark => {
                 let left = self.rewrite(&join.left)?;
-                (left.plan, Arc::clone(&join.right), (left.left, left.right))
+                (left.plan, Arc::clone(&join.right), (left.left, left.right), left.order)
             }
             RightSemi | RightAnti | RightMark => {
                 let right = self.rewrite(&join.right)?;
-                (Arc::clone(&join.left), right.plan, (right.left, right.right))
+                (Arc::clone(&join.left), right.plan, (right.left, right.right), right.order)
             }
         };
         let condition = match join.join_type {
@@ -258,28 +280,33 @@ impl Rewriter<'_> {
             join.null_equality,
             join.null_aware,
         )?;
-        Ok(Node { plan: Arc::new(LogicalPlan::Join(plan)), left: reach.0, right: reach.1 })
+        Ok(Node { plan: Arc::new(LogicalPlan::Join(plan)), left: reach.0, right: reach.1, order })
     }
 
     /// A group comes from all its rows.
-    fn aggregate(&mut self, input: &LogicalPlan, group: Vec<Expr>, mut aggregates: Vec<Expr>) -> Result<Node> {
+    fn aggregate(&mut self, input: &LogicalPlan, group: Vec<Expr>, aggregates: &[Expr]) -> Result<Node> {
         let mut node = self.rewrite(input)?;
+        let ties = node.ties()?;
+        let mut aggregates: Vec<_> = aggregates.iter().map(|expr| ties::aggregate(expr, &ties)).collect();
         for (side, reach) in [(Side::Left, &mut node.left), (Side::Right, &mut node.right)] {
             for name in &mut reach.columns {
                 let rows = Expr::Column(column(node.plan.schema(), name)?);
-                *name = self.name(side);
+                *name = self.name(side.as_str());
                 aggregates.push(array_agg(rows).alias(&*name));
             }
         }
-        let plan = Aggregate::try_new(Arc::clone(&node.plan), group, aggregates)?;
-        Ok(node.with(LogicalPlan::Aggregate(plan)))
+        node.order.clear();
+        let aggregated = aggregates.len();
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::clone(&node.plan), group, aggregates)?);
+        let mut keys = plan.schema().columns();
+        keys.truncate(keys.len() - aggregated);
+        self.ordered_by(node.with(plan), keys)
     }
 
     /// DISTINCT is GROUP BY all columns.
     fn distinct(&mut self, plan: &LogicalPlan, input: &LogicalPlan) -> Result<Node> {
-        let node =
-            self.aggregate(input, plan.schema().columns().into_iter().map(Expr::Column).collect(), Vec::new())?;
-        if node.columns()?.is_empty() {
+        let node = self.aggregate(input, plan.schema().columns().into_iter().map(Expr::Column).collect(), &[])?;
+        if node.carried()?.is_empty() {
             return Ok(node.with(plan.clone()));
         }
         Ok(node)
@@ -288,10 +315,10 @@ impl Rewriter<'_> {
     /// DISTINCT ON picks one row of a group, and the output row comes from that one.
     fn distinct_on(&mut self, on: &DistinctOn) -> Result<Node> {
         let node = self.rewrite(&on.input)?;
-        let columns = node.columns()?;
+        let columns = node.carried()?;
         let order =
             on.sort_expr.clone().unwrap_or_else(|| on.on_expr.iter().map(|e| e.clone().sort(true, false)).collect());
-        let order = order.into_iter().chain(ties::tie_breakers(node.plan.schema(), &columns)).collect();
+        let order = order.into_iter().chain(node.ties()?).collect();
         let select = on.select_expr.iter().cloned().chain(columns.into_iter().map(Expr::Column)).collect();
         let plan = DistinctOn::try_new(on.on_expr.clone(), select, Some(order), Arc::clone(&node.plan))?;
         Ok(node.with(LogicalPlan::Distinct(Distinct::On(plan))))
@@ -302,28 +329,34 @@ impl Rewriter<'_> {
         let branches = union.inputs.iter().map(|input| self.rewrite(input)).collect::<Result<Vec<_>>>()?;
         let mut slots: Vec<Slot> = Vec::new();
         for (index, branch) in branches.iter().enumerate() {
-            for side in Side::BOTH {
-                for name in &branch.reach(side).columns {
+            for side in [Some(Side::Left), Some(Side::Right), None] {
+                for name in side.map_or(&branch.order, |side| &branch.reach(side).columns) {
                     let column = column(branch.plan.schema(), name)?;
                     let data_type = branch.plan.schema().field_from_column(&column)?.data_type();
                     let fits = |slot: &&mut Slot| {
                         slot.side == side && slot.data_type == *data_type && slot.branches[index].is_none()
                     };
                     if let Some(slot) = slots.iter_mut().find(fits) {
-                        slot.branches[index] = Some(column);
+                        slot.branches[index] = Some(Expr::Column(column));
                         continue;
                     }
                     let mut columns = vec![None; branches.len()];
-                    columns[index] = Some(column);
-                    slots.push(Slot { side, name: self.name(side), data_type: data_type.clone(), branches: columns });
+                    columns[index] = Some(Expr::Column(column));
+                    let name = self.name(side.map_or("order", Side::as_str));
+                    slots.push(Slot { side, name, data_type: data_type.clone(), branches: columns });
                 }
             }
         }
+        if self.ordering {
+            let branches = (0..).take(branches.len()).map(|index: i64| Some(lit(index))).collect();
+            slots.push(Slot { side: None, name: self.name("order"), data_type: DataType::Int64, branches });
+        }
+        let names = |side: Option<Side>| slots.iter().filter(move |s| s.side == side).map(|s| s.name.clone()).collect();
         let part = |side: Side| Reach {
-            columns: slots.iter().filter(|slot| slot.side == side).map(|slot| slot.name.clone()).collect(),
+            columns: names(Some(side)),
             mention: branches.iter().map(|branch| branch.reach(side).mention).max().unwrap_or(Mention::None),
         };
-        let (left, right) = (part(Side::Left), part(Side::Right));
+        let (left, right, order) = (part(Side::Left), part(Side::Right), names(None));
         if slots.is_empty() {
             return Ok(Node { left, right, ..Node::bare(plan) });
         }
@@ -335,7 +368,7 @@ impl Rewriter<'_> {
                 let mut exprs: Vec<_> = original.schema().columns().into_iter().map(Expr::Column).collect();
                 for slot in &slots {
                     exprs.push(match &slot.branches[index] {
-                        Some(column) => Expr::Column(column.clone()).alias(&slot.name),
+                        Some(expr) => expr.clone().alias(&slot.name),
                         None => Expr::Literal(ScalarValue::try_from(&slot.data_type)?, None).alias(&slot.name),
                     });
                 }
@@ -351,7 +384,7 @@ impl Rewriter<'_> {
             (None, Arc::new(Field::new(&slot.name, slot.data_type.clone(), nullable)))
         });
         let schema = extend(&union.schema, added.collect())?;
-        Ok(Node { plan: Arc::new(LogicalPlan::Union(Union { inputs, schema })), left, right })
+        Ok(Node { plan: Arc::new(LogicalPlan::Union(Union { inputs, schema })), left, right, order })
     }
 
     /// A subtree that stays as it is: no row numbers come out of it.
@@ -367,11 +400,12 @@ impl Rewriter<'_> {
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
-        Ok(node)
+        self.by_all_columns(node, plan)
     }
 
-    fn name(&mut self, side: Side) -> String {
-        let name = format!("{RESERVED}{}_{}", side.as_str(), self.named);
+    /// A column's name that no other has: `__kalla_left_3`.
+    fn name(&mut self, what: &str) -> String {
+        let name = format!("{INTERNAL}{what}_{}", self.named);
         self.named += 1;
         name
     }
@@ -381,6 +415,16 @@ impl Rewriter<'_> {
 fn pairs_all_rows(join: &Join) -> bool {
     let always = matches!(join.filter, None | Some(Expr::Literal(ScalarValue::Boolean(Some(true)), _)));
     join.on.is_empty() && always
+}
+
+/// What EXISTS asks for: whether there are rows, whatever their order and how many of them.
+fn rows_of(plan: &LogicalPlan) -> &LogicalPlan {
+    match plan {
+        LogicalPlan::Projection(projection) => rows_of(&projection.input),
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => rows_of(&sort.input),
+        LogicalPlan::Limit(limit) if limit.skip.is_none() => rows_of(&limit.input),
+        other => other,
+    }
 }
 
 /// One row that aggregates all its input.
@@ -395,22 +439,10 @@ fn is_total(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// A lineage column of a union and what each branch has for it.
+/// A column that a union carries and what each branch has for it; one of the order where it is of no side.
 struct Slot {
-    side: Side,
+    side: Option<Side>,
     name: String,
     data_type: DataType,
-    branches: Vec<Option<Column>>,
-}
-
-fn fields(plan: &LogicalPlan, columns: &[Column]) -> Result<Vec<(Option<TableReference>, FieldRef)>> {
-    let field = |column: &Column| plan.schema().field_from_column(column).cloned();
-    columns.iter().map(|column| Ok((column.relation.clone(), field(column)?))).collect()
-}
-
-/// A schema with further columns at its end; what depends on what among the first ones still holds.
-fn extend(schema: &DFSchema, added: Vec<(Option<TableReference>, FieldRef)>) -> Result<DFSchemaRef> {
-    let fields = schema.iter().map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).chain(added).collect();
-    let extended = DFSchema::new_with_metadata(fields, schema.metadata().clone())?;
-    Ok(Arc::new(extended.with_functional_dependencies(schema.functional_dependencies().clone())?))
+    branches: Vec<Option<Expr>>,
 }

@@ -1,20 +1,11 @@
-//! Row numbers as the last sort keys, wherever SQL leaves the order of rows open.
+//! Further sort keys wherever SQL leaves the order of rows open.
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-use datafusion::common::{Column, DFSchema, ExprSchema as _, Result};
-use datafusion::logical_expr::{Expr, LogicalPlan, Sort, SortExpr, Window, WindowFunctionDefinition};
+use datafusion::common::Result;
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Sort, SortExpr, Window};
 
-/// Window functions whose value hangs on the order of rows with equal keys. Others treat such rows alike, and further
-/// keys would change what they mean.
-const NUMBERING: [&str; 4] = ["row_number", "ntile", "lag", "lead"];
-
-/// Sort keys of the plain row numbers among `columns`.
-pub(super) fn tie_breakers(schema: &DFSchema, columns: &[Column]) -> Vec<SortExpr> {
-    let plain = |column: &&Column| schema.field_from_column(column).is_ok_and(|f| *f.data_type() == DataType::Int64);
-    columns.iter().filter(plain).map(|column| Expr::Column(column.clone()).sort(true, false)).collect()
-}
+use crate::query::order::{self, Ties};
 
 /// The input of a LIMIT in an order that leaves no choice which rows come first.
 pub(super) fn ordered(input: Arc<LogicalPlan>, ties: Vec<SortExpr>) -> Arc<LogicalPlan> {
@@ -26,7 +17,7 @@ pub(super) fn ordered(input: Arc<LogicalPlan>, ties: Vec<SortExpr>) -> Arc<Logic
 
 fn is_ordered(plan: &LogicalPlan) -> bool {
     match plan {
-        LogicalPlan::Sort(_) | LogicalPlan::Distinct(datafusion::logical_expr::Distinct::On(_)) => true,
+        LogicalPlan::Sort(_) | LogicalPlan::Distinct(Distinct::On(_)) => true,
         LogicalPlan::Projection(p) => is_ordered(&p.input),
         LogicalPlan::SubqueryAlias(a) => is_ordered(&a.input),
         LogicalPlan::Limit(l) => is_ordered(&l.input),
@@ -34,18 +25,18 @@ fn is_ordered(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// A window node whose numbering functions break ties. They keep their names, and go below the other functions because
+/// A window node whose functions break ties where they must. They keep their names, and go below the other functions because
 /// all functions of one node must have the same sort keys.
 pub(super) fn window(window: &Window, input: Arc<LogicalPlan>, ties: &[SortExpr]) -> Result<LogicalPlan> {
-    let (mut numbering, mut others) = (Vec::new(), Vec::new());
+    let (mut broken, mut others) = (Vec::new(), Vec::new());
     for expr in &window.window_expr {
-        match with_ties(expr, ties) {
-            Some(expr) => numbering.push(expr),
+        match window_with_ties(expr, ties) {
+            Some(expr) => broken.push(expr),
             None => others.push(expr.clone()),
         }
     }
     let mut plan = input;
-    for exprs in [numbering, others] {
+    for exprs in [broken, others] {
         if !exprs.is_empty() {
             plan = Arc::new(LogicalPlan::Window(Window::try_new(exprs, plan)?));
         }
@@ -53,17 +44,43 @@ pub(super) fn window(window: &Window, input: Arc<LogicalPlan>, ties: &[SortExpr]
     Ok(Arc::unwrap_or_clone(plan))
 }
 
-fn with_ties(expr: &Expr, ties: &[SortExpr]) -> Option<Expr> {
-    let (function, name) = match expr {
-        Expr::Alias(alias) => (alias.expr.as_ref(), alias.name.clone()),
-        function => (function, function.schema_name().to_string()),
-    };
+fn window_with_ties(expr: &Expr, ties: &[SortExpr]) -> Option<Expr> {
+    let (function, name) = named(expr);
     let Expr::WindowFunction(function) = function else { return None };
-    let numbering = matches!(&function.fun, WindowFunctionDefinition::WindowUDF(f) if NUMBERING.contains(&f.name()));
-    if ties.is_empty() || !numbering {
+    let Ties::Broken(frame) = order::window(function) else { return None };
+    if ties.is_empty() {
         return None;
     }
     let mut function = function.clone();
+    function.params.window_frame = frame;
     function.params.order_by.extend_from_slice(ties);
     Some(Expr::WindowFunction(function).alias(name))
+}
+
+/// An aggregate that takes its rows in an order without ties, under the same name.
+pub(super) fn aggregate(expr: &Expr, ties: &[SortExpr]) -> Expr {
+    let (function, name) = named(expr);
+    let Expr::AggregateFunction(function) = function else { return expr.clone() };
+    if ties.is_empty() || !order::is_ordered(function) {
+        return expr.clone();
+    }
+    let mut function = function.clone();
+    let params = &mut function.params;
+    match params.args.first() {
+        // Equal values are one, so that the value itself is all that there is to sort by.
+        Some(value) if params.distinct && params.order_by.is_empty() => {
+            params.order_by.push(value.clone().sort(true, false));
+        }
+        _ if params.distinct => return expr.clone(),
+        _ => params.order_by.extend_from_slice(ties),
+    }
+    Expr::AggregateFunction(function).alias(name)
+}
+
+/// The function in a column of a window or an aggregate, and the column's name.
+fn named(expr: &Expr) -> (&Expr, String) {
+    match expr {
+        Expr::Alias(alias) => (alias.expr.as_ref(), alias.name.clone()),
+        function => (function, function.schema_name().to_string()),
+    }
 }

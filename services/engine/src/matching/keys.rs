@@ -1,43 +1,110 @@
-//! The fallback where row numbers cannot pass: rows of a side count as matched when their primary key stands in the output.
+//! The fallback where row numbers cannot pass: rows of a side count as matched when an output row holds their primary key.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::AsArray as _;
-use datafusion::arrow::datatypes::Int64Type;
-use datafusion::catalog::TableProvider;
-use datafusion::common::{Column, DataFusionError};
-use datafusion::dataframe::DataFrame;
+use datafusion::arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
+use datafusion::common::DataFusionError;
 use datafusion::execution::context::SessionContext;
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, ident};
+use datafusion::logical_expr::{Expr, JoinType, ident};
 use futures::StreamExt as _;
 
-use crate::lineage::{Marks, ROW_NUMBER, Side};
+use super::{MatchPlan, StagedTable};
+use crate::error::{Error, Result};
+use crate::lineage::{Marks, RowLists, Side, Trace};
+use crate::location::Location;
+use crate::names::{INTERNAL, ROW_NUMBER};
+use crate::query;
+use crate::stage::RowFile;
+use crate::write::{Encoding, RowGroups};
 
-/// Marks the rows of `side` whose `keys` equal those of an output row. `present` are the columns that an output row
-/// must have for its sides to have met: the keys of every side that is followed by key.
-pub async fn mark_by_keys(
+/// The keys in the output rows in which both sides met, on their way to a file; clones share it.
+#[derive(Clone)]
+pub struct FoundKeys {
+    /// Where the keys stand in an output row, left side first; of sides that are followed by key.
+    places: Vec<(Side, Vec<usize>)>,
+    schema: SchemaRef,
+    file: RowGroups,
+}
+
+impl FoundKeys {
+    /// `None` where both sides are followed by row number.
+    pub fn create(plan: &MatchPlan, directory: &Location) -> Result<Option<Self>> {
+        let places: Vec<(Side, Vec<usize>)> =
+            Side::BOTH.into_iter().filter_map(|side| Some((side, plan.keys(side)?.places.clone()))).collect();
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let output = plan.physical.schema();
+        let fields = places.iter().flat_map(|(side, places)| {
+            let named = |(n, at): (usize, &usize)| Field::clone(output.field(*at)).with_name(name(*side, n));
+            places.iter().enumerate().map(named).collect::<Vec<_>>()
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let file = RowGroups::create(&directory.join("keys.parquet"), &schema, Encoding::Staged)?;
+        Ok(Some(Self { places, schema, file }))
+    }
+
+    /// The rows of an output batch in which both sides met, and the keys in them.
+    pub fn of(&self, batch: &RecordBatch, plan: &MatchPlan) -> Result<(RecordBatch, RecordBatch)> {
+        let mut met = vec![true; batch.num_rows()];
+        for side in Side::BOTH {
+            if let Trace::Rows(columns) = plan.traced.trace(side)
+                && plan.keys(side).is_none()
+            {
+                let rows = RowLists::read(batch, columns)?;
+                met.iter_mut().enumerate().for_each(|(row, met)| *met &= !rows.get(row).is_empty());
+            }
+        }
+        let places: Vec<usize> = self.places.iter().flat_map(|(_, places)| places).copied().collect();
+        for nulls in places.iter().filter_map(|at| batch.column(*at).logical_nulls()) {
+            met.iter_mut().zip(nulls.iter()).for_each(|(met, valid)| *met &= valid);
+        }
+        let broken = |e| Error::Internal(format!("keys of matched rows: {e}"));
+        let met = filter_record_batch(batch, &BooleanArray::from(met)).map_err(broken)?;
+        let columns = places.iter().map(|at| Arc::clone(met.column(*at))).collect();
+        let keys = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(broken)?;
+        Ok((met, keys))
+    }
+
+    pub async fn write(&self, part: u64, keys: &[RecordBatch]) -> Result<()> {
+        self.file.write(part, keys).await
+    }
+
+    /// Marks the rows whose keys were found.
+    pub async fn mark(self, ctx: &SessionContext, plan: &MatchPlan, marks: &mut Marks) -> Result<()> {
+        let (written, metadata) = self.file.finish().await?;
+        let broken = |e: &dyn std::fmt::Display| Error::Internal(format!("keys of matched rows: {e}"));
+        let found = RowFile::new(written.location.clone(), written.bytes, metadata).map_err(|e| broken(&e))?;
+        for (side, _) in &self.places {
+            let marked = mark_side(ctx, plan, &found, *side, marks).await;
+            marked.map_err(|e| query::execution_error(e, &plan.limits))?;
+        }
+        // The rows that are kept for later are those of the sources.
+        match written.location.as_local().map(std::fs::remove_file) {
+            Some(Err(e)) => Err(broken(&e)),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn mark_side(
     ctx: &SessionContext,
-    output: &LogicalPlan,
-    rows: Arc<dyn TableProvider>,
+    plan: &MatchPlan,
+    found: &RowFile,
     side: Side,
-    keys: &[String],
-    present: &[String],
     marks: &mut Marks,
 ) -> Result<(), DataFusionError> {
-    let theirs = |key: &String| format!("__kalla_key_{key}");
-    let wanted: Vec<Expr> =
-        keys.iter().map(|k| column(output, k).map(|c| c.alias(theirs(k)))).collect::<Result<_, _>>()?;
-    let mut met = LogicalPlanBuilder::from(output.clone());
-    for name in present {
-        met = met.filter(column(output, name)?.is_not_null())?;
-    }
-    let met = DataFrame::new(ctx.state(), met.project(wanted)?.build()?);
-
-    let needed: Vec<Expr> = [ident(ROW_NUMBER)].into_iter().chain(keys.iter().map(ident)).collect();
-    let on: Vec<Expr> = keys.iter().map(|k| ident(k).eq(ident(theirs(k)))).collect();
-    let found = ctx.read_table(rows)?.select(needed)?.join_on(met, JoinType::LeftSemi, on)?;
-    let mut stream = found.select(vec![ident(ROW_NUMBER)])?.execute_stream().await?;
-    while let Some(batch) = stream.next().await {
+    let keys = plan.keys(side).map(|keys| keys.columns.as_slice()).unwrap_or_default();
+    let theirs = |n: usize| ident(name(side, n));
+    let wanted: Vec<Expr> = [ident(ROW_NUMBER)].into_iter().chain(keys.iter().map(ident)).collect();
+    let on: Vec<Expr> = keys.iter().enumerate().map(|(n, key)| ident(key).eq(theirs(n))).collect();
+    let found = ctx.read_table(Arc::new(StagedTable::new(ctx, found, false)?))?;
+    let found = found.select((0..keys.len()).map(theirs).collect::<Vec<_>>())?;
+    let rows = ctx.read_table(plan.numbered(side))?.select(wanted)?.join_on(found, JoinType::LeftSemi, on)?;
+    let mut rows = rows.select(vec![ident(ROW_NUMBER)])?.execute_stream().await?;
+    while let Some(batch) = rows.next().await {
         for row in batch?.column(0).as_primitive::<Int64Type>().values() {
             marks.set(side, *row).map_err(|e| DataFusionError::External(Box::new(e)))?;
         }
@@ -45,8 +112,6 @@ pub async fn mark_by_keys(
     Ok(())
 }
 
-fn column(plan: &LogicalPlan, name: &str) -> Result<Expr, DataFusionError> {
-    let index = plan.schema().fields().iter().position(|f| f.name() == name);
-    let index = index.ok_or_else(|| DataFusionError::Plan(format!("no output column `{name}`")))?;
-    Ok(Expr::Column(Column::from(plan.schema().qualified_field(index))))
+fn name(side: Side, n: usize) -> String {
+    format!("{INTERNAL}{}_key_{n}", side.as_str())
 }

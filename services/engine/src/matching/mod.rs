@@ -7,10 +7,8 @@ mod table;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::array::{BooleanArray, RecordBatch};
-use datafusion::arrow::compute::{and, filter_record_batch, is_not_null};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::arrow::error::ArrowError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
@@ -23,16 +21,16 @@ pub use table::StagedTable;
 use crate::error::{Error, Result};
 use crate::job::Limits;
 use crate::lineage::{Marks, Side, Traced};
+use crate::location::Location;
 use crate::query::{self, Joins};
 use crate::stage::Staged;
 use crate::tasks;
 use crate::write::{PART_ROWS, TableWriter};
-use keys::mark_by_keys;
+use keys::FoundKeys;
 
 /// What the match has found.
 pub struct Matched {
     pub marks: Marks,
-    pub rows: u64,
     pub spilled_bytes: u64,
 }
 
@@ -44,34 +42,33 @@ fn matched_schema(traced: &Traced, physical: &Arc<dyn ExecutionPlan>) -> SchemaR
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Executes `traced` on all partitions at once, each writing its own parts. `counter` shows the rows as they come.
+/// Executes the plan on all partitions at once, each writing its own parts. `counter` shows the rows as they come; keys of
+/// rows wait in `scratch` until the end.
 pub async fn run(
     ctx: &SessionContext,
-    plan: &MatchPlan,
+    plan: &Arc<MatchPlan>,
     sides: (u64, u64),
     writer: &TableWriter,
-    limits: &Limits,
+    scratch: &Location,
     counter: &Arc<AtomicU64>,
 ) -> Result<Matched> {
-    let failed = |e| query::execution_error(e, limits);
-    let traced = &plan.traced;
+    let failed = |e| query::execution_error(e, &plan.limits);
     let streams = execute_stream_partitioned(Arc::clone(&plan.physical), ctx.task_ctx()).map_err(failed)?;
     let schema = plan.schema();
-    let keyed: Vec<(Side, &[String])> =
-        [Side::Left, Side::Right].into_iter().filter_map(|side| Some((side, plan.keys(side)?))).collect();
-    let present: Vec<String> = keyed.iter().flat_map(|(_, keys)| keys.iter().cloned()).collect();
+    let keys = FoundKeys::create(plan, scratch)?;
     let parts = Arc::new(AtomicU64::new(0));
     let mut partitions = JoinSet::new();
     for stream in streams {
         let partition = Partition {
-            traced: Arc::clone(traced),
+            plan: Arc::clone(plan),
             schema: Arc::clone(&schema),
             writer: writer.clone(),
             parts: Arc::clone(&parts),
             counter: Arc::clone(counter),
-            limits: limits.clone(),
             marks: Marks::new(sides.0, sides.1)?,
-            present: present.clone(),
+            keys: keys.clone(),
+            waiting: Vec::new(),
+            waiting_keys: Vec::new(),
         };
         partitions.spawn(partition.drain(stream));
     }
@@ -79,11 +76,10 @@ pub async fn run(
     while let Some(found) = tasks::next_of(&mut partitions).await? {
         marks.merge(&found);
     }
-    for (side, keys) in keyed {
-        let rows = plan.numbered(side);
-        mark_by_keys(ctx, &plan.visible, rows, side, keys, &present, &mut marks).await.map_err(failed)?;
+    if let Some(keys) = keys {
+        keys.mark(ctx, plan, &mut marks).await?;
     }
-    Ok(Matched { marks, rows: counter.load(Ordering::Relaxed), spilled_bytes: spilled(plan.physical.as_ref()) })
+    Ok(Matched { marks, spilled_bytes: spilled(plan.physical.as_ref()) })
 }
 
 /// Whether the smaller side, of its columns that the match reads, can be held in memory and hashed.
@@ -99,40 +95,40 @@ pub fn fits(plan: &MatchPlan, staged: &[Staged], limits: &Limits) -> bool {
 
 /// One output partition of the match.
 struct Partition {
-    traced: Arc<Traced>,
+    plan: Arc<MatchPlan>,
     schema: SchemaRef,
     writer: TableWriter,
     parts: Arc<AtomicU64>,
     counter: Arc<AtomicU64>,
-    limits: Limits,
     marks: Marks,
-    /// Where a side is followed by key: the columns that tell that both sides are there.
-    present: Vec<String>,
+    keys: Option<FoundKeys>,
+    waiting: Vec<RecordBatch>,
+    waiting_keys: Vec<RecordBatch>,
 }
 
 impl Partition {
     async fn drain(mut self, mut stream: SendableRecordBatchStream) -> Result<Marks> {
-        let mut waiting: Vec<RecordBatch> = Vec::new();
         let mut rows = 0;
         while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(|e| query::execution_error(e, &self.limits))?;
+            let batch = batch.map_err(|e| query::execution_error(e, &self.plan.limits))?;
             if batch.num_rows() == 0 {
                 continue;
             }
             self.count(batch.num_rows() as u64)?;
             rows += batch.num_rows();
-            waiting.push(self.visible(&batch)?);
+            let visible = self.visible(&batch)?;
+            self.waiting.push(visible);
             if rows >= PART_ROWS {
-                self.write(&mut waiting).await?;
+                self.write().await?;
                 rows = 0;
             }
         }
-        self.write(&mut waiting).await?;
+        self.write().await?;
         Ok(self.marks)
     }
 
     fn count(&self, rows: u64) -> Result<()> {
-        let limit = self.limits.max_matched;
+        let limit = self.plan.limits.max_matched;
         if self.counter.fetch_add(rows, Ordering::Relaxed) + rows > limit {
             return Err(Error::TooManyMatches { limit });
         }
@@ -141,40 +137,30 @@ impl Partition {
 
     /// Marks the rows behind the batch and gives the columns that are written.
     fn visible(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let (left, right) = self.marks.mark(batch, &self.traced)?;
-        if !self.present.is_empty() {
-            let met = self.with_keys(batch)?;
-            Side::BOTH.into_iter().try_for_each(|side| self.marks.mark_side(&met, &self.traced, side))?;
+        let traced = &self.plan.traced;
+        let (left, right) = self.marks.mark(batch, traced)?;
+        if let Some(keys) = &self.keys {
+            let (met, keys) = keys.of(batch, &self.plan)?;
+            Side::BOTH.into_iter().try_for_each(|side| self.marks.mark_side(&met, traced, side))?;
+            self.waiting_keys.push(keys);
         }
-        let columns = batch.columns().iter().take(self.traced.width).cloned().chain([left, right]);
+        let columns = batch.columns().iter().take(traced.width).cloned().chain([left, right]);
         RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())
             .map_err(|e| Error::Internal(format!("matched rows: {e}")))
     }
 
-    /// The rows of a batch in which every side that is followed by key has one.
-    fn with_keys(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let mut met: Option<BooleanArray> = None;
-        for column in self.present.iter().filter_map(|name| batch.column_by_name(name)) {
-            let filled = is_not_null(column).map_err(arrow_error)?;
-            met = Some(match met {
-                Some(others) => and(&others, &filled).map_err(arrow_error)?,
-                None => filled,
-            });
-        }
-        met.map_or_else(|| Ok(batch.clone()), |met| filter_record_batch(batch, &met).map_err(arrow_error))
-    }
-
-    async fn write(&self, waiting: &mut Vec<RecordBatch>) -> Result<()> {
-        if !waiting.is_empty() {
-            self.writer.write(self.parts.fetch_add(1, Ordering::Relaxed), waiting).await?;
-            waiting.clear();
+    async fn write(&mut self) -> Result<()> {
+        if !self.waiting.is_empty() {
+            let part = self.parts.fetch_add(1, Ordering::Relaxed);
+            self.writer.write(part, &self.waiting).await?;
+            self.waiting.clear();
+            if let Some(keys) = &self.keys {
+                keys.write(part, &self.waiting_keys).await?;
+                self.waiting_keys.clear();
+            }
         }
         Ok(())
     }
-}
-
-fn arrow_error(error: ArrowError) -> Error {
-    Error::Internal(format!("matched rows: {error}"))
 }
 
 fn spilled(plan: &dyn ExecutionPlan) -> u64 {

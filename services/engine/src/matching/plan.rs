@@ -12,10 +12,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::{StagedTable, matched_schema};
-use crate::error::{Error, Result, Violation};
-use crate::job::Job;
+use crate::error::{Error, Place, Result, Violation};
+use crate::job::{Job, Limits, Source};
 use crate::lineage::{self, Side, SideTable, SideTables, Trace, Traced};
 use crate::manifest::LineageMode;
+use crate::names;
 use crate::query::{self, TableInfo};
 use crate::stage::{ColumnNote, RowFile};
 
@@ -45,14 +46,21 @@ impl PlanTable {
 
 /// A match that can be run.
 pub struct MatchPlan {
-    /// As it was written.
-    pub visible: LogicalPlan,
     pub traced: Arc<Traced>,
     pub physical: Arc<dyn ExecutionPlan>,
     /// The columns that the match reads of every source.
     pub touched: Vec<BTreeSet<String>>,
-    keys: [Option<Vec<String>>; 2],
+    pub limits: Limits,
+    keys: [Option<Keys>; 2],
     numbered: [Arc<dyn TableProvider>; 2],
+}
+
+/// How the rows of a side are followed by key.
+pub struct Keys {
+    /// The source's own columns.
+    pub columns: Vec<String>,
+    /// The columns of the output that hold their values.
+    pub places: Vec<usize>,
 }
 
 impl MatchPlan {
@@ -60,9 +68,9 @@ impl MatchPlan {
         if self.keys(side).is_some() { LineageMode::Keys } else { LineageMode::Rows }
     }
 
-    /// The output columns that name a row of `side`, when it is followed by key.
-    pub fn keys(&self, side: Side) -> Option<&[String]> {
-        self.keys[index(side)].as_deref()
+    /// `None` where rows of `side` are followed by number.
+    pub fn keys(&self, side: Side) -> Option<&Keys> {
+        self.keys[index(side)].as_ref()
     }
 
     pub fn numbered(&self, side: Side) -> Arc<dyn TableProvider> {
@@ -89,17 +97,23 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     let aliases: Vec<&str> = job.sources().map(|source| source.alias.as_str()).collect();
     let infos = register(ctx, &aliases, tables)?;
     let visible = query::plan(ctx, &job.match_sql, &infos).await?;
-    let traced = lineage::trace(&visible, &sides(&aliases, tables))?;
+    let sides = sides(&aliases, tables);
+    let traced = lineage::trace(&visible, &sides)?;
     let touched = query::touched_columns(ctx, &visible, &infos)?;
-    let keys = [key_columns(job, Side::Left, &traced)?, key_columns(job, Side::Right, &traced)?];
+    let keys = |side, source: &Source| match traced.trace(side) {
+        Trace::Rows(_) => Ok(None),
+        Trace::Lost(why) => keys(&visible, &sides, side, source, why).map(Some),
+    };
+    let keys = [keys(Side::Left, &job.left)?, keys(Side::Right, &job.right)?];
     let failed = |e| query::execution_error(e, &job.limits);
     let physical = query::physical_plan(ctx, &traced.plan).await.map_err(failed)?;
     let numbered = [Arc::clone(&tables[0].numbered), Arc::clone(&tables[1].numbered)];
-    Ok(MatchPlan { visible, traced: Arc::new(traced), physical, touched, keys, numbered })
+    Ok(MatchPlan { traced: Arc::new(traced), physical, touched, limits: job.limits.clone(), keys, numbered })
 }
 
 /// Makes the tables known to `ctx` under every name that they have in `match_sql`.
 pub fn register(ctx: &SessionContext, aliases: &[&str], tables: &[PlanTable]) -> Result<Vec<TableInfo>> {
+    aliases.iter().zip(tables).try_for_each(|(alias, table)| refuse_internal(alias, &table.schema))?;
     let internal = |e: datafusion::error::DataFusionError| Error::Internal(format!("registering tables: {e}"));
     for (table, names) in tables.iter().zip(names(aliases)) {
         for name in names {
@@ -112,6 +126,17 @@ pub fn register(ctx: &SessionContext, aliases: &[&str], tables: &[PlanTable]) ->
         notes: table.notes.clone(),
     };
     Ok(aliases.iter().zip(tables).map(info).collect())
+}
+
+fn refuse_internal(alias: &str, schema: &SchemaRef) -> Result<()> {
+    match schema.fields().iter().find(|field| names::is_internal(field.name())) {
+        None => Ok(()),
+        Some(field) => Err(Error::Data {
+            alias: alias.to_owned(),
+            place: Place { line: None, column: Some(field.name().clone()) },
+            reason: format!("names that begin with `{}` are reserved: rename the column", names::INTERNAL),
+        }),
+    }
 }
 
 /// The two sides, for lineage.
@@ -134,23 +159,21 @@ fn names(aliases: &[&str]) -> Vec<Vec<String>> {
     aliases.iter().map(|alias| both(alias, fixed.next())).collect()
 }
 
-/// `None` when the side's rows can be followed by number; else its primary key, which must stand in the output.
-fn key_columns(job: &Job, side: Side, traced: &Traced) -> Result<Option<Vec<String>>> {
-    let (source, trace) = match side {
-        Side::Left => (&job.left, &traced.left),
-        Side::Right => (&job.right, &traced.right),
-    };
-    let Trace::Lost(why) = trace else { return Ok(None) };
+/// How rows of a side that cannot be followed by number, because of `why`, are followed by key.
+fn keys(plan: &LogicalPlan, sides: &SideTables, side: Side, source: &Source, why: &str) -> Result<Keys> {
     let refused = |message: String| Err(Error::Invalid(vec![Violation::new("match_sql", message)]));
-    if source.primary_key.is_empty() {
-        return refused(format!("{why}; or give `{}` a primary key and select it", source.alias));
+    let (alias, columns) = (&source.alias, &source.primary_key);
+    if columns.is_empty() {
+        return refused(format!(
+            "{why}; or give `{alias}` a primary key and select its values, from `{alias}` or from columns that are equal to it"
+        ));
     }
-    let fields = traced.plan.schema().fields();
-    let visible = |name: &String| fields.iter().take(traced.width).any(|f| f.name() == name);
-    match source.primary_key.iter().find(|key| !visible(key)) {
-        None => Ok(Some(source.primary_key.clone())),
-        Some(key) => {
-            refused(format!("{why}; or add `{key}`, of the primary key of `{}`, to the SELECT list", source.alias))
-        }
+    match lineage::key_columns(plan, sides, side, columns)? {
+        Some(places) => Ok(Keys { columns: columns.clone(), places }),
+        None => refused(format!(
+            "{why}; or select the primary key of `{alias}`, from `{alias}` or from columns that a condition sets equal to \
+             it: no column of the output holds {}",
+            columns.iter().map(|column| format!("`{alias}.{column}`")).collect::<Vec<_>>().join(" and ")
+        )),
     }
 }

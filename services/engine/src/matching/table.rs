@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::DateTime;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
@@ -16,10 +17,12 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
+use object_store::ObjectMeta;
+use object_store::path::Path as ObjectPath;
 use parquet::arrow::RowNumber;
 
-use crate::lineage::ROW_NUMBER;
 use crate::location::Location;
+use crate::names::ROW_NUMBER;
 use crate::stage::RowFile;
 
 /// The rows of one source.
@@ -27,7 +30,7 @@ use crate::stage::RowFile;
 pub struct StagedTable {
     file: RowFile,
     url: ObjectStoreUrl,
-    path: String,
+    path: ObjectPath,
     schema: TableSchema,
 }
 
@@ -45,7 +48,18 @@ impl StagedTable {
             let field = Field::new(ROW_NUMBER, DataType::Int64, false).with_extension_type(RowNumber);
             schema = schema.with_virtual_columns(vec![FieldRef::from(field)]);
         }
-        Ok(Self { file: file.clone(), url, path: path.to_string(), schema: schema.build() })
+        Ok(Self { file: file.clone(), url, path, schema: schema.build() })
+    }
+
+    /// The file under its own name: a path that is given as text would be encoded again.
+    fn meta(&self) -> ObjectMeta {
+        ObjectMeta {
+            location: self.path.clone(),
+            last_modified: DateTime::UNIX_EPOCH,
+            size: self.file.bytes(),
+            e_tag: None,
+            version: None,
+        }
     }
 
     fn known_statistics(&self) -> Statistics {
@@ -81,7 +95,7 @@ impl TableProvider for StagedTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let source = ParquetSource::new(self.schema.clone());
         let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
-            .with_file(PartitionedFile::new(self.path.clone(), self.file.bytes()))
+            .with_file(PartitionedFile::new_from_meta(self.meta()))
             .with_statistics(self.known_statistics())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)

@@ -96,10 +96,18 @@ fn sql_type(data_type: &DataType) -> String {
             TypeKind::Timestamp => "TIMESTAMP",
             TypeKind::Time => "TIME",
             TypeKind::Boolean => "BOOLEAN",
-            _ => "DECIMAL(18,2)",
+            _ => EXACT,
         }
         .to_owned(),
     }
+}
+
+/// A decimal for values whose digits nobody has counted: a cast rounds what does not fit, without a word.
+pub(super) const EXACT: &str = "DECIMAL(38,10)";
+
+/// What to CAST a text or a float to so that it can be compared with this type, and keeps its digits.
+fn comparable(data_type: &DataType) -> String {
+    if data_type.is_decimal() { EXACT.to_owned() } else { sql_type(data_type) }
 }
 
 fn plural(kind: TypeKind) -> &'static str {
@@ -162,7 +170,7 @@ fn text_comparison(text: &Side, other: &Side) -> Option<String> {
         text.is_a(),
         other.name(),
         other.is_a(),
-        text.cast(&sql_type(&other.data_type)),
+        text.cast(&comparable(&other.data_type)),
         plural(other.kind),
         text.or_set_the_type()
     ))
@@ -178,7 +186,7 @@ fn float_equality(left: &Side, right: &Side) -> String {
         right.is_a(),
         left.sql(),
         right.sql(),
-        float.cast(&sql_type(&exact.data_type))
+        float.cast(&comparable(&exact.data_type))
     )
 }
 
@@ -211,7 +219,7 @@ pub(super) fn argument(function: Function, argument: Argument, index: usize, sid
         return negative.then(|| format!("{head} is negative; it has to be 0 or more"));
     }
     let target = match argument {
-        Argument::Number | Argument::Threshold => "DECIMAL(18,2)",
+        Argument::Number | Argument::Threshold => EXACT,
         Argument::Moment => "DATE",
         Argument::Days => "INT",
         Argument::Text => "VARCHAR",

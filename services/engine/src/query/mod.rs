@@ -4,6 +4,7 @@ mod describe;
 mod errors;
 mod execution;
 mod facts;
+pub mod order;
 mod session;
 mod statement;
 mod touched;
@@ -24,11 +25,9 @@ pub use session::{Joins, physical_plan, session};
 pub use touched::touched_columns;
 
 use crate::error::{Error, Result, Violation};
+use crate::names;
 use facts::{Facts, at, violation};
 use types::TypeChecks;
-
-/// Columns that the engine adds to the result sets.
-const RESERVED: [&str; 3] = ["_left_row", "_right_row", "_row"];
 
 /// Refuses what can be refused without knowing the columns of the tables, which are called `aliases`.
 pub fn check_statement<'a>(sql: &str, aliases: impl Iterator<Item = &'a str>) -> Result<()> {
@@ -75,7 +74,7 @@ fn output_names(plan: &LogicalPlan, facts: &Facts) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut seen: BTreeMap<String, Column> = BTreeMap::new();
     for column in plan.schema().columns() {
-        if RESERVED.contains(&column.name.as_str()) {
+        if names::RESULT.contains(&column.name.as_str()) {
             let place = at(facts.find(None, &column.name));
             found.push(violation(format!(
                 "the column name `{}`{place} is reserved for row numbers: give it another name with AS",

@@ -9,13 +9,19 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Ident, ObjectName, Query, Select, SetExpr, Spanned, Statement as SqlStatement, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 
 use super::facts::{Facts, TableInfo, at, list, nearest, spelled, violation};
 use crate::error::{Error, Result, Violation};
+use crate::names;
 
 /// Expressions nested deeper are refused.
 const DEPTH: usize = 100;
+/// Operators in a row, or branches of UNION, INTERSECT and EXCEPT: each goes one level deeper, without brackets.
+const CHAIN: usize = 1000;
+/// Tables that a plan may read.
+const TABLES: u64 = 500;
 
 /// Functions that give rows and read nothing.
 const TABLE_FUNCTIONS: [&str; 3] = ["generate_series", "range", "unnest"];
@@ -25,6 +31,7 @@ pub(super) fn parse(sql: &str, tables: &[TableInfo]) -> Result<(Statement, Facts
     let tokens = tokens(sql)?;
     let first = one_statement(&tokens)?;
     refuse_reserved(&tokens)?;
+    refuse_long_chains(&tokens)?;
     let statement = DFParserBuilder::new(sql)
         .with_recursion_limit(DEPTH)
         .build()
@@ -36,6 +43,7 @@ pub(super) fn parse(sql: &str, tables: &[TableInfo]) -> Result<(Statement, Facts
     let Some(Statement::Statement(parsed)) = &statement else { return Err(not_a_query()) };
     let SqlStatement::Query(query) = parsed.as_ref() else { return Err(not_a_query()) };
 
+    refuse_huge(query)?;
     let mut facts = Facts { tables: tables.to_vec(), tokens, aliases: BTreeMap::new() };
     let mut names = CteNames::default();
     let _ = query.visit(&mut names);
@@ -83,14 +91,135 @@ fn one_statement(tokens: &[TokenWithSpan]) -> Result<String> {
 
 /// Names that the engine gives to its own columns.
 fn refuse_reserved(tokens: &[TokenWithSpan]) -> Result<()> {
-    let reserved = |t: &&TokenWithSpan| matches!(&t.token, Token::Word(Word { value, .. }) if value.to_lowercase().starts_with("__kalla"));
+    let reserved =
+        |t: &&TokenWithSpan| matches!(&t.token, Token::Word(Word { value, .. }) if names::is_internal(value));
     match tokens.iter().find(reserved) {
         Some(t) => Err(invalid(format!(
-            "the name `{}`{} is reserved: choose one that does not start with `__kalla`",
+            "the name `{}`{} is reserved: choose one that does not start with `{}`",
             t.token,
-            at(Some(t.span.start))
+            at(Some(t.span.start)),
+            names::INTERNAL
         ))),
         None => Ok(()),
+    }
+}
+
+/// What one level of brackets holds so far.
+#[derive(Default)]
+struct Chain {
+    operators: usize,
+    branches: usize,
+}
+
+/// Parser and planner recurse along a chain of operators, which can be as long as the text.
+fn refuse_long_chains(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut levels = vec![Chain::default()];
+    for token in tokens {
+        match token.token {
+            Token::LParen | Token::LBracket => levels.push(Chain::default()),
+            Token::RParen | Token::RBracket if levels.len() > 1 => drop(levels.pop()),
+            _ => {}
+        }
+        let Some(chain) = levels.last_mut() else { break };
+        match &token.token {
+            Token::Comma => chain.operators = 0,
+            Token::Word(word) => match word.keyword {
+                Keyword::AND
+                | Keyword::OR
+                | Keyword::IS
+                | Keyword::IN
+                | Keyword::LIKE
+                | Keyword::ILIKE
+                | Keyword::SIMILAR
+                | Keyword::BETWEEN
+                | Keyword::AT
+                | Keyword::COLLATE => chain.operators += 1,
+                Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT => chain.branches += 1,
+                Keyword::SELECT
+                | Keyword::FROM
+                | Keyword::WHERE
+                | Keyword::ON
+                | Keyword::HAVING
+                | Keyword::WHEN
+                | Keyword::THEN
+                | Keyword::ELSE => chain.operators = 0,
+                _ => {}
+            },
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::Period => {}
+            Token::LParen | Token::LBracket | Token::RParen | Token::RBracket => {}
+            _ => chain.operators += 1,
+        }
+        if chain.operators.max(chain.branches) > CHAIN {
+            let place = at(Some(token.span.start));
+            let what = if chain.branches > CHAIN {
+                "SELECTs are put together with UNION, INTERSECT or EXCEPT: put the values into a source of their own"
+            } else {
+                "operators stand in a row: write a list of values as `IN (…)`, or put them into a source of their own and JOIN it"
+            };
+            return Err(invalid(format!("more than {CHAIN} {what}{place}")));
+        }
+    }
+    Ok(())
+}
+
+/// Every mention of a CTE is planned anew, so that a few lines of SQL can ask for millions of tables.
+fn refuse_huge(query: &Query) -> Result<()> {
+    let mut weight = Weight { open: vec![0], ..Weight::default() };
+    let _ = query.visit(&mut weight);
+    match weight.open.last() {
+        Some(tables) if *tables > TABLES => Err(invalid(format!(
+            "match_sql reads more than {TABLES} tables, because every mention of a CTE reads its tables anew: read fewer, and \
+             mention CTEs that build on each other once"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Counts the tables that a query reads once its CTEs are planned.
+#[derive(Default)]
+struct Weight {
+    /// Of the queries around the present place, outermost first, and before them of the statement.
+    open: Vec<u64>,
+    /// CTEs of these queries with their tables.
+    scopes: Vec<BTreeMap<String, u64>>,
+    /// CTEs that are being read, by the place of their query in memory.
+    ctes: Vec<(*const Query, String)>,
+}
+
+impl Visitor for Weight {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.ctes.extend(ctes.map(|cte| (std::ptr::from_ref(cte.query.as_ref()), normalized(&cte.alias.name))));
+        self.open.push(0);
+        self.scopes.push(BTreeMap::new());
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let tables = self.open.pop().unwrap_or(0);
+        self.scopes.pop();
+        let name = self.ctes.iter().position(|(cte, _)| *cte == std::ptr::from_ref(query));
+        match (name, self.scopes.last_mut(), self.open.last_mut()) {
+            (Some(at), Some(scope), _) => drop(scope.insert(self.ctes.swap_remove(at).1, tables)),
+            (None, _, Some(around)) => *around = around.saturating_add(tables),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        let name = match relation.0.as_slice() {
+            [part] => part.as_ident().map(normalized),
+            _ => None,
+        };
+        let cte = name.and_then(|name| self.scopes.iter().rev().find_map(|scope| scope.get(&name)));
+        let tables = cte.copied().unwrap_or(1);
+        if let Some(around) = self.open.last_mut() {
+            *around = around.saturating_add(tables);
+        }
+        ControlFlow::Continue(())
     }
 }
 

@@ -201,7 +201,7 @@ async fn only_one_query_over_the_tables_is_allowed() {
         ("SELECT 'abc", "the SQL cannot be read at line 1, column 8: unterminated string literal"),
         (
             "SELECT amount AS __kalla_x FROM invoices",
-            "the name `__kalla_x` at line 1, column 18 is reserved: choose one that does not start with `__kalla`",
+            "the name `__kalla_x` at line 1, column 18 is reserved: choose one that does not start with `__kalla_`",
         ),
         ("SELECT @secret AS s", "`@secret` at line 1, column 8 is a variable: there are none"),
     ])
@@ -300,7 +300,7 @@ async fn text_is_never_converted_silently() {
         ),
         (
             joined!("p.paid_amount < i.discount"),
-            "`i.discount` at line 1, column 86 is text because of `N/A` in line 812, and `p.paid_amount` at line 1, column 70 is a number: write CAST(i.discount AS DECIMAL(18,2)) to compare numbers or CAST(p.paid_amount AS VARCHAR) to compare text, or set the type of `discount` in source `invoices`",
+            "`i.discount` at line 1, column 86 is text because of `N/A` in line 812, and `p.paid_amount` at line 1, column 70 is a number: write CAST(i.discount AS DECIMAL(38,10)) to compare numbers or CAST(p.paid_amount AS VARCHAR) to compare text, or set the type of `discount` in source `invoices`",
         ),
         (
             "SELECT amount FROM invoices WHERE account = 7",
@@ -349,11 +349,11 @@ async fn text_is_never_converted_silently() {
         (joined!("i.invoice_date = i.amount"), "`i.invoice_date` at line 1, column 70 is a date and `i.amount` at line 1, column 87 is a number: they cannot be compared; CAST one of them"),
         (
             joined!("i.amount = i.discount * 2"),
-            "`i.discount` at line 1, column 81 is text because of `N/A` in line 812, and `*` needs numbers: write CAST(i.discount AS DECIMAL(18,2)), or set the type of `discount` in source `invoices`",
+            "`i.discount` at line 1, column 81 is text because of `N/A` in line 812, and `*` needs numbers: write CAST(i.discount AS DECIMAL(38,10)), or set the type of `discount` in source `invoices`",
         ),
         (
             "SELECT amount + discount AS net FROM invoices",
-            "`invoices.discount` at line 1, column 17 is text because of `N/A` in line 812, and `+` needs numbers: write CAST(invoices.discount AS DECIMAL(18,2)), or set the type of `discount` in source `invoices`",
+            "`invoices.discount` at line 1, column 17 is text because of `N/A` in line 812, and `+` needs numbers: write CAST(invoices.discount AS DECIMAL(38,10)), or set the type of `discount` in source `invoices`",
         ),
         (joined!("i.amount LIKE '1%'"), "`i.amount` at line 1, column 70 is a number, and LIKE needs text: write CAST(i.amount AS VARCHAR)"),
         (
@@ -370,7 +370,7 @@ async fn equality_of_floats_and_times_is_refused() {
     refused(&[
         (
             joined!("i.amount = p.fee"),
-            "`i.amount` at line 1, column 70 is a number and `p.fee` at line 1, column 81 is a floating-point number, whose equality is a matter of rounding: write tolerance_match(i.amount, p.fee, 0.005) or CAST(p.fee AS DECIMAL(18,2))",
+            "`i.amount` at line 1, column 70 is a number and `p.fee` at line 1, column 81 is a floating-point number, whose equality is a matter of rounding: write tolerance_match(i.amount, p.fee, 0.005) or CAST(p.fee AS DECIMAL(38,10))",
         ),
         (
             joined!("i.invoice_date = p.booked_at"),
@@ -385,11 +385,11 @@ async fn arguments_of_our_functions_are_checked() {
     refused(&[
         (
             joined!("tolerance_match(p.paid_amount, i.discount, 0.02)"),
-            "tolerance_match: the second argument `i.discount` at line 1, column 101 is text because of `N/A` in line 812; it has to be a number: write CAST(i.discount AS DECIMAL(18,2)), or set the type of `discount` in source `invoices`",
+            "tolerance_match: the second argument `i.discount` at line 1, column 101 is text because of `N/A` in line 812; it has to be a number: write CAST(i.discount AS DECIMAL(38,10)), or set the type of `discount` in source `invoices`",
         ),
         (
             "SELECT tolerance_pct(i.invoice_date, i.amount, 2) AS ok FROM invoices i",
-            "tolerance_pct: the first argument `i.invoice_date` at line 1, column 22 is a date; it has to be a number: write CAST(i.invoice_date AS DECIMAL(18,2))",
+            "tolerance_pct: the first argument `i.invoice_date` at line 1, column 22 is a date; it has to be a number: write CAST(i.invoice_date AS DECIMAL(38,10))",
         ),
         (joined!("tolerance_match(i.amount, p.paid_amount, -0.02)"), "tolerance_match: the third argument `-0.02` is negative; it has to be 0 or more"),
         (joined!("tolerance_match(i.amount, p.paid_amount, '0.02')"), "tolerance_match: the third argument '0.02' is text; it has to be a number of at least 0: write it as one"),

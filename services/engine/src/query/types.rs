@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::describe::{self, Side};
 use super::facts::{Facts, at, violation};
+use super::order;
 use crate::error::Violation;
 use crate::functions::{Argument, Function, TypeKind};
 
@@ -111,6 +112,13 @@ impl TypeChecks {
             }
             Expr::Like(like) | Expr::SimilarTo(like) => self.pattern(&like.expr, schema),
             Expr::ScalarFunction(call) => self.call(call, schema),
+            Expr::WindowFunction(function) => {
+                order::refused_window(function).into_iter().for_each(|message| self.refuse(message));
+            }
+            Expr::AggregateFunction(function) => {
+                let data_type = expr.get_type(schema).unwrap_or(DataType::Null);
+                order::refused_aggregate(function, &data_type).into_iter().for_each(|message| self.refuse(message));
+            }
             _ => {}
         }
     }
@@ -137,7 +145,7 @@ impl TypeChecks {
 
     fn arithmetic(&self, operand: &Expr, operator: &str, schema: &DFSchema) {
         if let Some(side) = self.side(operand, schema).filter(|s| s.kind == TypeKind::Text) {
-            self.refuse(describe::needs(&side, &format!("`{operator}` needs numbers"), "DECIMAL(18,2)"));
+            self.refuse(describe::needs(&side, &format!("`{operator}` needs numbers"), describe::EXACT));
         }
     }
 

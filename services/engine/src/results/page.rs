@@ -30,7 +30,7 @@ use super::table::{ResultTable, with_row_number};
 use super::{OrderBy, Selection};
 use crate::api::Pending;
 use crate::error::{Error, Result, Violation};
-use crate::lineage::ROW_NUMBER;
+use crate::names::ROW_NUMBER;
 use crate::query;
 use crate::stage::filter::no_such_column;
 

@@ -15,9 +15,9 @@ use super::{Means, ResultSet, Selection};
 use crate::check::Scratch;
 use crate::error::{Error, Result};
 use crate::job::{FileFormat, Limits, ReadOptions, Source, SourceUri};
-use crate::lineage::ROW_NUMBER;
 use crate::location::Location;
 use crate::manifest::ResultFile;
+use crate::names::ROW_NUMBER;
 use crate::stage::text::{ColumnType, Encoding};
 use crate::stage::{self, RowFile};
 

@@ -70,14 +70,10 @@ impl Drop for Upload {
 }
 
 impl Sink {
-    /// Creates the file, and the directories above it when it is a local one.
+    /// Creates the file. Its directory must be there: what goes on after its attempt was given up makes none.
     pub fn create(location: &Location, hashed: bool) -> Result<Self> {
         let inner = match location {
-            Location::Local(path) => {
-                let parent = path.parent().unwrap_or(std::path::Path::new("."));
-                std::fs::create_dir_all(parent).map_err(|e| failed(location, &e))?;
-                Inner::File(File::create(path).map_err(|e| failed(location, &e))?)
-            }
+            Location::Local(path) => Inner::File(File::create(path).map_err(|e| failed(location, &e))?),
             Location::Object { .. } => {
                 let (store, path) = location.open().map_err(|e| failed(location, &e))?;
                 Inner::Upload(Upload { writer: Some(Box::new(BufWriter::new(store, path))), broken: None })

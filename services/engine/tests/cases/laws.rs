@@ -84,3 +84,77 @@ async fn a_surprise_in_the_last_row_widens_the_column() {
     assert_eq!(manifest.left.columns[1].data_type, "decimal(18,3)");
     assert_eq!((manifest.counts.matched_count, answer.right), (2, vec![]));
 }
+
+/// Where sort keys are equal, and where there are none, something of the rows decides, and not who came first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_sort_keys_leave_nothing_open() {
+    let mut numbers = Numbers(5);
+    let (mut left, mut right) = ("id,day,n\n".to_owned(), "ref,day,n\n".to_owned());
+    for _ in 0..30_000 {
+        writeln!(left, "k{},{},{}", numbers.below(300), numbers.below(3), numbers.below(1_000)).unwrap();
+        writeln!(right, "k{},{},{}", numbers.below(300), numbers.below(3), numbers.below(1_000)).unwrap();
+    }
+    let paired = "FROM l JOIN r ON l.id = r.ref AND l.n = r.n";
+    let grouped = "FROM (SELECT l.id, l.day, sum(r.n) % 7 AS total FROM l JOIN r ON l.id = r.ref AND l.n = r.n \
+                   GROUP BY l.id, l.day) g";
+    let statements = [
+        format!("SELECT l.id, r.n, first_value(r.n) OVER (PARTITION BY l.id ORDER BY l.day) AS v {paired}"),
+        format!(
+            "SELECT l.id, last_value(r.n) OVER (PARTITION BY l.id ORDER BY l.day \
+             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS v {paired}"
+        ),
+        format!("SELECT l.id, nth_value(r.n, 3) OVER (PARTITION BY l.id) AS v {paired}"),
+        format!("SELECT l.id, sum(r.n) OVER (PARTITION BY l.id ORDER BY l.day ROWS UNBOUNDED PRECEDING) AS v {paired}"),
+        format!("SELECT l.id, lag(r.n) OVER (ORDER BY l.day) AS v {paired}"),
+        format!(
+            "SELECT l.id, first_value(r.n) AS v, string_agg(CAST(l.n AS VARCHAR), ',') AS w {paired} GROUP BY l.id"
+        ),
+        format!("SELECT l.id, array_agg(r.n ORDER BY l.day) AS v {paired} GROUP BY l.id"),
+        format!("SELECT l.id, r.n {paired} LIMIT 1000"),
+        format!("SELECT DISTINCT ON (l.id) l.id, r.n {paired}"),
+        // Groups have no row number of their own.
+        format!("SELECT id, total, row_number() OVER (ORDER BY total) AS v {grouped}"),
+        format!("SELECT id, total {grouped} ORDER BY total LIMIT 50"),
+        format!("SELECT total, first_value(id) AS v {grouped} GROUP BY total"),
+        format!("SELECT id, day, row_number() OVER (ORDER BY day) AS v FROM (SELECT DISTINCT l.id, l.day {paired}) d"),
+        // Nor have rows of other tables, and branches may give the same row twice.
+        format!("SELECT l.id, x.c, row_number() OVER (PARTITION BY l.id ORDER BY l.day) AS v {paired} CROSS JOIN x"),
+        format!(
+            "SELECT id, p, row_number() OVER (ORDER BY id) AS v FROM \
+             (SELECT l.id, 1 AS p {paired} UNION ALL SELECT l.id, 2 AS p {paired}) u"
+        ),
+        // Inside of conditions too.
+        format!("SELECT l.id, r.n {paired} WHERE l.n IN (SELECT n FROM r LIMIT 100)"),
+        format!("SELECT l.id, r.n {paired} WHERE l.n > (SELECT n FROM r ORDER BY day LIMIT 1)"),
+    ];
+    for sql in statements {
+        let mut answers = Vec::new();
+        for threads in [1, 2, 5] {
+            let extras = [("x", "c\na\nb\na\n")];
+            let mut bench = Bench::new(left.as_bytes(), right.as_bytes(), &sql, &extras);
+            bench.job.limits.threads = threads;
+            let (_, answer) = bench.run().await.unwrap_or_else(|e| panic!("{sql}\n{e}"));
+            answers.push((super::shown(&bench.dir.path().join("out/matched.parquet")), answer.left, answer.right));
+        }
+        assert!(!answers[0].0.is_empty(), "{sql}");
+        assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stays_open_is_refused_with_a_way_out() {
+    let paired = "FROM l JOIN r ON l.id = r.ref";
+    let cases = [
+        (format!("SELECT l.id, last_value(r.n) OVER (PARTITION BY l.id ORDER BY l.day) AS v {paired}"), "ROWS BETWEEN"),
+        (format!("SELECT l.id, nth_value(r.n, 2) OVER (ORDER BY l.day) AS v {paired}"), "ROWS BETWEEN"),
+        (
+            format!("SELECT l.id, sum(CAST(r.n AS DOUBLE)) AS v {paired} GROUP BY l.id"),
+            "write sum(CAST(r.n AS DECIMAL(38,9)))",
+        ),
+        (format!("SELECT l.id, approx_median(r.n) AS v {paired} GROUP BY l.id"), "`median`"),
+    ];
+    for (sql, wanted) in cases {
+        let error = Bench::new(b"id,day,n\na,1,1\n", b"ref,day,n\na,1,1\n", &sql, &[]).refused().await.to_string();
+        assert!(error.contains(wanted), "{sql}\n{error}");
+    }
+}

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod dry_run;
+mod keys;
 mod laws;
 mod matching;
+mod paths;
 mod refused;
+mod runaway;
 mod why;
 
 use std::collections::BTreeSet;
@@ -13,6 +16,7 @@ use std::path::Path;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use kalla_engine::error::{Error, Result};
 use kalla_engine::job::{Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
 use kalla_engine::location::Location;
@@ -80,7 +84,7 @@ impl Bench {
 }
 
 fn is_rejects(path: &Path) -> bool {
-    path.file_name().unwrap().to_str().unwrap().starts_with("rejected_")
+    path.file_name().unwrap() == "failed"
 }
 
 pub fn source(alias: &str, path: &Path) -> Source {
@@ -109,6 +113,19 @@ impl Answer {
         };
         Self { pairs, left: unmatched("left"), right: unmatched("right") }
     }
+}
+
+/// The rows of a Parquet file as text, sorted; NULL is empty.
+pub fn shown(path: &Path) -> Vec<String> {
+    let mut rows = Vec::new();
+    for batch in batches(path) {
+        let options = FormatOptions::default();
+        let columns: Vec<_> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options).unwrap()).collect();
+        let line = |row: usize| columns.iter().map(|c| c.value(row).to_string()).collect::<Vec<_>>().join("|");
+        rows.extend((0..batch.num_rows()).map(line));
+    }
+    rows.sort();
+    rows
 }
 
 fn batches(path: &Path) -> Vec<RecordBatch> {

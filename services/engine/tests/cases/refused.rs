@@ -30,11 +30,45 @@ async fn files_that_cannot_be_read() {
 async fn rejects_are_counted_when_they_are_allowed() {
     let mut bench = Bench::new(b"id,n\na,1\nb\nc,3\n", RIGHT, SQL, &[]);
     assert!(matches!(bench.refused().await, Error::Data { .. }));
-    assert!(bench.dir.path().join("out/rejected_left.parquet").exists());
+    assert!(bench.dir.path().join("out/failed/rejected_left.parquet").exists());
     bench.job.limits.max_rejected = 1;
     let (manifest, answer) = bench.run().await.unwrap();
     assert_eq!((manifest.counts.rejected_left, manifest.counts.total_left), (1, 2));
     assert_eq!(answer.left, vec![1]);
+}
+
+/// A result stays what it is until another one takes its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_job_touches_no_result() {
+    let mut bench = Bench::new(b"id,n\na,1\nb\nc,3\n", RIGHT, SQL, &[]);
+    bench.job.limits.max_rejected = 1;
+    let (manifest, _) = bench.run().await.unwrap();
+    let out = bench.dir.path().join("out");
+    let files = || {
+        let entries = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path());
+        let files = entries.filter(|path| path.is_file());
+        files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = files();
+    assert_eq!(before.len(), manifest.files.len() + 1);
+
+    std::fs::write(bench.dir.path().join("l.csv"), b"id,n\na,1\nbbb\nccc\nd,4\n").unwrap();
+    bench.job.run_id = "another".to_owned();
+    bench.job.limits.max_rejected = 0;
+    let error = bench.run().await.unwrap_err().to_string();
+    assert_eq!(files(), before);
+    let rejected = out.join("failed/rejected_left.parquet");
+    assert!(error.contains("line 3") && error.contains(&rejected.display().to_string()), "{error}");
+    assert_eq!(super::shown(&rejected).len(), 2);
+
+    // What failed last is all that is kept of failures, and nothing of them beside a new result.
+    std::fs::write(bench.dir.path().join("l.csv"), b"id,n\na\n").unwrap();
+    bench.run().await.unwrap_err();
+    assert_eq!(super::shown(&rejected).len(), 1);
+    bench.job.limits.max_rejected = 1;
+    std::fs::write(bench.dir.path().join("l.csv"), b"id,n\na,1\nb\n").unwrap();
+    bench.run().await.unwrap();
+    assert!(!out.join("failed").exists() && files() != before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -56,6 +56,11 @@ async fn every_operator_keeps_the_rows_that_it_should() {
         (vec![number("cash", Lt, &["1.75"])], "1 3"),
         (vec![filter("amount", Eq, &["10.00"])], "2"),
         (vec![filter("name", Eq, &["O'Brien"])], "1"),
+        // By code points, whatever the collation of the database: `O` is before `a`.
+        (vec![filter("name", Gt, &["a"])], "2"),
+        (vec![filter("name", Between, &["1", "P"])], "1 3"),
+        (vec![filter("code", Lt, &["Z"])], ""),
+        (vec![filter("mood", Gt, &["sad"])], "2 3"),
         (vec![filter("name", Eq, &["back\\slash"])], "2"),
         (vec![filter("name", Like, &["100\\% %"])], "3"),
         (vec![filter("name", Like, &["%r%"])], "1"),

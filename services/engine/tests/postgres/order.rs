@@ -43,3 +43,17 @@ async fn a_server_with_little_room_is_read_with_fewer_sessions() {
     database.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
     assert_eq!(rows.unwrap().rows.len(), 200_000);
 }
+
+/// Reading takes as long as it takes, whatever the role may do otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn time_limits_of_the_role_do_not_end_a_reading() {
+    let database = Database::with("CREATE TABLE t AS SELECT i FROM generate_series(1, 1500000) i; ANALYZE t").await;
+    let role = format!("{}_hurried", database.name);
+    database.run(&format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON t TO {role}")).await;
+    for limit in ["statement_timeout", "idle_in_transaction_session_timeout"] {
+        database.run(&format!("ALTER ROLE {role} SET {limit} = '100ms'")).await;
+    }
+    let rows = read(&database.uri_as(&role, "t"), &[], 1).await;
+    database.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    assert_eq!(rows.unwrap().rows.len(), 1_500_000);
+}

@@ -19,8 +19,6 @@ use super::{PATIENCE, frame};
 use crate::payload::{Accepted, Intake};
 use crate::{convert, outcome, problem};
 
-/// Address space, not memory: SQL that is nested deeply is planned by recursion.
-const STACK: usize = 256 << 20;
 /// What a process that is told to stop, and does not, ends with.
 const STOPPED: i32 = 130;
 
@@ -79,12 +77,7 @@ fn give_up(error: &dyn std::fmt::Display) -> ExitCode {
 }
 
 fn runtime(threads: usize) -> io::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_stack_size(STACK)
-        .thread_name("kalla-job")
-        .enable_all()
-        .build()
+    Builder::new_multi_thread().worker_threads(threads).thread_name("kalla-job").enable_all().build()
 }
 
 /// The end of the standard input stops the job, and after some patience the process, on a thread that no work can hold up.

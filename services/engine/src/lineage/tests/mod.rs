@@ -17,6 +17,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::*;
+use crate::names::ROW_NUMBER;
 
 /// The two sides of a test and the session that knows them as `invoices`/`left_src` and `payments`/`right_src`.
 struct World {

@@ -167,6 +167,12 @@ fn comparison(column: &Column, op: FilterOp, literals: &[String]) -> String {
     if column.base_type == "money" {
         name.push_str("::numeric");
     }
+    // By code points, as everywhere else: what comes before what must not hang on the collation of a column.
+    let orders = matches!(op, FilterOp::Gt | FilterOp::Gte | FilterOp::Lt | FilterOp::Lte | FilterOp::Between);
+    let is_text = column.kind == Kind::PaddedText || ["text", "character varying"].contains(&&*column.base_type);
+    if orders && is_text {
+        name.push_str(" COLLATE \"C\"");
+    }
     let binary = |operator: &str| format!("{name} {operator} {}", literals.join(""));
     match op {
         FilterOp::Eq => binary("="),

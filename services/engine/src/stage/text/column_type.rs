@@ -87,7 +87,8 @@ impl FromStr for ColumnType {
             "boolean" => Self::Boolean,
             "date" => Self::Date,
             "timestamp" => Self::Timestamp,
-            "timestamptz" => Self::TimestampUtc,
+            // The second is how contracts before called it.
+            "timestamptz" | "timestamp_utc" => Self::TimestampUtc,
             "text" => Self::Text,
             _ => return decimal(&word).ok_or_else(|| unknown(text)),
         })

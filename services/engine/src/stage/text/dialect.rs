@@ -6,6 +6,7 @@ use super::chunks::count_lines;
 use super::column_type::Class;
 use super::encoding::Encoding;
 use super::fields::{FieldIndex, Row, Separators, Span, has_doubled_quotes, push_unescaped};
+use super::findings::MAX_COLUMNS;
 use crate::job::ReadOptions;
 
 /// How the fields of a text file are told apart.
@@ -53,6 +54,14 @@ impl Layout {
         let separators = separators(head, options, terminator);
         let rows = Rows::of(head, separators);
         let Some(first) = rows.rows.first().copied() else { return Err(LayoutError::NoRecord) };
+        if first.fields() > MAX_COLUMNS {
+            let line = 1 + count_lines(&head[..rows.index.field_start(first, 0)], terminator);
+            let reason = format!(
+                "{} fields, and at most {MAX_COLUMNS} columns can be read: check the delimiter, or leave columns out",
+                first.fields()
+            );
+            return Err(LayoutError::Header(line, reason));
+        }
         let header = options.header.unwrap_or_else(|| !rows.first_is_data());
         let end = rows.index.field_start(first, first.fields());
         let names =

@@ -5,6 +5,8 @@ use super::encoding::Utf8Evidence;
 use super::values;
 use crate::stage::{REJECTS_KEPT, Reject};
 
+/// Columns that a text file may have, as many as a table in Postgres: more are most likely values.
+pub const MAX_COLUMNS: usize = 1600;
 /// Longest raw text that a reject keeps, in bytes.
 const RAW_KEPT: usize = 4096;
 /// Longest value that a sentence quotes, in characters.

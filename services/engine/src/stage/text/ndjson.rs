@@ -17,7 +17,7 @@ use super::columns::{Buffers, BuildError, Target, Text};
 use super::csv::Lines;
 use super::encoding::Utf8Evidence;
 use super::fields::Span;
-use super::findings::{Evidence, Findings, NewColumn, shown};
+use super::findings::{Evidence, Findings, MAX_COLUMNS, NewColumn, shown};
 use super::read::Pass;
 use super::values;
 use crate::error::{Error, Result};
@@ -28,6 +28,8 @@ const BATCH_ROWS: usize = 8192;
 pub struct NdjsonWorker {
     pass: Arc<Pass>,
     by_name: HashMap<String, usize>,
+    /// Of the new columns among the findings.
+    new_by_name: HashMap<String, usize>,
     columns: Vec<Values>,
     /// Where each row of the batch starts in the chunk.
     starts: Vec<usize>,
@@ -65,6 +67,7 @@ impl NdjsonWorker {
     pub fn new(pass: Arc<Pass>) -> Self {
         Self {
             by_name: pass.columns.iter().enumerate().map(|(i, c)| (c.name.clone(), i)).collect(),
+            new_by_name: HashMap::new(),
             columns: pass.columns.iter().map(|_| Values::default()).collect(),
             starts: Vec::new(),
             buffers: Buffers::default(),
@@ -89,7 +92,7 @@ impl NdjsonWorker {
             let line = &text[at..end];
             if !line.iter().all(u8::is_ascii_whitespace) {
                 match self.read_line(line, &mut members) {
-                    Ok(()) => self.commit(&members, at, &mut lines),
+                    Ok(()) => self.commit(&members, at, &mut lines)?,
                     Err((column, reason)) => {
                         let raw = line.strip_suffix(b"\r").unwrap_or(line);
                         self.findings.rejects.push(lines.of(at), column.as_deref(), reason, raw);
@@ -114,6 +117,9 @@ impl NdjsonWorker {
         let mut reader = serde_json::Deserializer::from_str(text);
         let read = Object(members).deserialize(&mut reader).and_then(|()| reader.end());
         read.map_err(|e| (None, without_line(&e)))?;
+        if members.len() > MAX_COLUMNS {
+            return Err((None, format!("an object of {} keys, and at most {MAX_COLUMNS} can be read", members.len())));
+        }
         for (i, member) in members.iter().enumerate() {
             if member.key.is_empty() {
                 return Err((None, "a key is empty".to_owned()));
@@ -148,14 +154,14 @@ impl NdjsonWorker {
     }
 
     /// Adds a row to the batch.
-    fn commit(&mut self, members: &[Member<'_>], start: usize, lines: &mut Lines<'_>) {
+    fn commit(&mut self, members: &[Member<'_>], start: usize, lines: &mut Lines<'_>) -> Result<()> {
         let row = self.starts.len();
         self.starts.push(start);
         for (i, member) in members.iter().enumerate() {
             let null = self.is_null(member);
             let Some(column) = self.find(i, &member.key) else {
                 let kind = if null { Kind::Null } else { member.kind };
-                self.see_new(i, member, kind, lines.of(start));
+                self.see_new(i, member, kind, lines.of(start))?;
                 continue;
             };
             if null {
@@ -169,17 +175,27 @@ impl NdjsonWorker {
             };
             self.columns[column].push(row, member.kind, plain.as_deref().unwrap_or(&member.text).as_bytes());
         }
+        Ok(())
     }
 
-    fn see_new(&mut self, place: usize, member: &Member<'_>, kind: Kind, line: u64) {
+    fn see_new(&mut self, place: usize, member: &Member<'_>, kind: Kind, line: u64) -> Result<()> {
         self.pass.doomed.store(true, Ordering::Relaxed);
         let new = &mut self.findings.new_columns;
-        let at = new.iter().position(|c| c.name == member.key).unwrap_or_else(|| {
-            let name = member.key.to_string();
-            new.push(NewColumn { name, first: (line, place), evidence: Evidence::default() });
-            new.len() - 1
-        });
+        let at = match self.new_by_name.get(member.key.as_ref()) {
+            Some(at) => *at,
+            None if self.pass.columns.len() + new.len() == MAX_COLUMNS => {
+                let known = self.pass.columns.iter().map(|c| &c.name).chain(new.iter().map(|c| &c.name));
+                return Err(self.pass.error(line, &too_many_keys(known.chain([&member.key.to_string()]))));
+            }
+            None => {
+                let name = member.key.to_string();
+                self.new_by_name.insert(name.clone(), new.len());
+                new.push(NewColumn { name, first: (line, place), evidence: Evidence::default() });
+                new.len() - 1
+            }
+        };
         new[at].evidence.see(kind.class(member.text.as_bytes()), member.text.as_bytes(), || line);
+        Ok(())
     }
 
     fn build(&mut self, lines: &mut Lines<'_>) -> Result<Option<RecordBatch>> {
@@ -288,6 +304,17 @@ impl Kind {
             _ => false,
         }
     }
+}
+
+/// Why a file is refused whose objects have more keys than a table may have columns.
+pub fn too_many_keys<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.map(String::as_str).collect();
+    let last: Vec<_> = names.iter().rev().take(3).rev().map(|name| format!("`{}`", shown(name.as_bytes()))).collect();
+    format!(
+        "the objects have more than {MAX_COLUMNS} different keys, the last of them {}: where keys are data, write them as \
+         values, as in {{\"key\": …, \"value\": …}}",
+        last.join(", ")
+    )
 }
 
 /// The parser counts lines within the one line that it sees; what remains is its column.

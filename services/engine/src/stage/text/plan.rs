@@ -9,7 +9,8 @@ use super::column_type::ColumnType;
 use super::dialect::{Dialect, Layout, LayoutError};
 use super::encoding::{EncodingGuess, Transcoder};
 use super::fields::Separators;
-use super::findings::{Column, Evidence, Findings};
+use super::findings::{Column, Evidence, Findings, MAX_COLUMNS};
+use super::ndjson::too_many_keys;
 use super::origin::Origin;
 use super::read::{Pass, Sizes, Worker};
 use crate::error::{Error, Place, Result, Violation};
@@ -72,12 +73,11 @@ impl Plan {
         (0..self.columns.len()).for_each(|c| pass.surprise(c));
         let mut worker = Worker::new(self, pass);
         worker.process(head)?;
-        self.learn(worker.into_findings(), options);
-        Ok(())
+        self.learn(worker.into_findings(), alias, options).map(|_| ())
     }
 
     /// Takes what a pass found into account; true when the file must be read again.
-    pub fn learn(&mut self, found: Findings, options: &ReadOptions) -> bool {
+    pub fn learn(&mut self, found: Findings, alias: &str, options: &ReadOptions) -> Result<bool> {
         let mut changed = false;
         for (column, evidence) in self.columns.iter_mut().zip(&found.columns) {
             changed |= column.widen(evidence);
@@ -90,7 +90,12 @@ impl Plan {
             self.columns.push(column);
             changed = true;
         }
-        changed
+        // Tasks that stayed below the limit each may pass it together.
+        if self.columns.len() > MAX_COLUMNS {
+            let reason = too_many_keys(self.columns.iter().take(MAX_COLUMNS + 1).map(|column| &column.name));
+            return Err(Error::Data { alias: alias.to_owned(), place: Place::default(), reason });
+        }
+        Ok(changed)
     }
 
     /// Columns that are set by hand and are not there.

@@ -98,7 +98,7 @@ pub(super) async fn stage_in(
             continue;
         }
         let (rejects, rows) = (found.rejects.clone(), found.rows);
-        if plan.learn(found, options) {
+        if plan.learn(found, &cx.alias, options)? {
             head = Chunk::default();
             continue;
         }

@@ -1,0 +1,89 @@
+//! Input of a few kilobytes that asks for more than any machine has: one sentence, at once.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use kalla_engine::error::Error;
+use kalla_engine::job::FileFormat;
+
+use super::Bench;
+
+const LEFT: &[u8] = b"id,n\nk1,1\nk2,2\n";
+const RIGHT: &[u8] = b"ref,n\nk2,2\nk3,3\n";
+
+async fn refused(sql: &str) -> String {
+    let started = Instant::now();
+    let error = Bench::new(LEFT, RIGHT, sql, &[]).refused().await;
+    assert!(matches!(error, Error::Invalid(_)), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    error.to_string()
+}
+
+fn chain(count: usize, term: impl Fn(usize) -> String, operator: &str) -> String {
+    (0..count).map(term).collect::<Vec<_>>().join(operator)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_chains_of_operators() {
+    let join = "SELECT l.id, r.ref FROM l JOIN r ON l.id = r.ref WHERE ";
+    let equal = |n: usize| format!("l.id = 'k{n}'");
+    for count in [600, 1_800, 100_000] {
+        let error = refused(&format!("{join}{}", chain(count, equal, " OR "))).await;
+        assert!(error.contains("more than 1000 operators") && error.contains("IN (…)"), "{error}");
+    }
+    for long in [
+        format!("{join}l.n = {}", chain(5_000, |n| n.to_string(), " + ")),
+        format!("{join}l.id = {}", chain(5_000, |n| format!("'{n}'"), " || ")),
+        format!("{join}l.n{} = 1", "::int".repeat(5_000)),
+        format!("{join}l.n {}", "IS NULL ".repeat(5_000)),
+    ] {
+        assert!(refused(&long).await.contains("more than 1000 operators"));
+    }
+    let unions = chain(5_000, |_| "SELECT l.id FROM l JOIN r ON l.id = r.ref".to_owned(), " UNION ALL ");
+    assert!(refused(&unions).await.contains("UNION"));
+    let nested = format!("{join}{}l.id = 'k2'{}", "(".repeat(5_000), ")".repeat(5_000));
+    assert!(refused(&nested).await.contains("nested too deeply"));
+}
+
+/// As long as they may be, on the threads of a usual process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chains_that_are_just_short_enough() {
+    let join = "SELECT l.id, r.ref FROM l JOIN r ON l.id = r.ref WHERE ";
+    for sql in [
+        format!("{join}{}", chain(500, |n| format!("l.id = 'k{n}'"), " OR ")),
+        format!("{join}l.n < {}", chain(499, |n| format!("r.n + {n}"), " + ")),
+        format!("{join}l.id IN ({})", chain(20_000, |n| format!("'k{n}'"), ", ")),
+        chain(200, |n| format!("SELECT l.id, r.ref FROM l JOIN r ON l.id = r.ref AND l.n = {n}"), " UNION ALL "),
+    ] {
+        let (_, answer) =
+            Bench::new(LEFT, RIGHT, &sql, &[]).run().await.unwrap_or_else(|e| panic!("{}\n{e}", &sql[..99]));
+        assert_eq!((answer.left, answer.right), (vec![0], vec![1]), "{}", &sql[..99]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctes_that_double() {
+    for depth in [12, 40] {
+        let mut sql = "WITH c0 AS (SELECT l.id FROM l JOIN r ON l.id = r.ref)".to_owned();
+        for n in 1..=depth {
+            write!(sql, ", c{n} AS (SELECT a.id FROM c{m} a JOIN c{m} b ON a.id = b.id)", m = n - 1).unwrap();
+        }
+        let error = refused(&format!("{sql} SELECT id FROM c{depth}")).await;
+        assert!(error.contains("more than 500 tables") && error.contains("CTE"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_columns_than_a_table_has() {
+    let sql = "SELECT l.id, r.ref FROM l JOIN r ON l.id = r.ref";
+    let lines: String = (0..10_000).map(|n| format!("{{\"k{n}\":{n},\"id\":{n}}}\n")).collect();
+    let mut bench = Bench::new(lines.as_bytes(), RIGHT, sql, &[]);
+    bench.job.left.options.format = Some(FileFormat::Ndjson);
+    let error = bench.refused().await.to_string();
+    assert!(error.starts_with("source `l`: ") && error.contains("more than 1600 different keys"), "{error}");
+    assert_eq!(error.matches("`k").count(), 3, "{error}");
+
+    let wide = chain(5_000, |n| format!("c{n}"), ",");
+    let error = Bench::new(format!("{wide}\n{wide}\n").as_bytes(), RIGHT, sql, &[]).refused().await.to_string();
+    assert!(error.starts_with("source `l`: line 1: 5000 fields") && error.contains("1600"), "{error}");
+}
