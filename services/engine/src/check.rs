@@ -20,6 +20,7 @@ use crate::progress::Meter;
 use crate::query::{self, Joins};
 use crate::stack::with_room;
 use crate::stage::{self, ColumnNote, Sample, StageContext, Staged};
+use crate::workdir::WorkDir;
 
 /// What a job that is right would read and give.
 #[derive(Debug, Clone, Serialize)]
@@ -122,22 +123,14 @@ fn empty_table(found: &Found) -> PlanTable {
 
 /// A place for staged files that nobody will need.
 pub struct Scratch {
-    dir: tempfile::TempDir,
-    /// Keeps it from being swept, however old it gets.
-    _lock: Option<std::fs::File>,
+    dir: WorkDir,
 }
 
 impl Scratch {
     pub fn new(limits: &Limits) -> Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix(SCRATCH);
-        let dir = limits.spill_dir.as_ref().map_or_else(|| builder.tempdir(), |dir| builder.tempdir_in(dir));
         let failed =
             |e: std::io::Error| Error::Output { path: "temporary directory".to_owned(), reason: e.to_string() };
-        let dir = dir.map_err(failed)?;
-        // Where there are no locks nothing is swept either.
-        let lock = std::fs::File::open(dir.path()).ok().filter(|lock| lock.try_lock().is_ok());
-        Ok(Self { dir, _lock: lock })
+        Ok(Self { dir: WorkDir::create(limits.spill_dir.as_deref(), SCRATCH).map_err(failed)? })
     }
 
     /// Reads all sources of a job, at once.

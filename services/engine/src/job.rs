@@ -13,6 +13,10 @@ use crate::stage::text::{ColumnType, Encoding};
 #[derive(Debug, Clone)]
 pub struct Job {
     pub run_id: String,
+    /// Which try at the run, from 1.
+    pub attempt: u32,
+    /// Hex, of what was ordered: the manifest tells it.
+    pub payload_sha256: Option<String>,
     pub left: Source,
     pub right: Source,
     /// Tables that `match_sql` may join and that take no part in the counts (rates, mappings).
@@ -23,6 +27,8 @@ pub struct Job {
     pub format: ResultFormat,
     /// Whether the staged rows stay beside the result, for whoever looks closer later.
     pub keep_staged: bool,
+    /// Whether the result is flushed to the disk itself, so that it outlasts a power cut.
+    pub sync: bool,
     pub limits: Limits,
 }
 

@@ -31,6 +31,7 @@ mod sums;
 mod sweep;
 mod tasks;
 mod unmatched;
+mod workdir;
 mod write;
 
 pub use api::{

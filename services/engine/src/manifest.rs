@@ -5,15 +5,26 @@ use std::collections::BTreeMap;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use serde::{Deserialize, Serialize};
 
+use crate::attempt;
 use crate::names;
 use crate::stage::{ColumnNote, InputFacts, Staged};
 use crate::write::WrittenFile;
 
 pub const MANIFEST: &str = "manifest.json";
+pub const MANIFEST_VERSION: u32 = 1;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// Of this form. Fields that are added leave it as it is; a reader that does not know it reads nothing.
+    #[serde(default)]
+    pub manifest_version: u32,
     pub run_id: String,
+    /// Which try at the run, from 1.
+    #[serde(default)]
+    pub attempt: u32,
+    /// Of what was ordered, where that came from elsewhere: the same order has the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_sha256: Option<String>,
     pub engine_version: String,
     /// RFC 3339, UTC.
     pub created: String,
@@ -28,6 +39,9 @@ pub struct Manifest {
     pub sums: Vec<ColumnSum>,
     pub timings_ms: Timings,
     pub spilled_bytes: u64,
+    /// What was done otherwise than one would think.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// By result set: `matched`, `unmatched_left`, `unmatched_right`, and `rejected_…` where rows were rejected.
     pub files: BTreeMap<String, ResultFile>,
 }
@@ -196,6 +210,11 @@ pub fn type_name(data_type: &DataType) -> String {
 }
 
 impl ResultFile {
+    /// Its place below the output, which may have been moved since: of results on a disk.
+    pub fn inside(&self) -> &str {
+        attempt::inside(&self.path)
+    }
+
     pub fn new(file: &WrittenFile, path: String) -> Self {
         Self {
             path,

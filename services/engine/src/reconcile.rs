@@ -18,7 +18,9 @@ use crate::error::{Error, Place, Result};
 use crate::job::{Job, Source};
 use crate::lineage::{Marks, Side};
 use crate::location::Location;
-use crate::manifest::{ColumnSum, Counts, CurrencySum, Input, Lineage, Manifest, ResultFile, Timings};
+use crate::manifest::{
+    ColumnSum, Counts, CurrencySum, Input, Lineage, MANIFEST_VERSION, Manifest, ResultFile, Timings,
+};
 use crate::matching::{self, MatchPlan, PlanTable};
 use crate::monitor::Monitor;
 use crate::progress::{Progress, Stage};
@@ -38,7 +40,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: CancellationToken) -> Result<Manifest> {
     validate(&job)?;
     let job = Arc::new(job);
-    let attempt = Attempt::begin(&job.output, job.limits.spill_dir.as_deref())?;
+    let attempt = Attempt::begin(&job)?;
     let monitor = Monitor::start(&job, progress);
     let run = Run {
         results: attempt.results(),
@@ -64,7 +66,7 @@ pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: Canc
     match done {
         Ok(Done::Complete(result)) => {
             let (names, manifest) = result.manifest(&job, &attempt);
-            attempt.commit(&names, job.keep_staged, manifest).await
+            attempt.commit(&job, names, manifest).await
         }
         Ok(Done::Rejected(rejected)) => {
             let names = rejected.files.iter().filter_map(|f| f.location.file_name());
@@ -103,6 +105,7 @@ struct Accounted {
     sums: Vec<ColumnSum>,
     timings: Timings,
     spilled_bytes: u64,
+    notes: Vec<String>,
     files: BTreeMap<&'static str, WrittenFile>,
 }
 
@@ -137,6 +140,9 @@ impl Run {
         // Also after an error: rows of another version, or none at all, explain it better than itself.
         for (source, staged) in job.sources().zip(&staged) {
             stage::check_unchanged(source, staged).await?;
+            if matches!(done, Err(Error::Internal(_))) {
+                staged.file.check().await?;
+            }
         }
         let rows = done?;
         Ok(Done::Complete(Box::new(Complete { staged, rows })))
@@ -168,7 +174,8 @@ impl Run {
         let timings = Timings { staging, matching, writing_results: millis(started), total: millis(self.started) };
         let spilled_bytes = matched.spilled_bytes;
         let lineage = Lineage { left: plan.mode(Side::Left), right: plan.mode(Side::Right) };
-        Ok(Accounted { lineage, counts, sums, timings, spilled_bytes, files })
+        let notes = matched.notes;
+        Ok(Accounted { lineage, counts, sums, timings, spilled_bytes, notes, files })
     }
 
     /// All sources at once, left, right and extras in this order.
@@ -195,14 +202,17 @@ impl Run {
     /// Joins by hashing where the smaller side fits into memory, and by sorting, which spills, where it does not.
     async fn match_rows(&self, staged: &[Staged]) -> Result<(Arc<MatchPlan>, MatchedRows)> {
         let hashed = self.plan(staged, Joins::Hashed).await?;
-        if matching::fits(&hashed.1, staged, &self.job.limits) {
+        let why = if matching::fits(&hashed.1, staged, &self.job.limits) {
             match self.run_match(&hashed.0, &hashed.1, staged).await {
-                Err(Error::OutOfMemory { .. }) => {}
+                Err(Error::OutOfMemory { .. }) => "hashing them took more than the memory limit",
                 done => return done.map(|matched| (hashed.1, matched)),
             }
-        }
+        } else {
+            "the smaller side does not fit into the memory limit"
+        };
         let sorted = self.plan(staged, Joins::Sorted).await?;
-        let matched = self.run_match(&sorted.0, &sorted.1, staged).await?;
+        let mut matched = self.run_match(&sorted.0, &sorted.1, staged).await?;
+        matched.notes.push(format!("rows were brought together by sorting, because {why}"));
         Ok((sorted.1, matched))
     }
 
@@ -221,7 +231,12 @@ impl Run {
         let rows = (staged[0].file.rows(), staged[1].file.rows());
         self.monitor.matched().store(0, Ordering::Relaxed);
         let matched = matching::run(ctx, plan, rows, &writer, &self.staging, self.monitor.matched()).await?;
-        Ok(MatchedRows { file: writer.finish().await?, marks: matched.marks, spilled_bytes: matched.spilled_bytes })
+        Ok(MatchedRows {
+            file: writer.finish().await?,
+            marks: matched.marks,
+            spilled_bytes: matched.spilled_bytes,
+            notes: Vec::new(),
+        })
     }
 
     async fn unmatched(
@@ -252,6 +267,7 @@ struct MatchedRows {
     file: WrittenFile,
     marks: Marks,
     spilled_bytes: u64,
+    notes: Vec<String>,
 }
 
 /// Conservation: every row that was read is matched or unmatched, on both sides, and the files say the same.
@@ -324,13 +340,16 @@ impl Complete {
         });
         let (left, right) = (inputs.next(), inputs.next());
         let extras = inputs.collect();
-        let Accounted { lineage, counts, sums, timings, spilled_bytes, files } = self.rows;
+        let Accounted { lineage, counts, sums, timings, spilled_bytes, notes, files } = self.rows;
         let names = file_names(&files);
         let files = files.iter().zip(&names).map(|((set, file), name)| {
             ((*set).to_owned(), ResultFile::new(file, attempt.committed_path(name).to_string()))
         });
         let manifest = Manifest {
+            manifest_version: MANIFEST_VERSION,
             run_id: job.run_id.clone(),
+            attempt: job.attempt,
+            payload_sha256: job.payload_sha256.clone(),
             engine_version: env!("CARGO_PKG_VERSION").to_owned(),
             created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
             left: left.unwrap_or_default(),
@@ -343,6 +362,7 @@ impl Complete {
             sums,
             timings_ms: timings,
             spilled_bytes,
+            notes,
             files: files.collect(),
         };
         (names, manifest)

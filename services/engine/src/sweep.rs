@@ -13,13 +13,14 @@ use object_store::path::Path as ObjectPath;
 use crate::attempt::{HIDDEN, SCRATCH, committed};
 use crate::error::{Error, Result};
 use crate::location::{Location, in_words};
+use crate::workdir;
 
 /// See [`crate::sweep_attempts`].
 pub async fn sweep_attempts(root: &Location, age: Duration) -> Result<usize> {
     match root {
         Location::Local(path) => {
             let outputs = directories(path).map_err(|e| failed(root, &e))?;
-            Ok(outputs.iter().map(|output| remove_given_up(output)).sum())
+            Ok(outputs.iter().map(|output| remove_attempts(output)).sum())
         }
         Location::Object { .. } => sweep_bucket(root, SystemTime::now() - age).await,
     }
@@ -27,12 +28,11 @@ pub async fn sweep_attempts(root: &Location, age: Duration) -> Result<usize> {
 
 /// Removes attempts that were given up from one output on a disk, and the output when nothing else is in it.
 pub fn sweep_output(output: &Location) -> usize {
-    output.as_local().map_or(0, remove_given_up)
+    output.as_local().map_or(0, remove_attempts)
 }
 
-fn remove_given_up(output: &Path) -> usize {
-    let found = directories(output).unwrap_or_default();
-    let removed = found.iter().filter(|dir| is_named(dir, HIDDEN) && remove_unlocked(dir)).count();
+fn remove_attempts(output: &Path) -> usize {
+    let removed = workdir::sweep(output, HIDDEN, true, |_| true);
     if removed > 0 {
         // Fails where there is something in it, as it should.
         let _ = fs::remove_dir(output);
@@ -40,16 +40,11 @@ fn remove_given_up(output: &Path) -> usize {
     removed
 }
 
-/// The lock is held while the directory goes, so that nobody begins to work in it.
-fn remove_unlocked(dir: &Path) -> bool {
-    let Ok(lock) = fs::File::open(dir) else { return false };
-    lock.try_lock().is_ok() && fs::remove_dir_all(dir).is_ok()
-}
-
 /// Removes working directories that nobody has used for `age`, nor holds the lock of, from the directory for spilled data.
 pub fn sweep_scratch(spill_dir: Option<&Path>, age: Duration) -> usize {
     let limit = SystemTime::now() - age;
-    remove_old(spill_dir.unwrap_or(&tempfile::env::temp_dir()), SCRATCH, limit)
+    // Others may use such names in a place that is shared.
+    workdir::sweep(spill_dir.unwrap_or(&tempfile::env::temp_dir()), SCRATCH, false, |dir| newest(dir) < limit)
 }
 
 /// The directories in `path`; none when it is not there.
@@ -59,17 +54,6 @@ fn directories(path: &Path) -> std::io::Result<Vec<PathBuf>> {
         entries => entries?,
     };
     Ok(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !path.is_symlink()).collect())
-}
-
-/// What cannot be removed is left for the next time.
-fn remove_old(parent: &Path, prefix: &str, limit: SystemTime) -> usize {
-    let found = directories(parent).unwrap_or_default();
-    let old = |dir: &&PathBuf| is_named(dir, prefix) && newest(dir) < limit;
-    found.iter().filter(old).filter(|dir| remove_unlocked(dir)).count()
-}
-
-fn is_named(dir: &Path, prefix: &str) -> bool {
-    dir.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix))
 }
 
 /// When anything in `dir` was last written; now where that cannot be told.
@@ -140,7 +124,11 @@ mod tests {
         fs::write(root.path().join("run-1/.attempt-aaaaaa/stage/0.parquet"), "rows").unwrap();
         fs::write(root.path().join("run-1/matched.parquet"), "rows").unwrap();
         let location = Location::Local(root.path().to_path_buf());
-        let alive = fs::File::open(root.path().join("run-1/.attempt-aaaaaa")).unwrap();
+        for dir in ["run-1/.attempt-aaaaaa", "run-2/.attempt-bbbbbb", "kalla-spill"] {
+            fs::write(root.path().join(format!("{dir}.lock")), "").unwrap();
+        }
+        let lock = root.path().join("run-1/.attempt-aaaaaa.lock");
+        let alive = fs::File::options().read(true).write(true).open(lock).unwrap();
         alive.lock().unwrap();
         assert_eq!(sweep_attempts(&location, Duration::ZERO).await.unwrap(), 1);
         assert_eq!(sweep_output(&location.join("run-1")), 0);

@@ -68,12 +68,15 @@ pub fn reconcile(args: &Reconcile, stores: &Stores) -> Result<Plan, Error> {
     }
     let job = Job {
         run_id: run_id(),
+        attempt: 1,
+        payload_sha256: None,
         left,
         right,
         extras,
         match_sql,
         output,
         keep_staged: args.keep_staged,
+        sync: !args.no_sync,
         format: match args.format {
             Format::Parquet => ResultFormat::Parquet,
             Format::Csv => ResultFormat::Csv,
@@ -95,12 +98,15 @@ pub fn check(args: &Check, stores: &Stores) -> Result<Plan, Error> {
     }
     let job = Job {
         run_id: run_id(),
+        attempt: 1,
+        payload_sha256: None,
         left,
         right,
         extras,
         match_sql: recipe.match_sql.clone(),
         output: Location::Local("kalla-out".into()),
         keep_staged: false,
+        sync: true,
         format: ResultFormat::Parquet,
         limits: Limits::default(),
     };

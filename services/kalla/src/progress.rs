@@ -1,12 +1,13 @@
 //! Progress bars on the standard error: one per source, then one for the matching and one for the writing.
 
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kalla_engine::job::{Job, Source, SourceUri};
 use kalla_engine::progress::{Progress, SourceProgress, Stage};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::report::numbers::{bytes, count};
 
@@ -15,11 +16,34 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Time between two pictures.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Draws what comes through `progress` until its sender is gone, then clears the bars. Draws nothing unless the standard
-/// error is a terminal.
-pub fn show(job: &Job, progress: watch::Receiver<Progress>) -> JoinHandle<()> {
+/// Bars that are being drawn.
+pub struct Bars {
+    over: CancellationToken,
+    thread: JoinHandle<()>,
+}
+
+/// Draws what comes through `progress`, if the standard error is a terminal: on a thread of its own, because a join may keep all
+/// others.
+pub fn show(job: &Job, progress: watch::Receiver<Progress>) -> Bars {
     let sources = [&job.left, &job.right].into_iter().chain(&job.extras).map(Kind::of).collect();
-    tokio::spawn(draw(sources, progress))
+    let over = CancellationToken::new();
+    let end = over.clone();
+    let thread = std::thread::spawn(move || {
+        // Without a clock there are no bars.
+        if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() {
+            runtime.block_on(draw(sources, progress, end));
+        }
+    });
+    Bars { over, thread }
+}
+
+impl Bars {
+    /// Clears them away: nothing else may be printed before.
+    pub fn clear(self) {
+        self.over.cancel();
+        // One that has died has none left.
+        let _ = self.thread.join();
+    }
 }
 
 /// What the units of a source's progress are.
@@ -38,11 +62,11 @@ impl Kind {
     }
 }
 
-async fn draw(kinds: Vec<Kind>, mut progress: watch::Receiver<Progress>) {
+async fn draw(kinds: Vec<Kind>, mut progress: watch::Receiver<Progress>, over: CancellationToken) {
     let start = Instant::now();
     tokio::select! {
         () = tokio::time::sleep(PATIENCE) => {}
-        () = gone(progress.clone()) => return,
+        () = over.cancelled() => return,
     }
     let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
     if all.is_hidden() {
@@ -77,15 +101,11 @@ async fn draw(kinds: Vec<Kind>, mut progress: watch::Receiver<Progress>) {
         }
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
-            () = gone(progress.clone()) => break,
+            () = over.cancelled() => break,
         }
     }
     // The report says all of it again. A terminal that refuses is none to draw on.
     let _ = all.clear();
-}
-
-async fn gone(mut progress: watch::Receiver<Progress>) {
-    while progress.changed().await.is_ok() {}
 }
 
 fn bar(name: &str, width: usize) -> ProgressBar {

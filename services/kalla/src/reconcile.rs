@@ -77,11 +77,10 @@ async fn columns(job: &Job) -> Result<Columns, Error> {
 
 async fn execute(job: Job, visible: bool, cancel: &CancellationToken) -> Result<Manifest, Error> {
     let (sender, receiver) = watch::channel(Progress::default());
-    let drawn = visible.then(|| progress::show(&job, receiver));
+    let bars = visible.then(|| progress::show(&job, receiver));
     let outcome = kalla_engine::reconcile(job, sender, cancel.clone()).await;
-    if let Some(drawn) = drawn {
-        // Bars must be gone before anything else is printed; a task of ours that died has none left.
-        let _ = drawn.await;
+    if let Some(bars) = bars {
+        bars.clear();
     }
     outcome
 }

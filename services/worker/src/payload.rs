@@ -202,6 +202,8 @@ impl Intake {
         let mut sources = sources.into_iter();
         Job {
             run_id: payload.run_id.clone(),
+            attempt: payload.attempt.max(1),
+            payload_sha256: Some(fingerprint(payload).iter().map(|b| format!("{b:02x}")).collect()),
             left: sources.next().unwrap_or_else(|| nothing("left_src")),
             right: sources.next().unwrap_or_else(|| nothing("right_src")),
             extras: sources.collect(),
@@ -212,6 +214,7 @@ impl Intake {
                 v1::ResultFormat::Csv => ResultFormat::Csv,
             },
             keep_staged: self.keep_staged,
+            sync: true,
             limits: self.limits(payload.limits.as_ref()),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::RecordBatch;
 
 use super::tables::Tables;
+use crate::attempt;
 use crate::error::{Error, Result, Violation};
 use crate::job::Limits;
 use crate::location::Location;
@@ -55,7 +56,7 @@ pub async fn kept(output: &Location, manifest: &Manifest, limits: &Limits, locat
 async fn open(output: &Location, input: &Input, locate: Locate<'_>) -> Result<stage::RowFile> {
     let alias = &input.alias;
     if let Some(path) = &input.staged {
-        let location = beside(output, path);
+        let location = attempt::below(output, path);
         return match stage::parquet::open(alias, &location).await {
             Ok((file, _)) => Ok(file),
             Err(Error::NotFound { .. }) => {
@@ -76,13 +77,4 @@ async fn open(output: &Location, input: &Input, locate: Locate<'_>) -> Result<st
         return Err(Error::Missing(format!("{location} has changed since the run: run the job again")));
     }
     Ok(file)
-}
-
-/// Kept rows are below the output, wherever that was moved to; no other place that a manifest names is followed.
-fn beside(output: &Location, path: &str) -> Location {
-    let inside = path.strip_prefix(&format!("{output}/")).filter(|_| output.as_local().is_none());
-    match inside {
-        Some(inside) => inside.split('/').fold(output.clone(), |at, name| at.join(name)),
-        None => output.join(crate::attempt::STAGED).join(path.rsplit('/').next().unwrap_or(path)),
-    }
 }

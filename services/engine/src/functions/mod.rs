@@ -11,6 +11,7 @@
 //! All of them give NULL when an argument is NULL, and swapping `a` and `b` never changes an answer.
 
 mod arguments;
+mod bounded;
 mod dates;
 mod exact;
 mod text;
@@ -28,7 +29,9 @@ pub(crate) use arguments::{Argument, TypeKind, ordinal};
 pub(crate) use tolerance::difference;
 
 /// Makes the functions of this module known to `ctx`.
+/// Those of DataFusion that may fill the memory get a guard.
 pub fn register(ctx: &SessionContext) {
+    bounded::guard(ctx);
     for function in Function::ALL {
         ctx.register_udf(ScalarUDF::new_from_impl(MatchFunction {
             function,

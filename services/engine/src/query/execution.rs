@@ -23,6 +23,8 @@ pub fn execution_error(error: DataFusionError, limits: &Limits) -> Error {
             ArrowError::IoError(reason, _) => {
                 Error::Output { path: "spill or staged file".to_owned(), reason: reason.clone() }
             }
+            // Whose fault it is, the files tell.
+            ArrowError::ParquetError(text) => Error::Internal(format!("reading rows: {text}")),
             other => Error::Sql(in_words(&other.to_string())),
         },
         DataFusionError::Execution(_) | DataFusionError::Plan(_) => Error::Sql(in_words(&text)),

@@ -31,6 +31,7 @@ pub use summary::{Bin, ColumnSummary, Frequent, Summary};
 pub use table::ResultTable;
 
 use crate::api::Pending;
+use crate::attempt;
 use crate::error::{Error, Result};
 use crate::job::{Filter, Limits};
 use crate::location::Location;
@@ -143,7 +144,7 @@ impl Reader {
             let there = manifest.files.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return Err(Error::Missing(format!("the run has no result set `{set}`: it has {there}")));
         };
-        let location = table::find(output, &file.path);
+        let location = attempt::below(output, &file.path);
         if let Some(table) = self.kept(&location, &file.sha256) {
             return Ok(table);
         }

@@ -141,15 +141,6 @@ pub(super) fn with_row_number(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().cloned().chain([number]).collect::<Vec<_>>()))
 }
 
-/// Where a file of the manifest is: beside the manifest, wherever a directory was moved to; in a bucket under the output.
-pub(super) fn find(output: &Location, path: &str) -> Location {
-    let inside = path.strip_prefix(&format!("{output}/")).filter(|_| output.as_local().is_none());
-    inside
-        .unwrap_or_else(|| path.rsplit('/').next().unwrap_or(path))
-        .split('/')
-        .fold(output.clone(), |at, name| at.join(name))
-}
-
 /// Text has no row groups and no types: read as the types that were written, once.
 async fn stage_text(
     limits: &Limits,

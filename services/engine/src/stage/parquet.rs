@@ -77,6 +77,7 @@ pub async fn open(alias: &str, location: &Location) -> Result<(RowFile, InputFac
         .map_err(|e| damaged(alias, location, &e))?;
     let file =
         RowFile::new(location.clone(), head.size, Arc::new(metadata)).map_err(|e| damaged(alias, location, &e))?;
+    let file = file.of_source(alias);
     let facts = InputFacts {
         format: "parquet".to_owned(),
         bytes: Some(head.size),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,12 +19,15 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::error::{Error, Result};
-use crate::location::Location;
+use super::store_error;
+use crate::error::{Error, Place, Result};
+use crate::location::{Location, in_words};
 use crate::sums::Sums;
 
 /// Row groups up to this size are fetched with one read; larger local ones are read page by page.
 const WINDOW: u64 = 64 << 20;
+/// Rows of a source that are looked at together, when it may be damaged.
+const CHECKED: u64 = 64 * 1024;
 
 #[derive(Debug, Clone)]
 pub struct RowFile {
@@ -32,6 +36,8 @@ pub struct RowFile {
     reader: ArrowReaderMetadata,
     /// Known of files that we staged ourselves.
     sums: Option<Sums>,
+    /// Of the source that is read where it lies.
+    source: Option<String>,
 }
 
 /// Consecutive rows that are read together: a slice of one row group, or some whole ones.
@@ -56,7 +62,12 @@ impl Unit {
 impl RowFile {
     pub fn new(location: Location, bytes: u64, metadata: Arc<ParquetMetaData>) -> Result<Self, ParquetError> {
         let reader = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new())?;
-        Ok(Self { location, bytes, reader, sums: None })
+        Ok(Self { location, bytes, reader, sums: None, source: None })
+    }
+
+    /// A file that is not ours, but the source itself: what is wrong with it is told of the source.
+    pub fn of_source(self, alias: &str) -> Self {
+        Self { source: Some(alias.to_owned()), ..self }
     }
 
     pub fn with_sums(self, sums: Sums) -> Self {
@@ -130,21 +141,55 @@ impl RowFile {
         let selection = selection(unit, selected);
         let groups: Vec<usize> = unit.groups.clone().collect();
         let range = byte_range(&self.groups()[unit.groups.clone()]);
-        let broken = |e: &dyn std::fmt::Display| Error::Internal(format!("reading back {}: {e}", self.location));
-        match &self.location {
+        let decoded = match &self.location {
             Location::Local(path) if range.end - range.start > WINDOW => {
-                let file = File::open(path).map_err(|e| broken(&e))?;
-                self.decode(file, groups, selection).map_err(|e| broken(&e))
+                let file = File::open(path).map_err(|e| self.unreadable(&e))?;
+                self.decode(file, groups, selection)
             }
             Location::Local(path) => {
                 let chunks = File::open(path).and_then(|file| Chunks::read_local(&file, &[range]));
-                let chunks = chunks.map_err(|e| broken(&e))?;
-                self.decode(chunks, groups, selection).map_err(|e| broken(&e))
+                self.decode(chunks.map_err(|e| self.unreadable(&e))?, groups, selection)
             }
             Location::Object { .. } => {
-                let chunks = Chunks::fetch(&self.location, &[range]).await.map_err(|e| broken(&e))?;
-                self.decode(chunks, groups, selection).map_err(|e| broken(&e))
+                let chunks = Chunks::fetch(&self.location, &[range]).await;
+                self.decode(chunks.map_err(|e| self.out_of_reach(&e))?, groups, selection)
             }
+        };
+        decoded.map_err(|e| self.damaged(&e))
+    }
+
+    /// Reads all of a source that lies where it is, after something has failed that may be its fault; says so then.
+    pub async fn check(&self) -> Result<()> {
+        if self.source.is_some() {
+            for unit in self.units(CHECKED) {
+                self.read_all(&unit).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unreadable(&self, cause: &std::io::Error) -> Error {
+        let what = format!("{} cannot be read: {cause}", self.location);
+        match (&self.source, cause.kind()) {
+            (Some(alias), ErrorKind::NotFound) => Error::NotFound { alias: alias.clone(), what },
+            // The footer says that there is more.
+            (Some(alias), ErrorKind::UnexpectedEof) => damaged(alias, &self.location, cause),
+            (Some(alias), _) => Error::Unavailable { alias: alias.clone(), what },
+            (None, _) => Error::Output { path: self.location.to_string(), reason: cause.to_string() },
+        }
+    }
+
+    fn out_of_reach(&self, cause: &object_store::Error) -> Error {
+        match &self.source {
+            Some(alias) => store_error(alias, &self.location, cause),
+            None => Error::Output { path: self.location.to_string(), reason: in_words(cause) },
+        }
+    }
+
+    fn damaged(&self, cause: &ParquetError) -> Error {
+        match &self.source {
+            Some(alias) => damaged(alias, &self.location, cause),
+            None => Error::Internal(format!("reading back {}: {cause}", self.location)),
         }
     }
 
@@ -167,6 +212,12 @@ impl RowFile {
             .build()?;
         Ok(reader.collect::<Result<Vec<_>, _>>()?)
     }
+}
+
+fn damaged(alias: &str, location: &Location, cause: &dyn std::fmt::Display) -> Error {
+    let cause = cause.to_string();
+    let reason = format!("{location} is damaged: {}", cause.lines().next().unwrap_or_default());
+    Error::Data { alias: alias.to_owned(), place: Place::default(), reason }
 }
 
 fn group_rows(group: &RowGroupMetaData) -> u64 {

@@ -50,12 +50,15 @@ impl Bench {
         };
         let job = Job {
             run_id: "case".to_owned(),
+            attempt: 1,
+            payload_sha256: None,
             left: table("l", left),
             right: table("r", right),
             extras: extras.iter().map(|(alias, text)| table(alias, text.as_bytes())).collect(),
             match_sql: sql.to_owned(),
             output: Location::Local(dir.path().join("out")),
             keep_staged: false,
+            sync: false,
             format: ResultFormat::Parquet,
             limits: Limits { threads: 2, ..Limits::default() },
         };

@@ -1,7 +1,8 @@
 //! Bad input: one sentence that names the place, and nothing left behind.
 
 use kalla_engine::error::Error;
-use kalla_engine::job::{Filter, FilterOp, FilterValue};
+use kalla_engine::job::{Filter, FilterOp, FilterValue, SourceUri};
+use kalla_engine::location::Location;
 
 use super::Bench;
 
@@ -118,7 +119,7 @@ async fn a_missing_file_and_an_unwritable_output() {
     let mut bench = Bench::new(b"id\na\n", RIGHT, SQL, &[]);
     let file = bench.dir.path().join("file");
     std::fs::write(&file, "").unwrap();
-    bench.job.output = kalla_engine::location::Location::Local(file.join("out"));
+    bench.job.output = Location::Local(file.join("out"));
     assert!(matches!(bench.refused().await, Error::Output { .. }));
 }
 
@@ -133,4 +134,36 @@ async fn a_filter_on_an_unknown_column_is_refused_before_the_rows_are_read() {
     }];
     let error = bench.refused().await.to_string();
     assert_eq!(error, "l.filters[0]: there is no column `amuont`: the nearest is `amount`");
+}
+
+/// A file that is whole at its ends, and not in between, is the fault of whoever gave it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_sources_are_told_of_the_source() {
+    let rows: String = (0..5_000).map(|n| format!("k{n},{n}.25\n")).collect();
+    let mut bench = Bench::new(format!("id,n\n{rows}").as_bytes(), RIGHT, SQL, &[]);
+    bench.run().await.unwrap();
+    let source = bench.dir.path().join("source.parquet");
+    let whole = std::fs::read(bench.dir.path().join("out/unmatched_left.parquet")).unwrap();
+    let uri = SourceUri::File(Location::Local(source.clone()));
+    let filtered =
+        vec![Filter { column: "n".to_owned(), op: FilterOp::Gt, values: vec![FilterValue::Number("1".to_owned())] }];
+    for (column, sql) in
+        [("the key", SQL), ("another column", "SELECT l.n, r.ref FROM l JOIN r ON CAST(l.n AS VARCHAR) = r.ref")]
+    {
+        for filters in [Vec::new(), filtered.clone()] {
+            let mut damaged = whole.clone();
+            // The columns stand one after the other.
+            let at = if column == "the key" { 40 } else { whole.len() / 2 };
+            damaged[at..at + 2_000].fill(0xFF);
+            std::fs::write(&source, &damaged).unwrap();
+            bench.job.left.uri = uri.clone();
+            bench.job.left.filters = filters;
+            bench.job.match_sql = sql.to_owned();
+            bench.job.run_id = "damaged".to_owned();
+            let error = bench.run().await.unwrap_err();
+            assert!(matches!(&error, Error::Data { alias, .. } if alias == "l"), "{column}: {error:?}");
+            let text = error.to_string();
+            assert!(text.contains("source.parquet is damaged") && !text.contains('\n'), "{column}: {text}");
+        }
+    }
 }

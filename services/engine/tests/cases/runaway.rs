@@ -87,3 +87,28 @@ async fn more_columns_than_a_table_has() {
     let error = Bench::new(format!("{wide}\n{wide}\n").as_bytes(), RIGHT, sql, &[]).refused().await.to_string();
     assert!(error.starts_with("source `l`: line 1: 5000 fields") && error.contains("1600"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_that_blow_values_up() {
+    let join = "FROM l JOIN r ON l.id = r.ref";
+    for call in [
+        "repeat(l.id, 1000000)",
+        "repeat('x', CAST(l.n * 10000000 AS BIGINT))",
+        "lpad(l.id, 1000000000)",
+        "rpad(l.id, 1000000000, 'x')",
+        "array_repeat(l.id, 10000000)",
+        "list_repeat(l.n, 10000000)",
+        "range(10000000)",
+        "generate_series(l.n, 9223372036854775807)",
+    ] {
+        let error = Bench::new(LEFT, RIGHT, &format!("SELECT l.id, {call} AS x {join}"), &[]).refused().await;
+        assert!(error.to_string().contains("would make values too long to hold"), "{call}: {error}");
+        assert_eq!(error.class().fault, kalla_engine::error::Fault::User, "{call}: {error:?}");
+    }
+    let sql = format!(
+        "SELECT repeat(l.id, 3) AS a, lpad(l.id, 5, '0') AS b, rpad(l.id, 3) AS c, array_length(range(l.n, 9)) AS d {join}"
+    );
+    let bench = Bench::new(LEFT, RIGHT, &sql, &[]);
+    bench.run().await.unwrap();
+    assert_eq!(super::shown(&bench.dir.path().join("out/matched.parquet")), ["k2k2k2|000k2|k2 |7|1|0"]);
+}

@@ -162,12 +162,15 @@ impl Case {
         };
         Job {
             run_id: format!("case-{}", self.seed),
+            attempt: 1,
+            payload_sha256: None,
             left: source("left_src", &self.left_csv),
             right: source("right_src", &self.right_csv),
             extras: Vec::new(),
             match_sql: self.match_sql.clone(),
             output: Location::Local(directory.join("out")),
             keep_staged: true,
+            sync: false,
             format: ResultFormat::Parquet,
             limits: Limits { threads: self.threads, ..Limits::default() },
         }

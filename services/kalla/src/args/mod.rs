@@ -123,6 +123,9 @@ pub struct Reconcile {
     /// Keep the rows as they were read beside the results: `kalla why` looks into them
     #[arg(long, help_heading = "Output")]
     pub keep_staged: bool,
+    /// Do not wait until the disk has the results: faster, and a power cut may damage them
+    #[arg(long, help_heading = "Output")]
+    pub no_sync: bool,
     /// Print the manifest as one JSON object; errors too, as {"problem": …}
     #[arg(long, help_heading = "Output")]
     pub json: bool,

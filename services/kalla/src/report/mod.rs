@@ -141,6 +141,7 @@ fn hints(manifest: &Manifest) -> Vec<String> {
             }
         }
     }
+    lines.extend(manifest.notes.iter().cloned());
     lines
 }
 
@@ -206,7 +207,7 @@ fn excerpt(
     width: usize,
     rank: impl Fn(&str) -> usize,
 ) -> Vec<String> {
-    let path = manifest.files.get(set).map(|file| file_path(out, &file.path));
+    let path = manifest.files.get(set).map(|file| file_path(out, file.inside()));
     let read = path.filter(|path| path.exists()).and_then(|path| rows::head(&path, limit).ok());
     let Some(rows) = read else { return Vec::new() };
     let mut lines = vec![style(title).bold().to_string()];
@@ -254,8 +255,8 @@ fn timings(manifest: &Manifest) -> String {
 }
 
 /// The file as it is reached from here: the manifest names it inside the result directory.
-fn file_path(out: &str, path: &str) -> PathBuf {
-    Path::new(out.strip_prefix("file://").unwrap_or(out)).join(file_name(path))
+fn file_path(out: &str, inside: &str) -> PathBuf {
+    Path::new(out.strip_prefix("file://").unwrap_or(out)).join(inside)
 }
 
 /// In a bucket the files of an attempt have a place of their own.
@@ -298,6 +299,6 @@ mod tests {
         assert_eq!(shown_path("out/", "/abs/out/matched.parquet"), "out/matched.parquet");
         assert_eq!(shown_path("s3://b/x", "s3://b/x/try-1/matched.parquet"), "s3://b/x/try-1/matched.parquet");
         assert_eq!(shown_path("s3://b/x/", "manifest.json"), "s3://b/x/manifest.json");
-        assert_eq!(file_path("file:///tmp/x", "/tmp/x/m.csv"), Path::new("/tmp/x/m.csv"));
+        assert_eq!(file_path("file:///tmp/x", "m.csv"), Path::new("/tmp/x/m.csv"));
     }
 }
