@@ -15,7 +15,7 @@ pub fn execution_error(error: DataFusionError, limits: &Limits) -> Error {
         DataFusionError::ResourcesExhausted(_) if text.contains("disk") => {
             Error::Output { path: "spill directory".to_owned(), reason: first_line(&text) }
         }
-        DataFusionError::ResourcesExhausted(_) => Error::OutOfMemory { limit: limits.memory, what: first_line(&text) },
+        DataFusionError::ResourcesExhausted(_) => Error::OutOfMemory { limit: limits.memory, what: operator(&text) },
         DataFusionError::IoError(cause) => {
             Error::Output { path: "spill or staged file".to_owned(), reason: cause.to_string() }
         }
@@ -44,6 +44,14 @@ fn in_words(text: &str) -> String {
         "Divide by zero error" => "a division by zero: guard it with NULLIF(divisor, 0)".to_owned(),
         other => first_line(other),
     }
+}
+
+/// Of DataFusion's account of who holds how much, whose wish was one too many.
+fn operator(text: &str) -> String {
+    let line = first_line(text);
+    let wish = line.split_once(" for ").map_or(line.as_str(), |(_, operator)| operator);
+    let name = wish.split([' ', '[']).next().unwrap_or(wish);
+    format!("there was no more for {name}")
 }
 
 fn first_line(text: &str) -> String {

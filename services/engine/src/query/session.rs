@@ -112,6 +112,9 @@ fn config(limits: &Limits, joins: Joins) -> SessionConfig {
     // A batch of candidates for a key that half of the rows share would otherwise be as long as the other side.
     options.execution.enforce_batch_size_in_joins = true;
     options.execution.planning_concurrency = limits.threads.max(1);
+    // What every sort sets aside for merging, which is all of a small limit otherwise.
+    let aside = options.execution.sort_spill_reservation_bytes;
+    options.execution.sort_spill_reservation_bytes = aside.min(usize::try_from(limits.memory / 32).unwrap_or(aside));
     config
 }
 

@@ -3,6 +3,11 @@
 
 use std::fmt::Write as _;
 
+use kalla_engine::job::ResultFormat;
+use kalla_engine::location::Location;
+use kalla_engine::progress::Progress;
+use tokio_util::sync::CancellationToken;
+
 use super::Bench;
 
 /// A small generator, so that every run sees the same tables.
@@ -47,17 +52,31 @@ fn tables(rows: u64) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn threads_memory_and_format_change_nothing() {
-    let (left, right) = tables(20_000);
-    let sql = "SELECT l.id, l.amount, r.paid FROM l JOIN r ON l.id = r.ref AND l.amount < r.paid";
+    /// Too little to hash a side, enough to sort both.
+    const SMALL: u64 = 24 << 20;
+
+    let (left, right) = tables(300_000);
+    let sql = "SELECT l.id, l.amount, r.paid, l.memo FROM l JOIN r ON l.id = r.ref AND l.amount < r.paid";
     let mut answers = Vec::new();
-    for (threads, memory) in [(1, 1 << 30), (2, 1 << 30), (5, 1 << 30), (2, 24 << 20)] {
+    for (threads, memory) in [(1, 1 << 30), (2, 1 << 30), (5, 1 << 30), (2, SMALL)] {
         let mut bench = Bench::new(left.as_bytes(), right.as_bytes(), sql, &[]);
         bench.job.limits.threads = threads;
         bench.job.limits.memory = memory;
-        answers.push(bench.run().await.unwrap().1);
+        let (manifest, answer) = bench.run().await.unwrap();
+        let sorted = manifest.notes.iter().any(|note| note.contains("sorting"));
+        assert_eq!((sorted, manifest.spilled_bytes > 0), (memory == SMALL, memory == SMALL), "{:?}", manifest.notes);
+        answers.push((answer, super::shown(&bench.dir.path().join("out/matched.parquet"))));
     }
-    assert!(!answers[0].pairs.is_empty() && !answers[0].left.is_empty());
+    assert!(!answers[0].0.pairs.is_empty() && !answers[0].0.left.is_empty());
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
+
+    let mut bench = Bench::new(left.as_bytes(), right.as_bytes(), sql, &[]);
+    let (parquet, _) = bench.run().await.unwrap();
+    bench.job.format = ResultFormat::Csv;
+    bench.job.output = Location::Local(bench.dir.path().join("csv"));
+    let (progress, _) = tokio::sync::watch::channel(Progress::default());
+    let csv = kalla_engine::reconcile(bench.job.clone(), progress, CancellationToken::new()).await.unwrap();
+    assert_eq!((parquet.counts, parquet.sums), (csv.counts, csv.sums));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
