@@ -53,9 +53,9 @@ fn tables(rows: u64) -> (String, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn threads_memory_and_format_change_nothing() {
     /// Too little to hash a side, enough to sort both.
-    const SMALL: u64 = 24 << 20;
+    const SMALL: u64 = 64 << 20;
 
-    let (left, right) = tables(300_000);
+    let (left, right) = tables(700_000);
     let sql = "SELECT l.id, l.amount, r.paid, l.memo FROM l JOIN r ON l.id = r.ref AND l.amount < r.paid";
     let mut answers = Vec::new();
     for (threads, memory) in [(1, 1 << 30), (2, 1 << 30), (5, 1 << 30), (2, SMALL)] {
