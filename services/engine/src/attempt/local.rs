@@ -105,7 +105,8 @@ impl New {
 
     /// A second home for the result that stands in `output`: its files by links, and its manifest, which says where they are.
     fn move_aside(&self, output: &Path, mut before: Manifest) -> io::Result<()> {
-        let aside = tempfile::Builder::new().prefix(PREVIOUS).tempdir_in(output)?;
+        // Kept from the beginning: the manifest may name it, whatever goes wrong after that. What none names is cleared away.
+        let aside = tempfile::Builder::new().prefix(PREVIOUS).tempdir_in(output)?.keep();
         let results = before.files.values_mut().map(|file| &mut file.path);
         let inputs = [&mut before.left, &mut before.right].into_iter().chain(&mut before.extras);
         for path in results.chain(inputs.filter_map(|input| input.staged.as_mut())) {
@@ -113,7 +114,7 @@ impl New {
             // It may stand aside already, because of a job that was killed.
             let name_there =
                 name.split_once('/').filter(|(first, _)| first.starts_with(PREVIOUS)).map_or(name, |n| n.1);
-            let there = aside.path().join(name_there);
+            let there = aside.join(name_there);
             if let Some(parent) = there.parent() {
                 fs::create_dir_all(parent)?;
             }
@@ -128,12 +129,9 @@ impl New {
             }
             *path = there.display().to_string();
         }
-        self.flush(aside.path())?;
+        self.flush(&aside)?;
         let json = serde_json::to_vec_pretty(&before).map_err(io::Error::other)?;
-        self.put_manifest(output, &json)?;
-        // From here on a reader needs it, until there is a new result.
-        let _ = aside.keep();
-        Ok(())
+        self.put_manifest(output, &json)
     }
 
     fn put_manifest(&self, output: &Path, json: &[u8]) -> io::Result<()> {

@@ -110,26 +110,32 @@ pub fn is_ordered(function: &AggregateFunction) -> bool {
 }
 
 /// Why no sort key fixes the value of a window function, and what to write instead.
-pub(super) fn refused_window(function: &WindowFunction) -> Option<String> {
+pub(super) fn refused_window(function: &WindowFunction, place: impl FnOnce(&str) -> String) -> Option<String> {
     let name = name(function);
     (window(function) == Ties::Open).then(|| {
+        let place = place(name);
         format!(
-            "the value of `{name}` is open where rows have equal ORDER BY keys: give it a frame of ROWS, as in \
+            "the value of `{name}`{place} is open where rows have equal ORDER BY keys: give it a frame of ROWS, as in \
              `ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING` for all rows of the partition"
         )
     })
 }
 
 /// Why the value of an aggregate would not be the same each time, and what to write instead; `data_type` is its own.
-pub(super) fn refused_aggregate(function: &AggregateFunction, data_type: &DataType) -> Option<String> {
+pub(super) fn refused_aggregate(
+    function: &AggregateFunction,
+    data_type: &DataType,
+    place: impl FnOnce(&str) -> String,
+) -> Option<String> {
     let name = function.func.name();
     if let Some((_, exact)) = ESTIMATES.iter().find(|(estimate, _)| *estimate == name) {
-        return Some(format!("`{name}` estimates, and not the same each time: write `{exact}`"));
+        return Some(format!("`{name}`{} estimates, and not the same each time: write `{exact}`", place(name)));
     }
     if !ADDING.contains(&name) || !data_type.is_floating() {
         return None;
     }
-    let why = format!("`{name}` of floats is not the same each time, because their sum hangs on the order");
+    let place = place(name);
+    let why = format!("`{name}`{place} of floats is not the same each time, because their sum hangs on the order");
     Some(match function.params.args.as_slice() {
         [argument] if ["sum", "avg"].contains(&name) => {
             format!("{why}: write {name}(CAST({} AS DECIMAL(38,9)))", argument.human_display())

@@ -113,11 +113,14 @@ impl TypeChecks {
             Expr::Like(like) | Expr::SimilarTo(like) => self.pattern(&like.expr, schema),
             Expr::ScalarFunction(call) => self.call(call, schema),
             Expr::WindowFunction(function) => {
-                order::refused_window(function).into_iter().for_each(|message| self.refuse(message));
+                let place = |name: &str| at(self.facts.find_call(name));
+                order::refused_window(function, place).into_iter().for_each(|message| self.refuse(message));
             }
             Expr::AggregateFunction(function) => {
                 let data_type = expr.get_type(schema).unwrap_or(DataType::Null);
-                order::refused_aggregate(function, &data_type).into_iter().for_each(|message| self.refuse(message));
+                let place = |name: &str| at(self.facts.find_call(name));
+                let refused = order::refused_aggregate(function, &data_type, place);
+                refused.into_iter().for_each(|message| self.refuse(message));
             }
             _ => {}
         }

@@ -164,7 +164,10 @@ async fn equal_sort_keys_leave_nothing_open() {
 async fn what_stays_open_is_refused_with_a_way_out() {
     let paired = "FROM l JOIN r ON l.id = r.ref";
     let cases = [
-        (format!("SELECT l.id, last_value(r.n) OVER (PARTITION BY l.id ORDER BY l.day) AS v {paired}"), "ROWS BETWEEN"),
+        (
+            format!("SELECT l.id, last_value(r.n) OVER (PARTITION BY l.id ORDER BY l.day) AS v {paired}"),
+            "`last_value` at line 1, column 14 is open",
+        ),
         (format!("SELECT l.id, nth_value(r.n, 2) OVER (ORDER BY l.day) AS v {paired}"), "ROWS BETWEEN"),
         (
             format!("SELECT l.id, sum(CAST(r.n AS DOUBLE)) AS v {paired} GROUP BY l.id"),
