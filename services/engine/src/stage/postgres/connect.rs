@@ -26,13 +26,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const PASSWORD_MISSING: &str = "password missing";
 
 /// What makes the text form of values and the order of rows the same in every session, and lets reading take as long as it
-/// takes: nothing is left to the settings of the role or the database. The JIT costs more than it gives on short range scans.
+/// takes: nothing is left to the settings of the role or the database. What the address itself sets, as options, holds. The JIT costs more than it gives on short range scans.
 const SESSION: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; \
      SET bytea_output = 'hex'; SET extra_float_digits = 1; SET xmloption = 'content'; \
      SET synchronize_seqscans = off; SET max_parallel_workers_per_gather = 0; SET jit = off; \
      SET lock_timeout = '30s'; SET client_min_messages = 'error'; \
      SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'transaction_timeout', \
-     'idle_in_transaction_session_timeout', 'idle_session_timeout')";
+     'idle_in_transaction_session_timeout', 'idle_session_timeout') AND source <> 'client'";
 
 /// Opens connections for one source and puts their failures into words.
 pub struct Connector {
