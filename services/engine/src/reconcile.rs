@@ -312,10 +312,11 @@ impl Rejected {
     /// `paths` are those of the files that are left.
     pub fn error(self, paths: &[String]) -> Error {
         let Self { alias, rows, first, .. } = self;
-        let mut more = if rows > 1 { format!(" ({rows} rows were rejected in all)") } else { String::new() };
-        if rows > 1 && !paths.is_empty() {
-            more = format!(" ({rows} rows were rejected in all: {})", paths.join(", "));
-        }
+        let more = match (rows, paths) {
+            (..=1, _) => String::new(),
+            (_, []) => format!(" ({rows} rows were rejected in all)"),
+            (_, paths) => format!(" ({rows} rows were rejected in all: {})", paths.join(", ")),
+        };
         let place = Place { line: Some(first.line), column: first.column };
         Error::Data { alias, place, reason: format!("{}{more}", first.reason) }
     }

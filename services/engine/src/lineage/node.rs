@@ -36,10 +36,13 @@ impl Node {
         self.left.columns.iter().chain(&self.right.columns).map(|name| column(self.plan.schema(), name)).collect()
     }
 
+    fn order_columns(&self) -> Result<Vec<Column>> {
+        self.order.iter().map(|name| column(self.plan.schema(), name)).collect()
+    }
+
     /// All columns that go up: those of the lineage, then those of the order.
     pub fn carried(&self) -> Result<Vec<Column>> {
-        let order = self.order.iter().map(|name| column(self.plan.schema(), name));
-        self.columns()?.into_iter().map(Ok).chain(order).collect()
+        Ok([self.columns()?, self.order_columns()?].concat())
     }
 
     /// Sort keys that leave no two rows in an open order.
@@ -47,8 +50,7 @@ impl Node {
         let schema = self.plan.schema();
         let number = |c: &Column| schema.field_from_column(c).is_ok_and(|f| *f.data_type() == DataType::Int64);
         let numbers = self.columns()?.into_iter().filter(number);
-        let order = self.carried()?.split_off(self.columns()?.len());
-        Ok(numbers.chain(order).map(|c| Expr::Column(c).sort(true, false)).collect())
+        Ok(numbers.chain(self.order_columns()?).map(|c| Expr::Column(c).sort(true, false)).collect())
     }
 
     pub fn beside_every_row(self) -> Self {

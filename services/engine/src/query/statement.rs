@@ -151,12 +151,18 @@ fn refuse_long_chains(tokens: &[TokenWithSpan]) -> Result<()> {
         }
         if chain.operators.max(chain.branches) > CHAIN {
             let place = at(Some(token.span.start));
-            let what = if chain.branches > CHAIN {
-                "SELECTs are put together with UNION, INTERSECT or EXCEPT: put the values into a source of their own"
+            let (what, instead) = if chain.branches > CHAIN {
+                (
+                    "SELECTs are put together with UNION, INTERSECT or EXCEPT",
+                    "put the values into a source of their own",
+                )
             } else {
-                "operators stand in a row: write a list of values as `IN (…)`, or put them into a source of their own and JOIN it"
+                (
+                    "operators stand in a row",
+                    "write a list of values as `IN (…)`, or put them into a source and JOIN it",
+                )
             };
-            return Err(invalid(format!("more than {CHAIN} {what}{place}")));
+            return Err(invalid(format!("more than {CHAIN} {what}{place}: {instead}")));
         }
     }
     Ok(())
@@ -168,8 +174,8 @@ fn refuse_huge(query: &Query) -> Result<()> {
     let _ = query.visit(&mut weight);
     match weight.open.last() {
         Some(tables) if *tables > TABLES => Err(invalid(format!(
-            "match_sql reads more than {TABLES} tables, because every mention of a CTE reads its tables anew: read fewer, and \
-             mention CTEs that build on each other once"
+            "more than {TABLES} tables are read, because every mention of a CTE reads its tables anew: read fewer, and mention \
+             CTEs that build on each other once"
         ))),
         _ => Ok(()),
     }

@@ -18,7 +18,7 @@ use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::job::{FileFormat, Source, SourceUri};
 use crate::location::{Location, in_words};
 use crate::progress::Meter;
@@ -178,6 +178,13 @@ pub fn fingerprint(meta: &ObjectMeta) -> String {
         Some(tag) => format!("etag {}", tag.trim_matches('"')),
         None => format!("{} bytes, modified {}", meta.size, meta.last_modified.to_rfc3339()),
     }
+}
+
+/// A file that is not what it should be, told with its location.
+fn damaged(alias: &str, location: &Location, what: &str, cause: &dyn std::fmt::Display) -> Error {
+    let cause = cause.to_string();
+    let reason = format!("{location} {what}: {}", cause.lines().next().unwrap_or_default());
+    Error::Data { alias: alias.to_owned(), place: Place::default(), reason }
 }
 
 /// A file that cannot be had, told with its location.

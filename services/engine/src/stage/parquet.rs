@@ -14,7 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 
 use super::filter::BatchFilter;
-use super::{InputFacts, RowFile, Sample, StageContext, Staged};
+use super::{InputFacts, RowFile, Sample, StageContext, Staged, damaged};
 use crate::error::{Error, Place, Result};
 use crate::job::Source;
 use crate::location::Location;
@@ -22,6 +22,7 @@ use crate::tasks;
 
 /// Rows that are filtered together.
 const UNIT_ROWS: u64 = 128 * 1024;
+const CUT: &str = "is not a whole Parquet file";
 
 pub async fn stage(source: &Source, location: &Location, cx: &StageContext) -> Result<Staged> {
     let (file, facts) = open(&source.alias, location).await?;
@@ -64,7 +65,7 @@ pub async fn open(alias: &str, location: &Location) -> Result<(RowFile, InputFac
     let (store, path) = location.open().map_err(failed)?;
     let head = store.head(&path).await.map_err(failed)?;
     if head.size < 12 {
-        return Err(damaged(alias, location, &ParquetError::EOF(format!("it has {} bytes", head.size))));
+        return Err(damaged(alias, location, CUT, &ParquetError::EOF(format!("it has {} bytes", head.size))));
     }
     let magic = store.get_range(&path, 0..4).await.map_err(failed)?;
     if magic.as_ref() != b"PAR1" {
@@ -74,9 +75,9 @@ pub async fn open(alias: &str, location: &Location) -> Result<(RowFile, InputFac
     let metadata = ParquetMetaDataReader::new()
         .load_and_finish(Footer { store, path }, head.size)
         .await
-        .map_err(|e| damaged(alias, location, &e))?;
+        .map_err(|e| damaged(alias, location, CUT, &e))?;
     let file =
-        RowFile::new(location.clone(), head.size, Arc::new(metadata)).map_err(|e| damaged(alias, location, &e))?;
+        RowFile::new(location.clone(), head.size, Arc::new(metadata)).map_err(|e| damaged(alias, location, CUT, &e))?;
     let file = file.of_source(alias);
     let facts = InputFacts {
         format: "parquet".to_owned(),
@@ -119,9 +120,4 @@ async fn copy(file: RowFile, filter: BatchFilter, cx: &StageContext) -> Result<R
     })
     .await?;
     writer.finish().await
-}
-
-fn damaged(alias: &str, location: &Location, cause: &ParquetError) -> Error {
-    let reason = format!("{location} is not a whole Parquet file: {cause}");
-    Error::Data { alias: alias.to_owned(), place: Place::default(), reason }
 }

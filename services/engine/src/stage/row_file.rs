@@ -19,8 +19,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::store_error;
-use crate::error::{Error, Place, Result};
+use super::{damaged, store_error};
+use crate::error::{Error, Result};
 use crate::location::{Location, in_words};
 use crate::sums::Sums;
 
@@ -28,6 +28,7 @@ use crate::sums::Sums;
 const WINDOW: u64 = 64 << 20;
 /// Rows of a source that are looked at together, when it may be damaged.
 const CHECKED: u64 = 64 * 1024;
+const DAMAGED: &str = "is damaged";
 
 #[derive(Debug, Clone)]
 pub struct RowFile {
@@ -173,7 +174,7 @@ impl RowFile {
         match (&self.source, cause.kind()) {
             (Some(alias), ErrorKind::NotFound) => Error::NotFound { alias: alias.clone(), what },
             // The footer says that there is more.
-            (Some(alias), ErrorKind::UnexpectedEof) => damaged(alias, &self.location, cause),
+            (Some(alias), ErrorKind::UnexpectedEof) => damaged(alias, &self.location, DAMAGED, cause),
             (Some(alias), _) => Error::Unavailable { alias: alias.clone(), what },
             (None, _) => Error::Output { path: self.location.to_string(), reason: cause.to_string() },
         }
@@ -188,7 +189,7 @@ impl RowFile {
 
     fn damaged(&self, cause: &ParquetError) -> Error {
         match &self.source {
-            Some(alias) => damaged(alias, &self.location, cause),
+            Some(alias) => damaged(alias, &self.location, DAMAGED, cause),
             None => Error::Internal(format!("reading back {}: {cause}", self.location)),
         }
     }
@@ -212,12 +213,6 @@ impl RowFile {
             .build()?;
         Ok(reader.collect::<Result<Vec<_>, _>>()?)
     }
-}
-
-fn damaged(alias: &str, location: &Location, cause: &dyn std::fmt::Display) -> Error {
-    let cause = cause.to_string();
-    let reason = format!("{location} is damaged: {}", cause.lines().next().unwrap_or_default());
-    Error::Data { alias: alias.to_owned(), place: Place::default(), reason }
 }
 
 fn group_rows(group: &RowGroupMetaData) -> u64 {

@@ -20,7 +20,7 @@ use super::fields::Span;
 use super::findings::{Evidence, Findings, MAX_COLUMNS, NewColumn, shown};
 use super::read::Pass;
 use super::values;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 
 const BATCH_ROWS: usize = 8192;
 
@@ -185,7 +185,7 @@ impl NdjsonWorker {
             Some(at) => *at,
             None if self.pass.columns.len() + new.len() == MAX_COLUMNS => {
                 let known = self.pass.columns.iter().map(|c| &c.name).chain(new.iter().map(|c| &c.name));
-                return Err(self.pass.error(line, &too_many_keys(known.chain([&member.key.to_string()]))));
+                return Err(too_many_keys(&self.pass.alias, known.chain([&member.key.to_string()])));
             }
             None => {
                 let name = member.key.to_string();
@@ -306,15 +306,16 @@ impl Kind {
     }
 }
 
-/// Why a file is refused whose objects have more keys than a table may have columns.
-pub fn too_many_keys<'a>(names: impl Iterator<Item = &'a String>) -> String {
+/// A file is refused whose objects have more keys than a table may have columns.
+pub fn too_many_keys<'a>(alias: &str, names: impl Iterator<Item = &'a String>) -> Error {
     let names: Vec<_> = names.map(String::as_str).collect();
     let last: Vec<_> = names.iter().rev().take(3).rev().map(|name| format!("`{}`", shown(name.as_bytes()))).collect();
-    format!(
+    let reason = format!(
         "the objects have more than {MAX_COLUMNS} different keys, the last of them {}: where keys are data, write them as \
          values, as in {{\"key\": …, \"value\": …}}",
         last.join(", ")
-    )
+    );
+    Error::Data { alias: alias.to_owned(), place: Place::default(), reason }
 }
 
 /// The parser counts lines within the one line that it sees; what remains is its column.

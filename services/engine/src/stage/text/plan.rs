@@ -92,8 +92,7 @@ impl Plan {
         }
         // Tasks that stayed below the limit each may pass it together.
         if self.columns.len() > MAX_COLUMNS {
-            let reason = too_many_keys(self.columns.iter().take(MAX_COLUMNS + 1).map(|column| &column.name));
-            return Err(Error::Data { alias: alias.to_owned(), place: Place::default(), reason });
+            return Err(too_many_keys(alias, self.columns.iter().take(MAX_COLUMNS + 1).map(|column| &column.name)));
         }
         Ok(changed)
     }
