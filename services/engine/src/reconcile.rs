@@ -16,7 +16,7 @@ use crate::check::validate;
 use crate::clock;
 use crate::error::{Error, Place, Result};
 use crate::job::{Job, Source};
-use crate::lineage::{Marks, Side};
+use crate::lineage::{LISTED, Marks, Side};
 use crate::location::Location;
 use crate::manifest::{
     ColumnSum, Counts, CurrencySum, Input, Lineage, MANIFEST_VERSION, Manifest, ResultFile, Timings,
@@ -29,7 +29,7 @@ use crate::rejects;
 use crate::stack::roomy;
 use crate::stage::{self, Reject, StageContext, Staged};
 use crate::sums::{ColumnSplit, Split};
-use crate::tasks;
+use crate::tasks::{self, Threads};
 use crate::unmatched::{unmatched_schema, write_unmatched};
 use crate::write::{TableWriter, WrittenFile};
 
@@ -181,9 +181,10 @@ impl Run {
     /// All sources at once, left, right and extras in this order.
     async fn stage(&self) -> Result<Vec<Staged>> {
         let sources: Vec<Source> = self.job.sources().cloned().collect();
+        let threads = Threads::new(self.job.limits.threads);
         let contexts = sources.iter().enumerate().map(|(index, source)| StageContext {
             alias: source.alias.clone(),
-            threads: self.job.limits.threads,
+            threads: threads.clone(),
             target: self.staging.join(&format!("{index}.parquet")),
             meter: self.monitor.meter(index),
             cancel: self.cancel.clone(),
@@ -231,11 +232,15 @@ impl Run {
         let rows = (staged[0].file.rows(), staged[1].file.rows());
         self.monitor.matched().store(0, Ordering::Relaxed);
         let matched = matching::run(ctx, plan, rows, &writer, &self.staging, self.monitor.matched()).await?;
+        let cut = format!(
+            "some output rows come from more than {LISTED} rows of a side: all of them count as matched, and the first {LISTED} \
+             are listed"
+        );
         Ok(MatchedRows {
             file: writer.finish().await?,
+            notes: matched.marks.is_cut().then_some(cut).into_iter().collect(),
             marks: matched.marks,
             spilled_bytes: matched.spilled_bytes,
-            notes: Vec::new(),
         })
     }
 

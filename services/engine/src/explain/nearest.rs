@@ -29,7 +29,7 @@ use super::survey::{FEW, Survey};
 use super::written::is_matched;
 use crate::error::{Error, Result};
 use crate::job::Limits;
-use crate::lineage::{self, RowLists};
+use crate::lineage::{self, Groups, RowsBehind};
 use crate::query;
 use crate::tasks;
 
@@ -96,6 +96,7 @@ pub async fn nearest(
         measures: measures.to_vec(),
         of_one_side: pass.conditions.iter().map(|c| is_of(plan, &c.expr)).collect(),
         numbers: columns[other].clone(),
+        groups: Arc::clone(&traced.groups),
         width: exprs.len(),
         unmatched: unmatched.clone(),
         limits: probe.limits.clone(),
@@ -160,6 +161,7 @@ pub struct Asked {
     of_one_side: Vec<bool>,
     /// Positions of the row numbers.
     pub numbers: Vec<usize>,
+    pub groups: Arc<Groups>,
     /// Columns of the conditions.
     width: usize,
     pub unmatched: BooleanBuffer,
@@ -217,13 +219,13 @@ async fn search(asked: Arc<Asked>, survey: Arc<Survey>, mut pairs: SendableRecor
 }
 
 fn look(asked: &Asked, survey: &Survey, batch: &RecordBatch, best: &mut Vec<Near>) -> Result<()> {
-    let lists = RowLists::read(batch, &asked.numbers)?;
+    let mut behind = RowsBehind::new(batch, &asked.numbers, &asked.groups, usize::MAX)?;
     let mut columns = asked.columns(batch);
     let holding: Vec<f64> = (0..columns.len()).map(|condition| survey.holding(condition)).collect();
     // What no row goes below, whatever else it does.
     let least: f64 = holding.iter().sum();
     for row in 0..batch.num_rows() {
-        let rows = lists.get(row);
+        let rows = behind.read(row)?;
         if rows.is_empty() {
             // What an outer join below has filled up.
             continue;

@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use super::broken;
 use crate::error::Result;
 use crate::job::Limits;
-use crate::lineage::{self, RowLists, Side, SideTables, Trace, Traced};
+use crate::lineage::{self, RowsBehind, Side, SideTables, Trace, Traced};
 use crate::query;
 
 /// Rows that are found are as many as this.
@@ -53,13 +53,16 @@ impl Probe<'_> {
         let mut found = Vec::new();
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(failed)?;
-            let lists = [RowLists::read(&batch, &columns[0])?, RowLists::read(&batch, &columns[1])?];
+            let behind = |side: usize| RowsBehind::new(&batch, &columns[side], &traced.groups, usize::MAX);
+            let mut behind = [behind(0)?, behind(1)?];
             for row in 0..batch.num_rows() {
-                let rows = [lists[0].get(row), lists[1].get(row)];
-                let asked = |side: usize| {
-                    columns[side].is_empty() || wanted[side].is_none_or(|w| w.iter().any(|n| rows[side].contains(n)))
-                };
-                if asked(0) && asked(1) {
+                let mut asked = true;
+                for (side, wanted) in wanted.iter().enumerate() {
+                    let Some(wanted) = wanted.filter(|_| asked && !columns[side].is_empty()) else { continue };
+                    let rows = behind[side].read(row)?;
+                    asked = wanted.iter().any(|row| rows.binary_search(row).is_ok());
+                }
+                if asked {
                     found.push(first_columns(&batch, exprs.len()).slice(row, 1));
                 }
             }

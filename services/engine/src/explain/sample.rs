@@ -15,7 +15,7 @@ use super::passes::Pass;
 use super::probe::{Probe, with_numbers};
 use super::{broken, wording};
 use crate::error::{Error, Result};
-use crate::lineage::{self, RowLists};
+use crate::lineage::{self, RowsBehind};
 use crate::query;
 use crate::stage::{RowFile, StageContext};
 
@@ -212,13 +212,13 @@ async fn each_hash(probe: &Probe<'_>, key: &Key, side: usize, mut take: impl FnM
     let mut hashes = Vec::new();
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(failed)?;
-        let lists = RowLists::read(&batch, &columns[side])?;
+        let mut behind = RowsBehind::new(&batch, &columns[side], &traced.groups, usize::MAX)?;
         let values: &ArrayRef = batch.column(0);
         hashes.clear();
         hashes.resize(batch.num_rows(), 0);
         create_hashes([values], &state, &mut hashes).map_err(|e| broken(&e))?;
         for (row, hash) in hashes.iter().enumerate().filter(|(row, _)| values.is_valid(*row)) {
-            take(*hash, lists.get(row));
+            take(*hash, behind.read(row)?);
         }
     }
     Ok(())

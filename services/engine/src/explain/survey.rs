@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 
 use super::nearest::Asked;
 use crate::error::Result;
-use crate::lineage::RowLists;
+use crate::lineage::RowsBehind;
 use crate::query;
 
 /// Rows of which it is known how far they are from each condition.
@@ -49,14 +49,14 @@ impl Survey {
     }
 
     fn look(&mut self, asked: &Asked, batch: &RecordBatch, step: u64) -> Result<()> {
-        let lists = RowLists::read(batch, &asked.numbers)?;
+        let mut behind = RowsBehind::new(batch, &asked.numbers, &asked.groups, 1)?;
         let mut columns = asked.columns(batch);
         for (column, condition) in columns.iter().zip(&mut self.conditions) {
             condition.holds += column.holds.true_count() as u64;
         }
         self.rows += batch.num_rows() as u64;
         for row in 0..batch.num_rows() {
-            let Some(first) = lists.get(row).first() else { continue };
+            let Some(first) = behind.read(row)?.first() else { continue };
             // Spread over the source, whatever period its rows have.
             if (first.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) % step != 0 {
                 continue;

@@ -28,7 +28,7 @@ impl Tables {
         let aliases: Vec<&str> = files.iter().map(|(alias, ..)| *alias).collect();
         let infos = matching::register(&ctx, &aliases, &tables)?;
         let plan = query::plan(&ctx, match_sql, &infos).await?;
-        let sides = matching::sides(&aliases, &tables);
+        let sides = matching::sides(&aliases, &tables, limits);
         Ok(Self { ctx, plan, sides, tables })
     }
 

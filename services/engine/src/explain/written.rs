@@ -9,7 +9,7 @@ use futures::TryStreamExt as _;
 
 use crate::error::{Error, Result};
 use crate::job::{Filter, FilterOp, FilterValue};
-use crate::lineage::RowLists;
+use crate::lineage::{Groups, RowsBehind};
 use crate::location::Location;
 use crate::manifest::Manifest;
 use crate::names::{LEFT_ROW, RIGHT_ROW, ROW};
@@ -61,7 +61,7 @@ impl Written<'_> {
         Ok(bits.finish())
     }
 
-    /// The rows that some rows of a side are matched with.
+    /// The rows that some rows of a side are matched with, as far as they are listed.
     pub async fn partners(&self, side: usize, rows: &BTreeSet<i64>) -> Result<BTreeMap<i64, Vec<i64>>> {
         let mut partners: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
         let table = self.reader.open(self.output, self.manifest, ResultSet::Matched).await?;
@@ -76,12 +76,16 @@ impl Written<'_> {
             op: FilterOp::In,
             values: rows.iter().map(|row| FilterValue::Number(row.to_string())).collect(),
         });
+        // Results list the rows themselves.
+        let none = Groups::new(None);
         let mut matched = self.read(ResultSet::Matched, &ROWS, filter).await?;
         while let Some(batch) = matched.try_next().await? {
-            let lists = [RowLists::read(&batch, &[side])?, RowLists::read(&batch, &[1 - side])?];
+            let mut own = RowsBehind::new(&batch, &[side], &none, usize::MAX)?;
+            let mut others = RowsBehind::new(&batch, &[1 - side], &none, usize::MAX)?;
             for at in 0..batch.num_rows() {
-                for row in lists[0].get(at).iter().filter(|row| rows.contains(row)) {
-                    partners.entry(*row).or_default().extend(lists[1].get(at));
+                let others = others.read(at)?;
+                for row in own.read(at)?.iter().filter(|row| rows.contains(row)) {
+                    partners.entry(*row).or_default().extend(others);
                 }
             }
         }

@@ -1,20 +1,28 @@
 //! Which rows of the two sides have been matched: one bit per row.
 
-use std::ops::Range;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, RecordBatch};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, Int64Type};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Array, Int64Builder, ListBuilder, RecordBatch};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::datatypes::Int64Type;
 
-use super::{Side, Trace, Traced};
+use super::groups::Members;
+use super::{Groups, RowsBehind, Side, Trace, Traced};
 use crate::error::{Error, Result};
+
+/// Rows of a side that are listed with an output row. All of a larger group are marked, but listing them again with each output
+/// row that shares them would make results that grow with the square of the input.
+pub const LISTED: usize = 1000;
 
 /// The rows of each side that were matched. Every task marks its own; [`Marks::merge`] unites them.
 #[derive(Debug, Clone)]
 pub struct Marks {
     left: Bits,
     right: Bits,
+    /// Large groups all of whose rows are marked.
+    marked: HashSet<i64>,
+    cut: bool,
 }
 
 impl Marks {
@@ -22,42 +30,81 @@ impl Marks {
     ///
     /// Errors: [`Error::Internal`] when a side has more rows than this machine can address.
     pub fn new(left_rows: u64, right_rows: u64) -> Result<Self> {
-        Ok(Self { left: Bits::new(left_rows)?, right: Bits::new(right_rows)? })
+        Ok(Self { left: Bits::new(left_rows)?, right: Bits::new(right_rows)?, marked: HashSet::new(), cut: false })
     }
 
     /// Marks the rows behind a batch of [`Traced::plan`]'s output, and gives the columns `_left_row` and `_right_row` of
     /// [`Traced::row_columns`] (one value per row of the batch; lists ascend and hold each row once).
     ///
-    /// Errors: [`Error::Internal`] when a row number is not one of the side's.
+    /// Errors: [`Error::Internal`] when a row number is not one of the side's, [`Error::Output`] when groups cannot be read.
     pub fn mark(&mut self, batch: &RecordBatch, traced: &Traced) -> Result<(ArrayRef, ArrayRef)> {
         if let (Some(left), Some(right)) = (traced.plain(Side::Left), traced.plain(Side::Right)) {
             let (left, right) = (batch.column(left), batch.column(right));
             self.mark_pairs(numbers(left)?, numbers(right)?)?;
             return Ok((Arc::clone(left), Arc::clone(right)));
         }
-        let left = RowLists::of(batch, &traced.left)?;
-        let right = RowLists::of(batch, &traced.right)?;
+        let mut left = Listed::new(batch, traced, Side::Left)?;
+        let mut right = Listed::new(batch, traced, Side::Right)?;
         for row in 0..batch.num_rows() {
-            let (left, right) = (left.get(row), right.get(row));
-            if !left.is_empty() && !right.is_empty() {
-                self.left.set_all(left)?;
-                self.right.set_all(right)?;
+            let met = !left.read(row)?.is_empty() & !right.read(row)?.is_empty();
+            for listed in [&mut left, &mut right] {
+                if met {
+                    self.mark_behind(listed.side, &listed.rows, &traced.groups)?;
+                }
+                self.cut |= !listed.rows.is_whole();
             }
         }
-        let public = |side: Side, lists: RowLists| match (traced.trace(side), traced.plain(side)) {
-            (_, Some(column)) => Ok(Arc::clone(batch.column(column))),
-            (Trace::Rows(_), None) => lists.into_array(),
-            (Trace::Lost(_), None) => Ok(Arc::new(Int64Array::new_null(batch.num_rows())) as ArrayRef),
-        };
-        Ok((public(Side::Left, left)?, public(Side::Right, right)?))
+        Ok((left.finish(batch, traced), right.finish(batch, traced)))
+    }
+
+    /// Whether any list was cut at [`LISTED`] rows.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    fn mark_behind(&mut self, side: Side, rows: &RowsBehind<'_>, groups: &Groups) -> Result<()> {
+        self.bits_mut(side).set_all(rows.get())?;
+        if rows.is_whole() {
+            return Ok(());
+        }
+        self.bits_mut(side).set_all(rows.single())?;
+        rows.groups().iter().try_for_each(|group| self.mark_group(side, *group, groups))
+    }
+
+    /// All rows of a group, of which the large ones are taken up once.
+    fn mark_group(&mut self, side: Side, group: i64, groups: &Groups) -> Result<()> {
+        if self.marked.contains(&group) {
+            return Ok(());
+        }
+        let (mut inner, mut rows) = (Vec::new(), 0);
+        let bits = self.bits_mut(side);
+        groups.read(group, usize::MAX, |members| {
+            match members {
+                Members::Rows(members) => {
+                    rows += members.len();
+                    bits.set_all(members)?;
+                }
+                Members::Groups(members) => inner.extend_from_slice(members),
+            }
+            Ok(())
+        })?;
+        inner.iter().try_for_each(|group| self.mark_group(side, *group, groups))?;
+        if rows > LISTED || !inner.is_empty() {
+            self.marked.insert(group);
+        }
+        Ok(())
     }
 
     /// Marks every row of one side behind a batch, for a caller that knows that the other side was met.
     ///
-    /// Errors: [`Error::Internal`] when a row number is not one of the side's.
+    /// Errors: [`Error::Internal`] when a row number is not one of the side's, [`Error::Output`] when groups cannot be read.
     pub fn mark_side(&mut self, batch: &RecordBatch, traced: &Traced, side: Side) -> Result<()> {
-        let lists = RowLists::of(batch, traced.trace(side))?;
-        self.bits_mut(side).set_all(&lists.rows)
+        let mut rows = RowsBehind::of(batch, traced, side, LISTED)?;
+        for row in 0..batch.num_rows() {
+            rows.read(row)?;
+            self.mark_behind(side, &rows, &traced.groups)?;
+        }
+        Ok(())
     }
 
     /// Marks one row.
@@ -89,6 +136,7 @@ impl Marks {
     pub fn merge(&mut self, other: &Self) {
         self.left.merge(&other.left);
         self.right.merge(&other.right);
+        self.cut |= other.cut;
     }
 
     /// How many rows of a side are matched.
@@ -160,78 +208,41 @@ impl Bits {
     }
 }
 
-/// The row numbers of one side behind every output row: ascending, each once.
-#[derive(Debug)]
-pub struct RowLists {
-    rows: Vec<i64>,
-    /// Ends of the output rows' parts in `rows`.
-    ends: Vec<usize>,
+/// One of the public columns, row by row.
+struct Listed<'a> {
+    side: Side,
+    rows: RowsBehind<'a>,
+    /// `None` where a column of the batch, or NULL, is all there is to show.
+    lists: Option<ListBuilder<Int64Builder>>,
 }
 
-impl RowLists {
-    fn of(batch: &RecordBatch, trace: &Trace) -> Result<Self> {
-        match trace {
-            Trace::Rows(columns) => Self::read(batch, columns),
-            Trace::Lost(_) => Self::read(batch, &[]),
-        }
+impl<'a> Listed<'a> {
+    fn new(batch: &'a RecordBatch, traced: &'a Traced, side: Side) -> Result<Self> {
+        let listed = matches!(traced.trace(side), Trace::Rows(_)) && traced.plain(side).is_none();
+        let lists = listed.then(|| ListBuilder::new(Int64Builder::new()));
+        Ok(Self { side, rows: RowsBehind::of(batch, traced, side, LISTED)?, lists })
     }
 
-    /// Of the columns of a batch that hold the row numbers of one side.
-    ///
-    /// Errors: [`Error::Internal`] when they hold something else.
-    pub fn read(batch: &RecordBatch, columns: &[usize]) -> Result<Self> {
-        let mut lists = Self { rows: Vec::new(), ends: Vec::with_capacity(batch.num_rows()) };
-        let mut one = Vec::new();
-        for row in 0..batch.num_rows() {
-            one.clear();
-            for &column in columns {
-                flatten(batch.column(column), row..row + 1, &mut one)?;
-            }
-            one.sort_unstable();
-            one.dedup();
-            lists.rows.extend_from_slice(&one);
-            lists.ends.push(lists.rows.len());
+    fn read(&mut self, row: usize) -> Result<&[i64]> {
+        self.rows.read(row)?;
+        let rows = self.rows.get();
+        if let Some(lists) = &mut self.lists {
+            lists.values().append_slice(rows);
+            lists.append(!rows.is_empty());
         }
-        Ok(lists)
+        Ok(rows)
     }
 
-    /// Of one row of the batch.
-    pub fn get(&self, row: usize) -> &[i64] {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.rows[start..self.ends[row]]
-    }
-
-    fn into_array(self) -> Result<ArrayRef> {
-        let lengths = || (0..self.ends.len()).map(|row| self.get(row).len());
-        if i32::try_from(self.rows.len()).is_err() {
-            return Err(Error::Sql(
-                "a batch of matches comes from more than 2^31 rows: group by more columns".to_owned(),
-            ));
+    fn finish(self, batch: &RecordBatch, traced: &Traced) -> ArrayRef {
+        match (self.lists, traced.plain(self.side)) {
+            (Some(mut lists), _) => Arc::new(lists.finish()),
+            (None, Some(column)) => Arc::clone(batch.column(column)),
+            (None, None) => Arc::new(Int64Array::new_null(batch.num_rows())),
         }
-        let offsets = OffsetBuffer::from_lengths(lengths());
-        let nulls = NullBuffer::from_iter(lengths().map(|length| length > 0));
-        let field = Arc::new(Field::new_list_field(DataType::Int64, true));
-        let list = ListArray::try_new(field, offsets, Arc::new(Int64Array::from(self.rows)), Some(nulls));
-        Ok(Arc::new(list.map_err(|e| Error::Internal(format!("row lists: {e}")))?))
     }
 }
 
-/// Appends the row numbers in a range of an array of numbers, lists or lists of lists, without NULLs.
-fn flatten(array: &dyn Array, range: Range<usize>, rows: &mut Vec<i64>) -> Result<()> {
-    if let Some(lists) = array.as_list_opt::<i32>() {
-        let (offsets, values) = (lists.value_offsets(), lists.values());
-        for row in range.filter(|&row| lists.is_valid(row)) {
-            let bound = |offset: i32| usize::try_from(offset).map_err(|e| Error::Internal(format!("list offset: {e}")));
-            flatten(values, bound(offsets[row])?..bound(offsets[row + 1])?, rows)?;
-        }
-        return Ok(());
-    }
-    let numbers = numbers(array)?;
-    rows.extend(range.filter(|&row| numbers.is_valid(row)).map(|row| numbers.value(row)));
-    Ok(())
-}
-
-fn numbers(array: &dyn Array) -> Result<&Int64Array> {
+fn numbers(array: &ArrayRef) -> Result<&Int64Array> {
     let wrong = || Error::Internal(format!("a lineage column has the type {}", array.data_type()));
     array.as_primitive_opt::<Int64Type>().ok_or_else(wrong)
 }

@@ -5,8 +5,8 @@
 //!
 //! * Projections, filters, sorts, limits, windows, aliases, unnests and joins carry it as a plain `Int64`. The side that
 //!   an outer join fills with NULLs has a NULL row number there.
-//! * GROUP BY and DISTINCT collect it with `array_agg`: one output row comes from a list of rows, and from a list of lists
-//!   when it is grouped again. DISTINCT ON keeps the number of the row that it picks.
+//! * GROUP BY and DISTINCT collect it with `array_agg`, write the rows of a group down once ([`Groups`]) and give the number
+//!   of the group, a `UInt64`; also of groups that are grouped again. DISTINCT ON keeps the number of the row that it picks.
 //! * UNION lines up the columns of its branches, with NULL where a branch does not read a side.
 //!
 //! The output columns are first and unchanged, the lineage columns follow ([`Traced`]). [`Marks`] reads them from the
@@ -38,6 +38,8 @@
 //! any two rows apart that are not alike in everything. Rows of a side have their numbers, groups the values that they are
 //! grouped by, rows of other tables all their values, and rows of a UNION their branch.
 
+mod behind;
+mod groups;
 mod marks;
 mod node;
 mod origins;
@@ -55,7 +57,9 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 
-pub use marks::{Marks, RowLists};
+pub use behind::RowsBehind;
+pub use groups::Groups;
+pub use marks::{LISTED, Marks};
 
 use crate::error::{Error, Result, Violation};
 use crate::names;
@@ -82,10 +86,11 @@ impl Side {
     }
 }
 
-/// Which tables of `match_sql` are the two sides, and the numbered sources that replace them.
+/// Which tables of `match_sql` are the two sides, the numbered sources that replace them, and where groups are numbered.
 pub struct SideTables {
     left: SideTable,
     right: SideTable,
+    groups: Arc<Groups>,
 }
 
 /// One side: the names it has in `match_sql` (the first is the one that messages use) and its source with
@@ -97,8 +102,8 @@ pub struct SideTable {
 }
 
 impl SideTables {
-    pub fn new(left: SideTable, right: SideTable) -> Self {
-        Self { left, right }
+    pub fn new(left: SideTable, right: SideTable, groups: Arc<Groups>) -> Self {
+        Self { left, right, groups }
     }
 
     fn get(&self, side: Side) -> &SideTable {
@@ -127,12 +132,14 @@ pub struct Traced {
     pub width: usize,
     pub left: Trace,
     pub right: Trace,
+    /// Those that the lineage columns have the numbers of, once the plan runs.
+    pub groups: Arc<Groups>,
 }
 
 /// How the rows of one side are found in the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trace {
-    /// Indexes of the output columns that hold row numbers: `Int64`, `List<Int64>` or lists of lists; nullable.
+    /// Indexes of the output columns that hold numbers: `Int64` of rows, `UInt64` of groups of rows; nullable.
     Rows(Vec<usize>),
     /// They are not; the sentence says why and what to change.
     Lost(String),
@@ -158,7 +165,8 @@ impl Traced {
     }
 
     /// The public columns that [`Marks::mark`] gives, `_left_row` and `_right_row`: `Int64` when an output row comes from
-    /// at most one row of the side, otherwise `List<Int64>`. NULL when it comes from none; always NULL for a lost side.
+    /// at most one row of the side, otherwise `List<Int64>`, the first [`LISTED`] of them. NULL when it comes from none; always
+    /// NULL for a lost side.
     pub fn row_columns(&self) -> (Field, Field) {
         let field = |side: Side, name: &str| match (self.trace(side), self.plain(side)) {
             (Trace::Rows(_), None) => Field::new(name, DataType::new_list(DataType::Int64, true), true),
@@ -187,7 +195,7 @@ pub fn follow(plan: &LogicalPlan, tables: &SideTables) -> Result<Traced> {
     };
     let left = trace(&left, Side::Left, width);
     let right = trace(&right, Side::Right, width + columns);
-    Ok(Traced { plan, width, left, right })
+    Ok(Traced { plan, width, left, right, groups: Arc::clone(&tables.groups) })
 }
 
 /// Output columns of `plan`, as it was before [`trace`], that hold the `key` of the rows of a side that had their part in an

@@ -7,13 +7,16 @@
 //! * Where an order of rows matters anywhere, order columns go up the same way: with the plain row numbers they tell any two
 //!   rows of a node apart, unless these are alike in everything.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{Column, ExprSchema as _, JoinType, Result, ScalarValue, internal_err};
 use datafusion::functions_aggregate::array_agg::array_agg;
+use datafusion::functions_aggregate::grouping::grouping_udaf;
 use datafusion::logical_expr::logical_plan::{DistinctOn, TableScanBuilder};
+use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Filter, Join, Limit, LogicalPlan, Projection, Repartition, Sort, Subquery,
     SubqueryAlias, TableScan, Union, Unnest, Window, lit,
@@ -283,24 +286,44 @@ impl Rewriter<'_> {
         Ok(Node { plan: Arc::new(LogicalPlan::Join(plan)), left: reach.0, right: reach.1, order })
     }
 
-    /// A group comes from all its rows.
+    /// A group comes from all its rows: it goes up as one number, so that what is joined with it does not repeat them.
     fn aggregate(&mut self, input: &LogicalPlan, group: Vec<Expr>, aggregates: &[Expr]) -> Result<Node> {
         let mut node = self.rewrite(input)?;
         let ties = node.ties()?;
         let mut aggregates: Vec<_> = aggregates.iter().map(|expr| ties::aggregate(expr, &ties)).collect();
+        let mut numbers = HashMap::new();
         for (side, reach) in [(Side::Left, &mut node.left), (Side::Right, &mut node.right)] {
             for name in &mut reach.columns {
                 let rows = Expr::Column(column(node.plan.schema(), name)?);
+                let lists = self.name(side.as_str());
+                aggregates.push(array_agg(rows).alias(&lists));
                 *name = self.name(side.as_str());
-                aggregates.push(array_agg(rows).alias(&*name));
+                numbers.insert(lists, name.clone());
             }
         }
         node.order.clear();
+        if self.ordering && matches!(group[..], [Expr::GroupingSet(_)]) {
+            // A total has the values of a group of NULLs.
+            let level = self.name("order");
+            let exprs = grouping_set_to_exprlist(&group)?.into_iter().cloned().collect();
+            aggregates.push(grouping_udaf().call(exprs).alias(&level));
+            node.order.push(level);
+        }
         let aggregated = aggregates.len();
         let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::clone(&node.plan), group, aggregates)?);
+        // Which grouping set a row is of is a column that only the aggregate itself may be asked for.
+        let is_own = |column: &Column| column.name != Aggregate::INTERNAL_GROUPING_ID;
         let mut keys = plan.schema().columns();
         keys.truncate(keys.len() - aggregated);
-        self.ordered_by(node.with(plan), keys)
+        keys.retain(is_own);
+        let groups = &self.tables.groups;
+        let columns =
+            plan.schema().columns().into_iter().filter(is_own).map(|column| match numbers.get(&column.name) {
+                Some(number) => groups.number(Expr::Column(column)).alias(number),
+                None => Expr::Column(column),
+            });
+        let numbered = Projection::try_new(columns.collect(), Arc::new(plan))?;
+        self.ordered_by(node.with(LogicalPlan::Projection(numbered)), keys)
     }
 
     /// DISTINCT is GROUP BY all columns.

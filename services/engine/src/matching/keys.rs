@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 
 use super::{MatchPlan, StagedTable};
 use crate::error::{Error, Result};
-use crate::lineage::{Marks, RowLists, Side, Trace};
+use crate::lineage::{Marks, RowsBehind, Side, Trace};
 use crate::location::Location;
 use crate::names::{INTERNAL, ROW_NUMBER};
 use crate::query;
@@ -53,8 +53,10 @@ impl FoundKeys {
             if let Trace::Rows(columns) = plan.traced.trace(side)
                 && plan.keys(side).is_none()
             {
-                let rows = RowLists::read(batch, columns)?;
-                met.iter_mut().enumerate().for_each(|(row, met)| *met &= !rows.get(row).is_empty());
+                let mut rows = RowsBehind::new(batch, columns, &plan.traced.groups, 1)?;
+                for (row, met) in met.iter_mut().enumerate() {
+                    *met &= !rows.read(row)?.is_empty();
+                }
             }
         }
         let places: Vec<usize> = self.places.iter().flat_map(|(_, places)| places).copied().collect();

@@ -11,6 +11,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::StreamExt as _;
 use tokio::task::JoinSet;
@@ -25,7 +26,7 @@ use crate::location::Location;
 use crate::query::{self, Joins};
 use crate::stage::Staged;
 use crate::tasks;
-use crate::write::{PART_ROWS, TableWriter};
+use crate::write::{Part, TableWriter};
 use keys::FoundKeys;
 
 /// What the match has found.
@@ -33,6 +34,13 @@ pub struct Matched {
     pub marks: Marks,
     pub spilled_bytes: u64,
 }
+
+/// What the rows that wait to be written are called among the operators.
+const WAITING: &str = "matched rows";
+/// Bytes of rows that may wait where memory is short.
+const LEAST_PART: usize = 4 << 20;
+/// Output rows whose lists of rows are made at a time.
+const LISTED_AT_ONCE: usize = 1024;
 
 /// The columns of the matched result set: those of `match_sql`, then `_left_row` and `_right_row`.
 fn matched_schema(traced: &Traced, physical: &Arc<dyn ExecutionPlan>) -> SchemaRef {
@@ -67,7 +75,8 @@ pub async fn run(
             counter: Arc::clone(counter),
             marks: Marks::new(sides.0, sides.1)?,
             keys: keys.clone(),
-            waiting: Vec::new(),
+            waiting: Part::default(),
+            reserved: MemoryConsumer::new(WAITING).register(&ctx.runtime_env().memory_pool),
             waiting_keys: Vec::new(),
         };
         partitions.spawn(partition.drain(stream));
@@ -102,25 +111,26 @@ struct Partition {
     counter: Arc<AtomicU64>,
     marks: Marks,
     keys: Option<FoundKeys>,
-    waiting: Vec<RecordBatch>,
+    waiting: Part,
+    reserved: MemoryReservation,
     waiting_keys: Vec<RecordBatch>,
 }
 
 impl Partition {
     async fn drain(mut self, mut stream: SendableRecordBatchStream) -> Result<Marks> {
-        let mut rows = 0;
+        let listed = self.schema.fields().iter().rev().take(2).any(|field| field.data_type().is_nested());
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|e| query::execution_error(e, &self.plan.limits))?;
-            if batch.num_rows() == 0 {
-                continue;
-            }
             self.count(batch.num_rows() as u64)?;
-            rows += batch.num_rows();
-            let visible = self.visible(&batch)?;
-            self.waiting.push(visible);
-            if rows >= PART_ROWS {
-                self.write().await?;
-                rows = 0;
+            let step = if listed { LISTED_AT_ONCE } else { batch.num_rows().max(1) };
+            for start in (0..batch.num_rows()).step_by(step) {
+                let visible = self.visible(&batch.slice(start, step.min(batch.num_rows() - start)))?;
+                let full = self.waiting.push(visible);
+                // Where operators have taken the memory there is hardly any to wait in.
+                let refused = self.reserved.try_resize(self.waiting.bytes()).is_err();
+                if full || (refused && self.waiting.bytes() >= LEAST_PART) {
+                    self.write().await?;
+                }
             }
         }
         self.write().await?;
@@ -150,10 +160,12 @@ impl Partition {
     }
 
     async fn write(&mut self) -> Result<()> {
-        if !self.waiting.is_empty() {
+        let waiting = self.waiting.take();
+        if !waiting.is_empty() {
             let part = self.parts.fetch_add(1, Ordering::Relaxed);
-            self.writer.write(part, &self.waiting).await?;
-            self.waiting.clear();
+            self.writer.write(part, &waiting).await?;
+            drop(waiting);
+            self.reserved.free();
             if let Some(keys) = &self.keys {
                 keys.write(part, &self.waiting_keys).await?;
                 self.waiting_keys.clear();

@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::{StagedTable, matched_schema};
 use crate::error::{Error, Place, Result, Violation};
 use crate::job::{Job, Limits, Source};
-use crate::lineage::{self, Side, SideTable, SideTables, Trace, Traced};
+use crate::lineage::{self, Groups, Side, SideTable, SideTables, Trace, Traced};
 use crate::manifest::LineageMode;
 use crate::names;
 use crate::query::{self, TableInfo};
@@ -97,7 +97,7 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     let aliases: Vec<&str> = job.sources().map(|source| source.alias.as_str()).collect();
     let infos = register(ctx, &aliases, tables)?;
     let visible = query::plan(ctx, &job.match_sql, &infos).await?;
-    let sides = sides(&aliases, tables);
+    let sides = sides(&aliases, tables, &job.limits);
     let traced = lineage::trace(&visible, &sides)?;
     let touched = query::touched_columns(ctx, &visible, &infos)?;
     let keys = |side, source: &Source| match traced.trace(side) {
@@ -139,13 +139,13 @@ fn refuse_internal(alias: &str, schema: &SchemaRef) -> Result<()> {
     }
 }
 
-/// The two sides, for lineage.
-pub fn sides(aliases: &[&str], tables: &[PlanTable]) -> SideTables {
+/// The two sides, for lineage; what it writes down goes where operators spill.
+pub fn sides(aliases: &[&str], tables: &[PlanTable], limits: &Limits) -> SideTables {
     let side = |index: usize| SideTable {
         names: names(aliases)[index].clone(),
         numbered: provider_as_source(Arc::clone(&tables[index].numbered)),
     };
-    SideTables::new(side(0), side(1))
+    SideTables::new(side(0), side(1), Groups::new(limits.spill_dir.clone()))
 }
 
 /// What each source is called in `match_sql`: by its alias, and the sides by their fixed names too.

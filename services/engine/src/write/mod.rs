@@ -4,7 +4,7 @@ mod csv;
 mod row_groups;
 mod sink;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::datatypes::SchemaRef;
 
 pub use csv::encode as encode_csv;
@@ -18,6 +18,42 @@ use csv::CsvParts;
 
 /// Rows of one part: large enough to compress well, small enough that many fit in memory.
 pub const PART_ROWS: usize = 128 * 1024;
+/// Bytes of the rows of one part, before they are encoded.
+const PART_BYTES: usize = 32 << 20;
+
+/// Rows that wait until they make a part.
+#[derive(Default)]
+pub struct Part {
+    batches: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Part {
+    /// Adds rows; says whether they are enough.
+    pub fn push(&mut self, batch: RecordBatch) -> bool {
+        self.rows += batch.num_rows();
+        self.bytes += batch.columns().iter().map(bytes).sum::<usize>();
+        self.batches.push(batch);
+        self.rows >= PART_ROWS || self.bytes >= PART_BYTES
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn take(&mut self) -> Vec<RecordBatch> {
+        std::mem::take(self).batches
+    }
+}
+
+/// Of the values themselves: arrays share buffers that may be much larger.
+fn bytes(column: &ArrayRef) -> usize {
+    match column.as_string_view_opt() {
+        Some(texts) => texts.lengths().map(|length| length as usize + size_of::<u128>()).sum(),
+        None => column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()),
+    }
+}
 
 /// A finished file.
 #[derive(Debug, Clone)]

@@ -112,3 +112,24 @@ async fn functions_that_blow_values_up() {
     bench.run().await.unwrap();
     assert_eq!(super::shown(&bench.dir.path().join("out/matched.parquet")), ["k2k2k2|000k2|k2 |7|1|0"]);
 }
+
+/// Rows that share a group do not list all of it again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_customer_with_twenty_thousand_rows() {
+    const ROWS: i64 = 20_000;
+    let rows = |name: &str| {
+        let lines: String = (0..ROWS).map(|n| format!("{n},Meier,{n}.25\n")).collect();
+        format!("{name},cust,amount\n{lines}")
+    };
+    let sql = "SELECT l.id, t.total FROM l JOIN (SELECT cust, sum(amount) AS total FROM r GROUP BY cust) t ON l.cust = t.cust";
+    let mut bench = Bench::new(rows("id").as_bytes(), rows("ref").as_bytes(), sql, &[]);
+    bench.job.limits.memory = 256 << 20;
+    let (manifest, answer) = bench.run().await.unwrap();
+    assert_eq!((answer.left, answer.right), (vec![], vec![]));
+    let first: Vec<i64> = (0..1_000).collect();
+    let expected = (0..ROWS).map(|row| (vec![row], first.clone())).collect();
+    assert_eq!(answer.pairs, expected);
+    let bytes = manifest.files["matched"].bytes;
+    assert!(bytes < 8 << 20, "{bytes} bytes");
+    assert!(manifest.notes.iter().any(|note| note.contains("the first 1000 are listed")), "{:?}", manifest.notes);
+}

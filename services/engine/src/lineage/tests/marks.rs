@@ -72,3 +72,70 @@ async fn public_columns_are_tidy() {
         [(vec![0, 1], vec![0, 5]), (vec![0, 1], vec![1, 2]), (y.clone(), vec![]), (y.clone(), vec![]), (y, vec![1, 2])];
     assert_eq!(pairs, expected);
 }
+
+/// 2,500 rows of either side: one key has most of them, two others the rest.
+fn large() -> World {
+    let key = |row: i64| Some(["a", "a", "a", "b", "c"][usize::try_from(row % 5).unwrap()]);
+    let keys = || strings(&(0..2_500).map(key).collect::<Vec<_>>());
+    World::new(
+        &batch(vec![("id", ints(0..2_500)), ("k", keys())]),
+        &batch(vec![("pid", ints(0..2_500)), ("k", keys())]),
+    )
+}
+
+const GROUPED: &str = "(SELECT k, count(*) AS n FROM payments GROUP BY k)";
+
+/// Whoever shares a large group has its first rows listed; all of them count.
+#[tokio::test]
+async fn large_groups_are_marked_whole_and_listed_in_part() {
+    let all: Vec<i64> = (0..2_500).collect();
+    let a: Vec<i64> = all.iter().copied().filter(|row| row % 5 < 3).collect();
+    let b: Vec<i64> = all.iter().copied().filter(|row| row % 5 == 3).collect();
+    let a_and_row_4: Vec<i64> = all.iter().copied().filter(|row| row % 5 < 3 || *row == 4).collect();
+    let joined = format!("FROM invoices i JOIN {GROUPED} p ON i.k = p.k");
+    let each_with_all = format!(
+        "SELECT i.k FROM invoices i JOIN {GROUPED} p ON i.k <= p.k GROUP BY i.k, i.id % 7 HAVING i.k = 'a' AND min(p.n) < 600"
+    );
+    for (what, sql, left, right, cut) in [
+        ("one group", format!("SELECT i.id {joined} WHERE i.id = 0"), &[0][..], &a[..], true),
+        ("a group many times", format!("SELECT i.id {joined} WHERE i.k = 'a'"), &a, &a, true),
+        ("a group that is small enough", format!("SELECT i.id {joined} WHERE i.id = 3"), &[3], &b, false),
+        (
+            "a group of groups",
+            format!("SELECT i.id FROM invoices i JOIN (SELECT count(*) AS n FROM {GROUPED} q) t ON i.id = t.n"),
+            &[3],
+            &all,
+            true,
+        ),
+        ("groups of the same groups", each_with_all, &a, &all, true),
+        (
+            "a row beside a group",
+            format!("SELECT i.id {joined} JOIN payments q ON q.pid = 4 WHERE i.id = 1"),
+            &[1],
+            &a_and_row_4,
+            true,
+        ),
+    ] {
+        let world = large();
+        let outcome = world.run(&sql, false).await;
+        let expected = (left.iter().copied().collect(), right.iter().copied().collect());
+        assert_eq!(
+            (marked(&outcome.marks, Side::Left, 2_500), marked(&outcome.marks, Side::Right, 2_500)),
+            expected,
+            "{what}"
+        );
+        let listed = &right[..right.len().min(LISTED)];
+        assert!(outcome.pairs.iter().all(|pair| pair.1 == listed), "{what}: {:?}", outcome.pairs.first());
+        assert_eq!(outcome.marks.is_cut(), cut, "{what}");
+    }
+}
+
+/// What a statement writes down does not grow with the output rows that share a group.
+#[tokio::test]
+async fn groups_go_up_as_numbers() {
+    let world = large();
+    let traced = world.trace(&format!("SELECT i.id FROM invoices i JOIN {GROUPED} p ON i.k = p.k")).await;
+    let types: Vec<_> = traced.plan.schema().fields().iter().map(|field| field.data_type().clone()).collect();
+    assert_eq!(types, [DataType::Int64, DataType::Int64, DataType::UInt64]);
+    assert!(matches!(traced.row_columns().1.data_type(), DataType::List(_)));
+}

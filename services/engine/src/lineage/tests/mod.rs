@@ -82,7 +82,7 @@ impl World {
                 SideTable { names: vec![alias.to_owned(), generic.to_owned()], numbered }
             },
         );
-        let tables = SideTables::new(sides.next().unwrap(), sides.next().unwrap());
+        let tables = SideTables::new(sides.next().unwrap(), sides.next().unwrap(), Groups::new(None));
         drop(sides);
         let rates = batch(vec![("code", strings(&[Some("a"), Some("b")])), ("rate", ints([1, 2]))]);
         session.register_table("fx", Arc::new(table(&rates))).unwrap();

@@ -335,6 +335,11 @@ const OPEN: &[Case] = &[
     Case("ORDER BY with ties", "SELECT p.pid {FROM} ORDER BY i.k DESC LIMIT 1", "1-1"),
     Case("DISTINCT ON with ties", "SELECT DISTINCT ON (i.k) i.k, p.pid {FROM} ORDER BY i.k", "0-0 1-1"),
     Case(
+        "a total before a group of NULLs",
+        "SELECT i.k, grouping(i.k) g FROM invoices i GROUP BY ROLLUP (i.k) ORDER BY i.k DESC LIMIT 2",
+        "3- 0,1,2,3,4-",
+    ),
+    Case(
         "numbering with ties",
         "SELECT i.id, p.pid {FROM} QUALIFY row_number() OVER (PARTITION BY i.k) = 2",
         "0-5 1-2",
