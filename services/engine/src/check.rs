@@ -20,6 +20,7 @@ use crate::progress::Meter;
 use crate::query::{self, Joins};
 use crate::stack::with_room;
 use crate::stage::{self, ColumnNote, Sample, StageContext, Staged};
+use crate::tasks::Threads;
 use crate::workdir::WorkDir;
 
 /// What a job that is right would read and give.
@@ -135,8 +136,9 @@ impl Scratch {
 
     /// Reads all sources of a job, at once.
     pub async fn stage(&self, job: &Job) -> Result<Vec<Staged>> {
+        let threads = Threads::new(job.limits.threads);
         let staged = job.sources().enumerate().map(|(index, source)| {
-            let cx = self.context(source, index, job.limits.threads);
+            let cx = self.context(source, index, threads.clone());
             async move { stage::stage(source, &cx).await }
         });
         futures::future::try_join_all(staged).await
@@ -147,7 +149,7 @@ impl Scratch {
         Location::Local(self.dir.path().join(name))
     }
 
-    pub fn context(&self, source: &Source, index: usize, threads: usize) -> StageContext {
+    pub fn context(&self, source: &Source, index: usize, threads: Threads) -> StageContext {
         StageContext {
             alias: source.alias.clone(),
             threads,

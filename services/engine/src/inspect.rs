@@ -19,6 +19,7 @@ use crate::manifest::{Column, columns, type_name};
 use crate::matching::StagedTable;
 use crate::query::{self, Joins};
 use crate::stage::{self, ColumnNote, InputFacts, Reject};
+use crate::tasks::Threads;
 
 /// A source, looked at from its first to its last row.
 #[derive(Debug, Clone, Serialize)]
@@ -65,7 +66,7 @@ const REJECTS_SHOWN: usize = 10;
 /// See [`crate::inspect`].
 pub async fn inspect(source: &Source, limits: &Limits, sample_rows: usize) -> Result<Inspection> {
     let scratch = Scratch::new(limits)?;
-    let staged = stage::stage(source, &scratch.context(source, 0, limits.threads)).await?;
+    let staged = stage::stage(source, &scratch.context(source, 0, Threads::new(limits.threads))).await?;
     let failed = |e| query::execution_error(e, limits);
     let ctx = query::session(limits, Joins::Hashed)?;
     let table = Arc::new(StagedTable::new(&ctx, &staged.file, false).map_err(failed)?);
@@ -107,7 +108,7 @@ pub async fn head(source: &Source, limits: &Limits, rows: usize) -> Result<Head>
         return Ok(Head { columns, rows: sample.batches, total: None, facts: sample.facts });
     }
     let scratch = Scratch::new(limits)?;
-    let staged = stage::stage(source, &scratch.context(source, 0, limits.threads)).await?;
+    let staged = stage::stage(source, &scratch.context(source, 0, Threads::new(limits.threads))).await?;
     let failed = |e| query::execution_error(e, limits);
     let ctx = query::session(limits, Joins::Hashed)?;
     let table = Arc::new(StagedTable::new(&ctx, &staged.file, false).map_err(failed)?);
@@ -158,34 +159,47 @@ impl Profiler<'_> {
     pub async fn column(&self, field: &Field) -> Query<(ColumnProfile, Option<[ArrayRef; 2]>)> {
         let column = || ident(field.name());
         let countable = !field.data_type().is_nested();
-        let exact = self.rows <= EXACT_ROWS;
+        let (few, sketched) = (self.rows <= EXACT_ROWS, has_sketch(field.data_type()));
         let mut wanted = vec![count(column())];
         if countable {
-            wanted.push(if exact || !has_sketch(field.data_type()) {
-                count_distinct(column())
-            } else {
-                approx_distinct(column())
-            });
             wanted.extend([min(column()), max(column())]);
+            match (few, sketched) {
+                (true, _) => wanted.push(count_distinct(column())),
+                (false, true) => wanted.push(approx_distinct(column())),
+                (false, false) => {}
+            }
         }
         let row = self.one_row(wanted).await?;
         let filled = number(&row, 0);
-        let mut profile = ColumnProfile {
+        let nulls = self.rows - filled;
+        let (distinct, distinct_exact) = match number(&row, 3) {
+            _ if !countable => (filled, false),
+            counted if few => (counted, true),
+            estimate if sketched && (nulls > 0 || estimate < self.rows / 10 * 9) => (estimate, false),
+            _ => (self.distinct(&[field.name()]).await?, true),
+        };
+        let profile = ColumnProfile {
             name: field.name().clone(),
             data_type: type_name(field.data_type()),
-            nulls: self.rows - filled,
-            distinct: if countable { number(&row, 1) } else { filled },
-            distinct_exact: countable && (exact || !has_sketch(field.data_type())),
-            min: countable.then(|| text(&row, 2)).flatten(),
-            max: countable.then(|| text(&row, 3)).flatten(),
+            nulls,
+            distinct,
+            distinct_exact,
+            min: countable.then(|| text(&row, 1)).flatten(),
+            max: countable.then(|| text(&row, 2)).flatten(),
             note: self.notes.iter().find(|n| n.column == *field.name()).map(|n| n.note.clone()),
         };
-        if !profile.distinct_exact && countable && profile.nulls == 0 && profile.distinct >= self.rows / 10 * 9 {
-            profile.distinct = number(&self.one_row(vec![count_distinct(column())]).await?, 0);
-            profile.distinct_exact = true;
-        }
-        let bounds = (countable && filled > 0).then(|| [Arc::clone(row.column(2)), Arc::clone(row.column(3))]);
+        let bounds = (countable && filled > 0).then(|| [Arc::clone(row.column(1)), Arc::clone(row.column(2))]);
         Ok((profile, bounds))
+    }
+
+    /// How many different values some columns have, where none of them is NULL. By grouping, which spills: a set of them need not
+    /// fit into the memory limit.
+    async fn distinct(&self, columns: &[&str]) -> Query<u64> {
+        let filled = columns.iter().map(|column| ident(*column).is_not_null()).reduce(Expr::and);
+        let groups = columns.iter().map(|column| ident(*column)).collect();
+        let groups = self.all()?.filter(filled.unwrap_or_else(|| lit(true)))?.aggregate(groups, vec![])?;
+        let counted = groups.aggregate(vec![], vec![count(lit(1)).alias("v0")])?.collect().await?;
+        Ok(counted.first().map_or(0, |batch| number(batch, 0)))
     }
 
     async fn keys(&self, columns: &[ColumnProfile]) -> Query<Vec<Vec<String>>> {
@@ -204,9 +218,7 @@ impl Profiler<'_> {
         let likely: Vec<_> = likely.collect();
         let mut keys = Vec::new();
         for (a, b) in likely {
-            let groups = self.all()?.aggregate(vec![ident(&a.name), ident(&b.name)], vec![])?;
-            let counted = groups.aggregate(vec![], vec![count(lit(1)).alias("v0")])?.collect().await?;
-            if counted.first().is_some_and(|batch| number(batch, 0) == self.rows) {
+            if self.distinct(&[&a.name, &b.name]).await? == self.rows {
                 keys.push(vec![a.name.clone(), b.name.clone()]);
             }
         }

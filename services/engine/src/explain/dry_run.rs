@@ -27,7 +27,7 @@ use crate::query;
 use crate::reconcile::{reconcile, too_many_rejects};
 use crate::results::{Reader, ResultSet, Selection};
 use crate::stage::Staged;
-use crate::tasks;
+use crate::tasks::{self, Threads};
 
 /// Example rows of each kind.
 const EXAMPLES: u64 = 5;
@@ -116,7 +116,7 @@ async fn sampled(job: &Job, staged: &[Staged], chosen: &Sample, scratch: &Scratc
     let mut sampled = staged.to_vec();
     for (index, (source, rows)) in [&job.left, &job.right].into_iter().zip(&chosen.rows).enumerate() {
         if rows.count_set_bits() < rows.len() {
-            let cx = scratch.context(source, staged.len() + index, job.limits.threads);
+            let cx = scratch.context(source, staged.len() + index, Threads::new(job.limits.threads));
             sampled[index].file = sample::copy(&staged[index].file, rows, &cx).await?;
         }
     }

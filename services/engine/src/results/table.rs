@@ -20,6 +20,7 @@ use crate::manifest::ResultFile;
 use crate::names::ROW_NUMBER;
 use crate::stage::text::{ColumnType, Encoding};
 use crate::stage::{self, RowFile};
+use crate::tasks::Threads;
 
 /// Conditions whose counts are remembered.
 const COUNTED: usize = 16;
@@ -168,7 +169,7 @@ async fn stage_text(
         },
     };
     let scratch = Scratch::new(limits)?;
-    let staged = stage::stage(&source, &scratch.context(&source, 0, limits.threads)).await?;
+    let staged = stage::stage(&source, &scratch.context(&source, 0, Threads::new(limits.threads))).await?;
     if let Some(reject) = staged.rejects.first() {
         let reason = format!("line {}: {}", reject.line, reject.reason);
         return Err(Error::Output { path: location.to_string(), reason });

@@ -1,7 +1,7 @@
 //! From a source to a typed Parquet file whose row order is the source's own order.
 //!
-//! Every reader cuts its source into pieces that are numbered in source order, turns pieces into batches on as many
-//! tasks as the job has threads, and hands them to a [`StageWriter`], which puts them back in order. A row's number is
+//! Every reader cuts its source into pieces that are numbered in source order, turns pieces into batches on the threads
+//! that all sources of the job share, and hands them to a [`StageWriter`], which puts them back in order. A row's number is
 //! its position in the staged file, so it depends on the source alone.
 
 pub mod filter;
@@ -25,6 +25,7 @@ use crate::progress::Meter;
 use crate::sums::Sums;
 use crate::write::{Encoding, RowGroups};
 
+pub use crate::tasks::Threads;
 pub use row_file::{Chunks, RowFile, Unit};
 
 /// Rejected rows that are kept, however many are allowed: enough to show what is wrong, not enough to fill the memory.
@@ -34,7 +35,8 @@ pub const REJECTS_KEPT: usize = 10_000;
 #[derive(Clone)]
 pub struct StageContext {
     pub alias: String,
-    pub threads: usize,
+    /// Shared by all sources of a job.
+    pub threads: Threads,
     /// Where the staged file goes.
     pub target: Location,
     pub meter: Meter,

@@ -106,10 +106,11 @@ async fn copy(file: RowFile, filter: BatchFilter, cx: &StageContext) -> Result<R
     let units = Arc::new(file.units(UNIT_ROWS));
     let (filter, count) = (Arc::new(filter), units.len());
     let (target, context) = (writer.clone(), cx.clone());
-    tasks::for_each(cx.threads, count, move |index| {
+    tasks::for_each(cx.threads.count(), count, move |index| {
         let (file, filter, units) = (file.clone(), Arc::clone(&filter), Arc::clone(&units));
         let (writer, cx) = (target.clone(), context.clone());
         async move {
+            let _turn = cx.threads.turn().await;
             cx.check_cancelled()?;
             let unit = &units[index];
             let batches = file.read_all(unit).await?;

@@ -10,7 +10,7 @@ use kalla_engine::job::{Filter, PostgresTable, ReadOptions, Source, SourceUri};
 use kalla_engine::location::Location;
 use kalla_engine::progress::Meter;
 use kalla_engine::stage::postgres::{sample, stage};
-use kalla_engine::stage::{StageContext, Staged};
+use kalla_engine::stage::{StageContext, Staged, Threads};
 use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -159,7 +159,7 @@ pub fn context(threads: usize) -> (StageContext, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let context = StageContext {
         alias: "bank".to_owned(),
-        threads,
+        threads: Threads::new(threads),
         target: Location::Local(directory.path().join("staged.parquet")),
         meter: Meter::default(),
         cancel: tokio_util::sync::CancellationToken::new(),

@@ -69,7 +69,7 @@ pub async fn all(snapshot: &Snapshot, layout: &Layout, cx: &StageContext) -> Res
         tasks.spawn(read_stream(Arc::clone(&snapshot.lead), plan, writer.clone(), cx.clone()));
     } else {
         cx.meter.expect(layout.pieces.iter().map(|piece| piece.pages).sum());
-        let sessions = cx.threads.min(SESSIONS).min(layout.pieces.len()).max(1);
+        let sessions = cx.threads.count().min(SESSIONS).min(layout.pieces.len()).max(1);
         for session in sessions_of(snapshot, sessions).await? {
             tasks.spawn(read_pieces(session, Arc::clone(&plan), writer.clone(), cx.clone()));
         }
@@ -182,7 +182,7 @@ async fn receive(
         if decoder.received() - rows >= STREAM_ROWS as u64 || bytes >= STREAM_BYTES {
             let batches = decoder.take_closed();
             (rows, bytes) = (decoder.received(), 0);
-            if encoding.len() >= cx.threads.max(1) {
+            if encoding.len() >= cx.threads.count() {
                 finished(encoding.join_next().await)?;
             }
             let (writer, cx) = (writer.clone(), cx.clone());
@@ -202,6 +202,7 @@ async fn write(
     pages: u64,
     cx: &StageContext,
 ) -> Result<(), Failure> {
+    let _turn = cx.threads.turn().await;
     cx.check_cancelled()?;
     writer.write(index, batches).await?;
     cx.meter.add(batches.iter().map(|batch| batch.num_rows() as u64).sum(), pages);

@@ -237,7 +237,7 @@ async fn run(
         cx: cx.clone(),
     };
     let mut parsers = JoinSet::new();
-    for _ in 0..cx.threads.max(1) {
+    for _ in 0..cx.threads.count() {
         parsers.spawn(parse(Worker::new(plan, Arc::clone(pass)), Arc::clone(pass), tasks.clone()));
     }
     drop(tasks);
@@ -305,8 +305,11 @@ struct Tasks {
 async fn parse(mut worker: Worker, pass: Arc<Pass>, tasks: Tasks) -> (Findings, Option<(u64, Error)>) {
     let mut failed = None;
     while !tasks.stop.load(Ordering::Relaxed) {
-        let chunk = tasks.received.lock().await.recv().await;
-        let Some(chunk) = chunk else { break };
+        let mut received = tasks.received.lock().await;
+        let Some(chunk) = received.recv().await else { break };
+        // Who waits for a thread keeps the others from taking chunks that would only wait too.
+        let _turn = tasks.cx.threads.turn().await;
+        drop(received);
         if let Err(error) = parse_chunk(&mut worker, &pass, &tasks, &chunk).await {
             failed = Some((chunk.index, error));
             tasks.stop.store(true, Ordering::Relaxed);

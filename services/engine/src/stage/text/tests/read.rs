@@ -11,6 +11,7 @@ use crate::location::Location;
 use crate::manifest::type_name;
 use crate::progress::Meter;
 use crate::stage::{Reject, StageContext};
+use crate::tasks::Threads;
 
 /// A staged file as text, NULL as `None`.
 #[derive(Debug, PartialEq)]
@@ -74,7 +75,7 @@ impl Reading {
         };
         let cx = StageContext {
             alias: "bank".to_owned(),
-            threads: self.threads,
+            threads: Threads::new(self.threads),
             target: Location::Local(directory.path().join("staged.parquet")),
             meter: Meter::default(),
             cancel: tokio_util::sync::CancellationToken::new(),
