@@ -23,6 +23,8 @@ pub struct Dialect {
 pub struct Layout {
     pub separators: Separators,
     pub header: bool,
+    /// Whether what was taken for a header looks like the rows below it.
+    pub header_like_rows: bool,
     pub names: Vec<String>,
     /// Bytes and lines before the first record of data.
     pub skip: usize,
@@ -63,11 +65,19 @@ impl Layout {
             return Err(LayoutError::Header(line, reason));
         }
         let header = options.header.unwrap_or_else(|| !rows.first_is_data());
+        let header_like_rows = header && options.header.is_none() && rows.first_looks_like_the_rest();
         let end = rows.index.field_start(first, first.fields());
         let names =
             if header { rows.names(first)? } else { (1..=first.fields()).map(|n| format!("column_{n}")).collect() };
         let skip = if header { end } else { 0 };
-        Ok(Self { separators, header, names, skip, skip_lines: count_lines(&head[..skip], terminator) })
+        Ok(Self {
+            separators,
+            header,
+            header_like_rows,
+            names,
+            skip,
+            skip_lines: count_lines(&head[..skip], terminator),
+        })
     }
 }
 
@@ -119,6 +129,29 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// Each field of the first row is made as those below are, as `INV-1` and `INV-27`, and not of letters alone.
+    fn first_looks_like_the_rest(&self) -> bool {
+        let Some((first, rest)) = self.rows.split_first() else { return false };
+        let pattern = |field: &Span| match Class::of(field.of(self.text)) {
+            Class::Null => None,
+            Class::Text => Some(Ok(pattern(field.of(self.text)))),
+            class => Some(Err(class.kind())),
+        };
+        let first: Vec<_> = self.fields(*first).iter().map(pattern).collect();
+        let mut compared = vec![false; first.len()];
+        for row in rest.iter().filter(|row| row.fields() == first.len()) {
+            for ((first, field), compared) in first.iter().zip(self.fields(*row)).zip(&mut compared) {
+                let below = pattern(&field);
+                if below.is_some() && below != *first {
+                    return false;
+                }
+                *compared |= below.is_some();
+            }
+        }
+        let with_digits = first.iter().flatten().any(|made| made.as_ref().map_or(true, |text| text.contains(&b'9')));
+        with_digits && compared.iter().all(|compared| *compared)
+    }
+
     fn names(&self, row: Row) -> Result<Vec<String>, LayoutError> {
         let line = 1 + count_lines(&self.text[..self.index.field_start(row, 0)], self.index.separators().terminator);
         let mut names: Vec<String> = Vec::new();
@@ -143,6 +176,20 @@ impl<'a> Rows<'a> {
         }
         Ok(names)
     }
+}
+
+/// A text with each run of digits as `9`, of letters as `a` and of blanks as one.
+fn pattern(text: &[u8]) -> Vec<u8> {
+    let mut pattern: Vec<u8> = text
+        .iter()
+        .map(|byte| match byte {
+            b'0'..=b'9' => b'9',
+            b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => b'a',
+            other => *other,
+        })
+        .collect();
+    pattern.dedup_by(|a, b| a == b && matches!(a, b'9' | b'a' | b' '));
+    pattern
 }
 
 fn separators(head: &[u8], options: &ReadOptions, terminator: u8) -> Separators {

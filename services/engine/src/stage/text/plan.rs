@@ -151,12 +151,18 @@ impl Plan {
             }
         };
         let note = |c: &Column| c.note.clone().map(|note| ColumnNote { column: c.name.clone(), note });
+        let like_rows = matches!(&self.format, Format::Csv(layout) if layout.header_like_rows);
+        let header = self.columns.first().filter(|_| like_rows).map(|column| ColumnNote {
+            column: column.name.clone(),
+            note: "named by the first line, which looks like the rows below: with header=no it is one of them"
+                .to_owned(),
+        });
         InputFacts {
             format: format.to_owned(),
             bytes: Some(origin.bytes),
             fingerprint: Some(origin.fingerprint.clone()),
             dialect,
-            notes: self.columns.iter().filter_map(note).collect(),
+            notes: header.into_iter().chain(self.columns.iter().filter_map(note)).collect(),
         }
     }
 }

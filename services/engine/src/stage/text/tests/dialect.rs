@@ -37,6 +37,25 @@ fn dialects_are_recognised() {
 }
 
 #[test]
+fn a_header_that_looks_like_the_rows_is_noticed() {
+    for (text, like) in [
+        ("INV-1\nINV-2\nINV-30\n", true),
+        ("1,x\n2,y\n", true),
+        ("KD 7,EUR\nKD 18,USD\n", true),
+        ("ref\nINV-2\n", false),
+        ("name\nmeier\nschulz\n", false),
+        ("x1\nINV-2\n", false),
+        ("INV-1,amount\nINV-2,7.20\n", false),
+        ("INV-1\n", false),
+        ("INV-1,\nINV-2,\n", false),
+    ] {
+        assert_eq!(layout(text).header_like_rows, like, "{text:?}");
+    }
+    let options = ReadOptions { header: Some(true), ..Default::default() };
+    assert!(!Layout::detect(b"INV-1\nINV-2\n", &options).unwrap().header_like_rows);
+}
+
+#[test]
 fn ragged_rows_do_not_hide_the_delimiter() {
     let text = format!("a,b,c\n{}{}", "1,2,3\n".repeat(6), "1,2\n".repeat(4));
     assert_eq!(layout(&text).names, ["a", "b", "c"]);
