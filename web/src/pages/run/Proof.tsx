@@ -91,6 +91,15 @@ function Facts({
           ))}
         </>
       )}
+      {manifest && manifest.notes.length > 0 && (
+        <Fact name="worth knowing">
+          <ul>
+            {manifest.notes.map((note) => (
+              <li key={note}>{note}</li>
+            ))}
+          </ul>
+        </Fact>
+      )}
       {complete.manifest_path && (
         <Fact name="manifest">
           <span className="font-mono text-xs break-all">{complete.manifest_path}</span>
