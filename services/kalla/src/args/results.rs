@@ -60,12 +60,16 @@ pub enum Set {
     #[default]
     Matched,
     /// Left rows that match nothing
+    #[value(alias = "unmatched-left", alias = "unmatched_left")]
     Left,
     /// Right rows that match nothing
+    #[value(alias = "unmatched-right", alias = "unmatched_right")]
     Right,
     /// Left rows that could not be read
+    #[value(alias = "rejected_left")]
     RejectedLeft,
     /// Right rows that could not be read
+    #[value(alias = "rejected_right")]
     RejectedRight,
 }
 
