@@ -26,11 +26,12 @@ use super::node::{Node, column, extend, fields};
 use super::reach::{Mention, Polarity, Reach, for_each_subquery};
 use super::{Side, SideTables, ties};
 use crate::names::{INTERNAL, ROW_NUMBER};
-use crate::query::order::is_order_sensitive;
+use crate::query::order::{asks_for_order, is_order_sensitive};
 
 /// The whole plan: the visible columns in their order, then the lineage columns of the left and of the right side.
 pub(super) fn output(plan: &LogicalPlan, tables: &SideTables) -> Result<(LogicalPlan, usize, Reach, Reach)> {
-    let node = Rewriter { tables, named: 0, ordering: is_order_sensitive(plan) }.rewrite(plan)?;
+    let node =
+        Rewriter { tables, named: 0, ordering: asks_for_order(plan) || is_order_sensitive(plan) }.rewrite(plan)?;
     let visible = plan.schema().columns();
     let width = visible.len();
     let columns = visible.into_iter().chain(node.columns()?).map(Expr::Column).collect();

@@ -1,6 +1,7 @@
 //! The fallback where row numbers cannot pass: rows of a side count as matched when an output row holds their primary key.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
@@ -17,15 +18,17 @@ use crate::location::Location;
 use crate::names::{INTERNAL, ROW_NUMBER};
 use crate::query;
 use crate::stage::RowFile;
-use crate::write::{Encoding, RowGroups};
+use crate::write::{Encoding, PART_ROWS, RowGroups};
 
-/// The keys in the output rows in which both sides met, on their way to a file; clones share it.
+/// The keys in the output rows in which both sides met, on their way to a file; clones share it, as long as nothing waits.
 #[derive(Clone)]
 pub struct FoundKeys {
     /// Where the keys stand in an output row, left side first; of sides that are followed by key.
     places: Vec<(Side, Vec<usize>)>,
     schema: SchemaRef,
     file: RowGroups,
+    parts: Arc<AtomicU64>,
+    waiting: Vec<RecordBatch>,
 }
 
 impl FoundKeys {
@@ -43,11 +46,11 @@ impl FoundKeys {
         });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let file = RowGroups::create(&directory.join("keys.parquet"), &schema, Encoding::Staged)?;
-        Ok(Some(Self { places, schema, file }))
+        Ok(Some(Self { places, schema, file, parts: Arc::default(), waiting: Vec::new() }))
     }
 
-    /// The rows of an output batch in which both sides met, and the keys in them.
-    pub fn of(&self, batch: &RecordBatch, plan: &MatchPlan) -> Result<(RecordBatch, RecordBatch)> {
+    /// Adds the keys in an output batch; gives the rows in which both sides met.
+    pub async fn add(&mut self, batch: &RecordBatch, plan: &MatchPlan) -> Result<RecordBatch> {
         let mut met = vec![true; batch.num_rows()];
         for side in Side::BOTH {
             if let Trace::Rows(columns) = plan.traced.trace(side)
@@ -67,11 +70,17 @@ impl FoundKeys {
         let met = filter_record_batch(batch, &BooleanArray::from(met)).map_err(broken)?;
         let columns = places.iter().map(|at| Arc::clone(met.column(*at))).collect();
         let keys = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(broken)?;
-        Ok((met, keys))
+        self.waiting.push(keys);
+        if self.waiting.iter().map(RecordBatch::num_rows).sum::<usize>() >= PART_ROWS {
+            self.write().await?;
+        }
+        Ok(met)
     }
 
-    pub async fn write(&self, part: u64, keys: &[RecordBatch]) -> Result<()> {
-        self.file.write(part, keys).await
+    /// Writes the keys that wait.
+    pub async fn write(&mut self) -> Result<()> {
+        let part = self.parts.fetch_add(1, Ordering::Relaxed);
+        self.file.write(part, &std::mem::take(&mut self.waiting)).await
     }
 
     /// Marks the rows whose keys were found.

@@ -1,6 +1,7 @@
 //! Runs the traced `match_sql` once: writes what it gives and marks the rows of both sides that took part.
 
 mod keys;
+mod order;
 mod plan;
 mod table;
 
@@ -11,7 +12,6 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use futures::StreamExt as _;
 use tokio::task::JoinSet;
@@ -26,8 +26,9 @@ use crate::location::Location;
 use crate::query::{self, Joins};
 use crate::stage::Staged;
 use crate::tasks;
-use crate::write::{Part, TableWriter};
+use crate::write::{PART_ROWS, TableWriter};
 use keys::FoundKeys;
+use order::{Found, Parts, Rows, Runs};
 
 /// What the match has found.
 pub struct Matched {
@@ -35,10 +36,6 @@ pub struct Matched {
     pub spilled_bytes: u64,
 }
 
-/// What the rows that wait to be written are called among the operators.
-const WAITING: &str = "matched rows";
-/// Bytes of rows that may wait where memory is short.
-const LEAST_PART: usize = 4 << 20;
 /// Output rows whose lists of rows are made at a time.
 const LISTED_AT_ONCE: usize = 1024;
 
@@ -50,8 +47,9 @@ fn matched_schema(traced: &Traced, physical: &Arc<dyn ExecutionPlan>) -> SchemaR
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Executes the plan on all partitions at once, each writing its own parts. `counter` shows the rows as they come; keys of
-/// rows wait in `scratch` until the end.
+/// Executes the plan on all partitions at once, and writes what they find in the order of the rows that it comes from, or in the
+/// one that the statement asks for. `counter`
+/// shows the rows as they come; keys of rows, and output rows past the memory, wait in `scratch` until the end.
 pub async fn run(
     ctx: &SessionContext,
     plan: &Arc<MatchPlan>,
@@ -64,31 +62,36 @@ pub async fn run(
     let streams = execute_stream_partitioned(Arc::clone(&plan.physical), ctx.task_ctx()).map_err(failed)?;
     let schema = plan.schema();
     let keys = FoundKeys::create(plan, scratch)?;
-    let parts = Arc::new(AtomicU64::new(0));
+    let runs = Runs::new(scratch, &schema, &ctx.runtime_env().memory_pool, &plan.limits, streams.len());
+    // One that asks for an order gives its rows in it, one after the other.
+    let asked = plan.asks_for_order && streams.len() == 1;
     let mut partitions = JoinSet::new();
     for stream in streams {
         let partition = Partition {
             plan: Arc::clone(plan),
             schema: Arc::clone(&schema),
-            writer: writer.clone(),
-            parts: Arc::clone(&parts),
             counter: Arc::clone(counter),
             marks: Marks::new(sides.0, sides.1)?,
+            rows: if asked {
+                Rows::Asked(Parts::new(writer, plan.limits.threads, PART_ROWS))
+            } else {
+                Rows::Found(Found::new(&runs))
+            },
             keys: keys.clone(),
-            waiting: Part::default(),
-            reserved: MemoryConsumer::new(WAITING).register(&ctx.runtime_env().memory_pool),
-            waiting_keys: Vec::new(),
         };
         partitions.spawn(partition.drain(stream));
     }
     let mut marks = Marks::new(sides.0, sides.1)?;
-    while let Some(found) = tasks::next_of(&mut partitions).await? {
-        marks.merge(&found);
+    let mut found = Vec::new();
+    while let Some((own, rows)) = tasks::next_of(&mut partitions).await? {
+        marks.merge(&own);
+        found.extend(rows);
     }
+    let written = if asked { 0 } else { order::write(found, writer, &plan.limits).await? };
     if let Some(keys) = keys {
         keys.mark(ctx, plan, &mut marks).await?;
     }
-    Ok(Matched { marks, spilled_bytes: spilled(plan.physical.as_ref()) })
+    Ok(Matched { marks, spilled_bytes: spilled(plan.physical.as_ref()) + written })
 }
 
 /// Whether the smaller side, of its columns that the match reads, can be held in memory and hashed.
@@ -106,35 +109,33 @@ pub fn fits(plan: &MatchPlan, staged: &[Staged], limits: &Limits) -> bool {
 struct Partition {
     plan: Arc<MatchPlan>,
     schema: SchemaRef,
-    writer: TableWriter,
-    parts: Arc<AtomicU64>,
     counter: Arc<AtomicU64>,
     marks: Marks,
+    rows: Rows,
     keys: Option<FoundKeys>,
-    waiting: Part,
-    reserved: MemoryReservation,
-    waiting_keys: Vec<RecordBatch>,
 }
 
 impl Partition {
-    async fn drain(mut self, mut stream: SendableRecordBatchStream) -> Result<Marks> {
+    async fn drain(mut self, mut stream: SendableRecordBatchStream) -> Result<(Marks, Option<Found>)> {
         let listed = self.schema.fields().iter().rev().take(2).any(|field| field.data_type().is_nested());
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|e| query::execution_error(e, &self.plan.limits))?;
             self.count(batch.num_rows() as u64)?;
             let step = if listed { LISTED_AT_ONCE } else { batch.num_rows().max(1) };
             for start in (0..batch.num_rows()).step_by(step) {
-                let visible = self.visible(&batch.slice(start, step.min(batch.num_rows() - start)))?;
-                let full = self.waiting.push(visible);
-                // Where operators have taken the memory there is hardly any to wait in.
-                let refused = self.reserved.try_resize(self.waiting.bytes()).is_err();
-                if full || (refused && self.waiting.bytes() >= LEAST_PART) {
-                    self.write().await?;
+                let batch = batch.slice(start, step.min(batch.num_rows() - start));
+                let visible = self.visible(&batch)?;
+                self.rows.push(visible).await?;
+                if let Some(keys) = &mut self.keys {
+                    let met = keys.add(&batch, &self.plan).await?;
+                    Side::BOTH.into_iter().try_for_each(|side| self.marks.mark_side(&met, &self.plan.traced, side))?;
                 }
             }
         }
-        self.write().await?;
-        Ok(self.marks)
+        if let Some(keys) = &mut self.keys {
+            keys.write().await?;
+        }
+        Ok((self.marks, self.rows.finish().await?))
     }
 
     fn count(&self, rows: u64) -> Result<()> {
@@ -147,31 +148,10 @@ impl Partition {
 
     /// Marks the rows behind the batch and gives the columns that are written.
     fn visible(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let traced = &self.plan.traced;
-        let (left, right) = self.marks.mark(batch, traced)?;
-        if let Some(keys) = &self.keys {
-            let (met, keys) = keys.of(batch, &self.plan)?;
-            Side::BOTH.into_iter().try_for_each(|side| self.marks.mark_side(&met, traced, side))?;
-            self.waiting_keys.push(keys);
-        }
-        let columns = batch.columns().iter().take(traced.width).cloned().chain([left, right]);
+        let (left, right) = self.marks.mark(batch, &self.plan.traced)?;
+        let columns = batch.columns().iter().take(self.plan.traced.width).cloned().chain([left, right]);
         RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())
             .map_err(|e| Error::Internal(format!("matched rows: {e}")))
-    }
-
-    async fn write(&mut self) -> Result<()> {
-        let waiting = self.waiting.take();
-        if !waiting.is_empty() {
-            let part = self.parts.fetch_add(1, Ordering::Relaxed);
-            self.writer.write(part, &waiting).await?;
-            drop(waiting);
-            self.reserved.free();
-            if let Some(keys) = &self.keys {
-                keys.write(part, &self.waiting_keys).await?;
-                self.waiting_keys.clear();
-            }
-        }
-        Ok(())
     }
 }
 

@@ -51,6 +51,7 @@ pub struct MatchPlan {
     /// The columns that the match reads of every source.
     pub touched: Vec<BTreeSet<String>>,
     pub limits: Limits,
+    pub asks_for_order: bool,
     keys: [Option<Keys>; 2],
     numbered: [Arc<dyn TableProvider>; 2],
 }
@@ -108,7 +109,8 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     let failed = |e| query::execution_error(e, &job.limits);
     let physical = query::physical_plan(ctx, &traced.plan).await.map_err(failed)?;
     let numbered = [Arc::clone(&tables[0].numbered), Arc::clone(&tables[1].numbered)];
-    Ok(MatchPlan { traced: Arc::new(traced), physical, touched, limits: job.limits.clone(), keys, numbered })
+    let (limits, asks_for_order) = (job.limits.clone(), query::order::asks_for_order(&visible));
+    Ok(MatchPlan { traced: Arc::new(traced), physical, touched, limits, asks_for_order, keys, numbered })
 }
 
 /// Makes the tables known to `ctx` under every name that they have in `match_sql`.

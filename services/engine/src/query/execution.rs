@@ -7,8 +7,15 @@ use crate::error::Error;
 use crate::job::Limits;
 
 /// The error of a job for an error of the query engine.
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 pub fn execution_error(error: DataFusionError, limits: &Limits) -> Error {
+    // One of ours, on its way through a stream.
+    let error = match error {
+        DataFusionError::External(cause) => match cause.downcast::<Error>() {
+            Ok(own) => return *own,
+            Err(cause) => DataFusionError::External(cause),
+        },
+        other => other,
+    };
     let root = error.find_root();
     let text = root.strip_backtrace();
     match root {

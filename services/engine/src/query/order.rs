@@ -144,6 +144,16 @@ pub(super) fn refused_aggregate(
     })
 }
 
+/// Whether a statement asks for its rows in an order: by an ORDER BY of its own, not of a subquery.
+pub fn asks_for_order(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Sort(_) => true,
+        LogicalPlan::Projection(projection) => asks_for_order(&projection.input),
+        LogicalPlan::Limit(limit) => asks_for_order(&limit.input),
+        _ => false,
+    }
+}
+
 /// Whether which rows a plan gives, or what is in them, hangs on the order of its rows anywhere.
 pub fn is_order_sensitive(plan: &LogicalPlan) -> bool {
     let mut found = false;

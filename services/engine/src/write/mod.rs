@@ -5,6 +5,7 @@ mod row_groups;
 mod sink;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::SchemaRef;
 
 pub use csv::encode as encode_csv;
@@ -19,40 +20,35 @@ use csv::CsvParts;
 /// Rows of one part: large enough to compress well, small enough that many fit in memory.
 pub const PART_ROWS: usize = 128 * 1024;
 /// Bytes of the rows of one part, before they are encoded.
-const PART_BYTES: usize = 32 << 20;
+pub const PART_BYTES: usize = 32 << 20;
 
-/// Rows that wait until they make a part.
-#[derive(Default)]
-pub struct Part {
-    batches: Vec<RecordBatch>,
-    rows: usize,
-    bytes: usize,
+/// Bytes of the values in a batch, whatever else is in the buffers that it shares, and however rows are cut into batches.
+pub fn bytes_of(batch: &RecordBatch) -> usize {
+    batch.columns().iter().map(values).sum()
 }
 
-impl Part {
-    /// Adds rows; says whether they are enough.
-    pub fn push(&mut self, batch: RecordBatch) -> bool {
-        self.rows += batch.num_rows();
-        self.bytes += batch.columns().iter().map(bytes).sum::<usize>();
-        self.batches.push(batch);
-        self.rows >= PART_ROWS || self.bytes >= PART_BYTES
+fn values(column: &ArrayRef) -> usize {
+    if let Some(width) = column.data_type().primitive_width() {
+        return column.len() * width;
     }
-
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    if let Some(texts) = column.as_string_view_opt() {
+        return texts.lengths().map(|length| length as usize).sum();
     }
-
-    pub fn take(&mut self) -> Vec<RecordBatch> {
-        std::mem::take(self).batches
+    if let Some(texts) = column.as_string_opt::<i32>() {
+        return length(texts.offsets()).1;
     }
+    if let Some(lists) = column.as_list_opt::<i32>() {
+        let (start, count) = length(lists.offsets());
+        return values(&lists.values().slice(start, count));
+    }
+    column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
 }
 
-/// Of the values themselves: arrays share buffers that may be much larger.
-fn bytes(column: &ArrayRef) -> usize {
-    match column.as_string_view_opt() {
-        Some(texts) => texts.lengths().map(|length| length as usize + size_of::<u128>()).sum(),
-        None => column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()),
-    }
+/// Where the values of an array begin, and how many there are.
+fn length(offsets: &OffsetBuffer<i32>) -> (usize, usize) {
+    let bound = |offset: Option<&i32>| offset.and_then(|offset| usize::try_from(*offset).ok()).unwrap_or(0);
+    let start = bound(offsets.first());
+    (start, bound(offsets.last()) - start)
 }
 
 /// A finished file.

@@ -65,7 +65,8 @@ async fn threads_memory_and_format_change_nothing() {
         let (manifest, answer) = bench.run().await.unwrap();
         let sorted = manifest.notes.iter().any(|note| note.contains("sorting"));
         assert_eq!((sorted, manifest.spilled_bytes > 0), (memory == SMALL, memory == SMALL), "{:?}", manifest.notes);
-        answers.push((answer, super::shown(&bench.dir.path().join("out/matched.parquet"))));
+        let hashes: Vec<_> = manifest.files.iter().map(|(set, file)| (set.clone(), file.sha256.clone())).collect();
+        answers.push((answer, hashes));
     }
     assert!(!answers[0].0.pairs.is_empty() && !answers[0].0.left.is_empty());
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
@@ -178,5 +179,34 @@ async fn what_stays_open_is_refused_with_a_way_out() {
     for (sql, wanted) in cases {
         let error = Bench::new(b"id,day,n\na,1,1\n", b"ref,day,n\na,1,1\n", &sql, &[]).refused().await.to_string();
         assert!(error.contains(wanted), "{sql}\n{error}");
+    }
+}
+
+/// The first column of the matched rows, as they stand in their file.
+async fn in_file_order(sql: &str, threads: usize) -> Vec<String> {
+    let left: String = (0..40_000).map(|n| format!("k{n},{}\n", n * 7919 % 40_000 / 10)).collect();
+    let right: String = (0..40_000).rev().map(|n| format!("k{n},{}\n", n % 3)).collect();
+    let bench = Bench::new(format!("id,n\n{left}").as_bytes(), format!("ref,day\n{right}").as_bytes(), sql, &[]);
+    let mut job = bench.job.clone();
+    job.limits.threads = threads;
+    let (progress, _) = tokio::sync::watch::channel(Progress::default());
+    kalla_engine::reconcile(job, progress, CancellationToken::new()).await.unwrap();
+    super::in_order(&bench.dir.path().join("out/matched.parquet")).into_iter().map(|row| row[0].clone()).collect()
+}
+
+/// Rows stand as the left rows do, or as the statement says; where that leaves rows open, again as the left rows do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn matched_rows_have_an_order() {
+    let joined = "FROM l JOIN r ON l.id = r.ref";
+    let by_row: Vec<String> = (0..40_000).map(|n| format!("k{n}")).collect();
+    let n = |row: usize| row * 7919 % 40_000 / 10;
+    let mut by_n: Vec<usize> = (0..40_000).collect();
+    by_n.sort_by_key(|row| (std::cmp::Reverse(n(*row)), *row));
+    let by_n: Vec<String> = by_n.into_iter().map(|row| format!("k{row}")).collect();
+    for threads in [1, 3] {
+        assert!(in_file_order(&format!("SELECT l.id, r.day {joined}"), threads).await == by_row, "{threads}");
+        assert!(in_file_order(&format!("SELECT l.id {joined} ORDER BY l.n DESC"), threads).await == by_n, "{threads}");
+        let first = in_file_order(&format!("SELECT l.id {joined} ORDER BY l.n DESC LIMIT 25"), threads).await;
+        assert_eq!(first, by_n[..25], "{threads}");
     }
 }

@@ -121,14 +121,20 @@ impl Answer {
 
 /// The rows of a Parquet file as text, sorted; NULL is empty.
 pub fn shown(path: &Path) -> Vec<String> {
+    let mut rows: Vec<String> = in_order(path).iter().map(|row| row.join("|")).collect();
+    rows.sort();
+    rows
+}
+
+/// The rows of a Parquet file as they stand in it.
+pub fn in_order(path: &Path) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for batch in batches(path) {
         let options = FormatOptions::default();
         let columns: Vec<_> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options).unwrap()).collect();
-        let line = |row: usize| columns.iter().map(|c| c.value(row).to_string()).collect::<Vec<_>>().join("|");
-        rows.extend((0..batch.num_rows()).map(line));
+        let cells = |row: usize| columns.iter().map(|c| c.value(row).to_string()).collect();
+        rows.extend((0..batch.num_rows()).map(cells));
     }
-    rows.sort();
     rows
 }
 

@@ -1,0 +1,471 @@
+//! Output rows in the order of the rows that they come from, so that the same match gives the same file, whoever was first.
+//!
+//! Each partition holds what it has found. What takes too much memory is sorted and written to a run, a file that is read once more
+//! when all is found: then the runs, and what is still held, are merged on their way to the result.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, Decimal128Array, RecordBatch};
+use datafusion::arrow::compute::{concat_batches, interleave_record_batch};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::common::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
+use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::task::JoinSet;
+
+use crate::error::{Error, Result};
+use crate::job::Limits;
+use crate::location::Location;
+use crate::names::INTERNAL;
+use crate::query;
+use crate::stage::RowFile;
+use crate::tasks;
+use crate::write::{self, Encoding, PART_BYTES, PART_ROWS, RowGroups, TableWriter};
+
+/// What the rows that wait are called among the operators.
+const WAITING: &str = "matched rows";
+/// The share of the memory limit that they may take.
+const SHARE: u64 = 4;
+/// Less than this is held whatever the operators take.
+const LEAST: usize = 4 << 20;
+/// Rows that are put together at a time, and those of a row group of a run.
+const BATCH_ROWS: usize = 8192;
+const RUN_ROWS: usize = 4 * BATCH_ROWS;
+
+/// Where runs go, and what all partitions have in common.
+pub struct Runs {
+    directory: Location,
+    schema: SchemaRef,
+    pool: Arc<dyn MemoryPool>,
+    share: usize,
+    next: AtomicU64,
+}
+
+/// What one partition gives.
+pub enum Rows {
+    /// In an order that the statement asks for.
+    Asked(Parts),
+    Found(Found),
+}
+
+impl Rows {
+    pub async fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        match self {
+            Self::Asked(parts) => parts.push(vec![batch]).await,
+            Self::Found(found) => found.push(batch).await,
+        }
+    }
+
+    /// Ends what is written already, and puts what is held in order.
+    pub async fn finish(self) -> Result<Option<Found>> {
+        match self {
+            Self::Asked(parts) => parts.finish().await.map(|()| None),
+            Self::Found(found) => found.finish().map(Some),
+        }
+    }
+}
+
+/// What one partition has found.
+pub struct Found {
+    runs: Arc<Runs>,
+    held: Held,
+    reserved: MemoryReservation,
+    written: Vec<Run>,
+    rows: u64,
+    bytes: u64,
+}
+
+/// Rows in memory, and where each belongs.
+#[derive(Default)]
+struct Held {
+    batches: Vec<RecordBatch>,
+    index: Vec<Entry>,
+    bytes: usize,
+}
+
+/// By the first left row behind an output row, then the first right row; none comes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    left: i64,
+    right: i64,
+    batch: u32,
+    row: u32,
+}
+
+/// A file of rows in order, which goes when they have been read: what is kept for later are the rows of the sources.
+struct Run(RowFile);
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.location().as_local() {
+            // It goes with its directory otherwise.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Entry {
+    fn is_beside(self, other: Self) -> bool {
+        (self.left, self.right) == (other.left, other.right)
+    }
+}
+
+impl Runs {
+    /// For as many partitions, of which the output has the schema, as rows are found in.
+    pub fn new(
+        directory: &Location,
+        schema: &SchemaRef,
+        pool: &Arc<dyn MemoryPool>,
+        limits: &Limits,
+        partitions: usize,
+    ) -> Arc<Self> {
+        let share = usize::try_from(limits.memory / SHARE).unwrap_or(usize::MAX) / partitions.max(1);
+        let (directory, schema, pool) = (directory.clone(), Arc::clone(schema), Arc::clone(pool));
+        Arc::new(Self { directory, schema, pool, share: share.max(LEAST), next: AtomicU64::new(0) })
+    }
+}
+
+impl Found {
+    pub fn new(runs: &Arc<Runs>) -> Self {
+        let reserved = MemoryConsumer::new(WAITING).register(&runs.pool);
+        Self { runs: Arc::clone(runs), held: Held::default(), reserved, written: Vec::new(), rows: 0, bytes: 0 }
+    }
+
+    async fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        let before = self.held.bytes;
+        self.rows += batch.num_rows() as u64;
+        self.held.push(batch)?;
+        self.bytes += (self.held.bytes - before) as u64;
+        let refused = self.reserved.try_resize(self.held.bytes).is_err();
+        if self.held.bytes >= self.runs.share || (refused && self.held.bytes >= LEAST) {
+            self.write_run().await?;
+        }
+        Ok(())
+    }
+
+    /// Puts what is held in order.
+    fn finish(mut self) -> Result<Self> {
+        self.held.sort()?;
+        Ok(self)
+    }
+
+    async fn write_run(&mut self) -> Result<()> {
+        let mut held = std::mem::take(&mut self.held);
+        held.sort()?;
+        let name = format!("matched-{}.parquet", self.runs.next.fetch_add(1, Ordering::Relaxed));
+        let file = RowGroups::create(&self.runs.directory.join(&name), &self.runs.schema, Encoding::Staged)?;
+        for (index, rows) in (0..).zip(pieces(held.index.len(), RUN_ROWS)) {
+            file.write(index, &held.pick(rows)?).await?;
+        }
+        let (written, metadata) = file.finish().await?;
+        self.written.push(Run(RowFile::new(written.location, written.bytes, metadata).map_err(|e| broken(&e))?));
+        self.reserved.free();
+        Ok(())
+    }
+}
+
+/// Writes what all partitions have found. Gives the bytes that went through the disk.
+pub async fn write(found: Vec<Found>, writer: &TableWriter, limits: &Limits) -> Result<u64> {
+    let (rows, bytes) = found.iter().fold((0, 0), |(rows, bytes), one| (rows + one.rows, bytes + one.bytes));
+    let part_rows = part_rows(rows, bytes);
+    let spilled: u64 = found.iter().flat_map(|one| &one.written).map(|run| run.0.bytes()).sum();
+    if spilled > 0 {
+        merge(found, part_rows, writer, limits).await?;
+        return Ok(spilled);
+    }
+    let (mut held, mut reserved) = (Held::default(), Vec::new());
+    for one in found {
+        held.append(one.held)?;
+        reserved.push(one.reserved);
+    }
+    held.sort()?;
+    let (held, writer) = (Arc::new(held), writer.clone());
+    let parts = pieces(held.index.len(), part_rows).collect::<Vec<_>>();
+    tasks::for_each(limits.threads, parts.len(), move |part| {
+        let (held, writer, rows) = (Arc::clone(&held), writer.clone(), parts[part].clone());
+        async move { writer.write(part as u64, &held.pick(rows)?).await }
+    })
+    .await?;
+    Ok(0)
+}
+
+/// Rows of a part: of wide rows fewer.
+fn part_rows(rows: u64, bytes: u64) -> usize {
+    let fitting = (PART_BYTES as u64).saturating_mul(rows).checked_div(bytes);
+    fitting.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(PART_ROWS).clamp(1, PART_ROWS)
+}
+
+fn pieces(rows: usize, of: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(of.max(1)).map(move |start| start..rows.min(start.saturating_add(of)))
+}
+
+impl Held {
+    fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        let number = u32::try_from(self.batches.len()).map_err(|e| broken(&e))?;
+        let rows = u32::try_from(batch.num_rows()).map_err(|e| broken(&e))?;
+        let (left, right) = first_rows(&batch)?;
+        self.index.extend((0..rows).map(|row| {
+            let at = row as usize;
+            Entry { left: left[at], right: right[at], batch: number, row }
+        }));
+        self.bytes += write::bytes_of(&batch) + batch.num_rows() * size_of::<Entry>();
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    fn append(&mut self, other: Self) -> Result<()> {
+        let before = u32::try_from(self.batches.len()).map_err(|e| broken(&e))?;
+        self.index.extend(other.index.into_iter().map(|entry| Entry { batch: entry.batch + before, ..entry }));
+        self.batches.extend(other.batches);
+        self.bytes += other.bytes;
+        Ok(())
+    }
+
+    /// What was sorted in parts before, or comes nearly as it is read, is sorted fast.
+    fn sort(&mut self) -> Result<()> {
+        self.index.sort();
+        self.settle(0..self.index.len()).map(|_| ())
+    }
+
+    /// Rows that come from the same rows go by their values; says whether there are any.
+    fn settle(&mut self, range: Range<usize>) -> Result<bool> {
+        let (mut start, mut found) = (range.start, false);
+        while start < range.end {
+            let first = self.index[start];
+            let same = self.index[start..range.end].iter().take_while(|entry| entry.is_beside(first)).count();
+            if same > 1 {
+                found = true;
+                self.settle_same(start..start + same)?;
+            }
+            start += same;
+        }
+        Ok(found)
+    }
+
+    fn settle_same(&mut self, range: Range<usize>) -> Result<()> {
+        let same = self.index[range.clone()].to_vec();
+        let mut values = Vec::with_capacity(same.len());
+        for batch in self.pick(range.clone())? {
+            let fields = batch.schema().fields().iter().map(|f| SortField::new(f.data_type().clone())).collect();
+            let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(batch.columns()));
+            values.extend(rows.map_err(|e| broken(&e))?.iter().map(|row| row.owned()));
+        }
+        let mut order: Vec<usize> = (0..same.len()).collect();
+        order.sort_by(|a, b| values[*a].cmp(&values[*b]));
+        for (place, at) in range.zip(order) {
+            self.index[place] = same[at];
+        }
+        Ok(())
+    }
+
+    /// Of rows that are in order but for those beside each other: all before those that the next rows may belong beside.
+    fn take_closed(&mut self) -> Result<Vec<RecordBatch>> {
+        let Some(last) = self.index.last().copied() else { return Ok(Vec::new()) };
+        let open = self.index.partition_point(|entry| !entry.is_beside(last));
+        if open == 0 {
+            return Ok(Vec::new());
+        }
+        let rest = self.slices(open..self.index.len());
+        let closed = if self.settle(0..open)? { self.pick(0..open)? } else { self.slices(0..open) };
+        *self = Self::default();
+        rest.into_iter().try_for_each(|batch| self.push(batch))?;
+        Ok(closed)
+    }
+
+    /// Rows by their places as they came.
+    fn slices(&self, rows: Range<usize>) -> Vec<RecordBatch> {
+        let mut slices = Vec::new();
+        let mut first = 0;
+        for batch in &self.batches {
+            let (start, end) = (rows.start.max(first), rows.end.min(first + batch.num_rows()));
+            if start < end {
+                slices.push(batch.slice(start - first, end - start));
+            }
+            first += batch.num_rows();
+        }
+        slices
+    }
+
+    fn into_stream(self) -> BoxStream<'static, Result<RecordBatch>> {
+        let pieces = pieces(self.index.len(), BATCH_ROWS).collect::<Vec<_>>();
+        let picked = stream::iter(pieces).map(move |rows| self.pick(rows));
+        picked.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten().boxed()
+    }
+
+    /// Rows by their places in the order.
+    fn pick(&self, rows: Range<usize>) -> Result<Vec<RecordBatch>> {
+        let batches: Vec<&RecordBatch> = self.batches.iter().collect();
+        let pick = |entries: &[Entry]| {
+            let rows: Vec<(usize, usize)> = entries.iter().map(|e| (e.batch as usize, e.row as usize)).collect();
+            interleave_record_batch(&batches, &rows)
+        };
+        self.index[rows].chunks(BATCH_ROWS).map(pick).collect::<Result<_, ArrowError>>().map_err(|e| broken(&e))
+    }
+}
+
+/// The first left and the first right row behind each row.
+fn first_rows(batch: &RecordBatch) -> Result<(Vec<i64>, Vec<i64>)> {
+    match batch.columns() {
+        [.., left, right] => Ok((first_of(left)?, first_of(right)?)),
+        _ => Err(Error::Internal("matched rows without numbers".to_owned())),
+    }
+}
+
+fn first_of(column: &ArrayRef) -> Result<Vec<i64>> {
+    let none = i64::MAX;
+    if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
+        return Ok(numbers.iter().map(|number| number.unwrap_or(none)).collect());
+    }
+    let lists = column.as_list_opt::<i32>();
+    let Some((lists, numbers)) = lists.and_then(|l| Some((l, l.values().as_primitive_opt::<Int64Type>()?))) else {
+        return Err(Error::Internal(format!("numbers of rows of the type {}", column.data_type())));
+    };
+    let offsets = lists.value_offsets().windows(2);
+    let first = |(row, bounds): (usize, &[i32])| match usize::try_from(bounds[0]) {
+        Ok(at) if bounds[1] > bounds[0] && lists.is_valid(row) => numbers.value(at),
+        _ => none,
+    };
+    Ok(offsets.enumerate().map(first).collect())
+}
+
+/// Merges the runs, and what is held, into parts.
+async fn merge(found: Vec<Found>, part_rows: usize, writer: &TableWriter, limits: &Limits) -> Result<()> {
+    let Some(runs) = found.first().map(|one| Arc::clone(&one.runs)) else { return Ok(()) };
+    let width = runs.schema.fields().len();
+    let key = Field::new(format!("{INTERNAL}key"), DataType::Decimal128(38, 0), false);
+    let order = PhysicalSortExpr::new_default(Arc::new(Column::new(key.name(), width)));
+    let order = LexOrdering::new([order]).ok_or_else(|| Error::Internal("matched rows without an order".to_owned()))?;
+    let fields = runs.schema.fields().iter().cloned().chain([Arc::new(key)]);
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let (mut streams, mut reserved) = (Vec::new(), Vec::new());
+    for one in found {
+        reserved.push(one.reserved);
+        streams.extend(one.written.into_iter().map(|run| keyed(read(run), &schema)));
+        streams.push(keyed(one.held.into_stream(), &schema));
+    }
+    let failed = |e| query::execution_error(e, limits);
+    let mut merged = StreamingMergeBuilder::new()
+        .with_streams(streams)
+        .with_schema(schema)
+        .with_expressions(&order)
+        .with_metrics(BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0))
+        .with_batch_size(BATCH_ROWS)
+        .with_reservation(MemoryConsumer::new(WAITING).register(&runs.pool))
+        .build()
+        .map_err(failed)?;
+    let visible: Vec<usize> = (0..width).collect();
+    let mut parts = Parts::new(writer, limits.threads, part_rows);
+    let mut open = Held::default();
+    while let Some(batch) = merged.next().await {
+        let batch = batch.and_then(|batch| Ok(batch.project(&visible)?)).map_err(failed)?;
+        open.push(batch)?;
+        parts.push(open.take_closed()?).await?;
+    }
+    let rest = 0..open.index.len();
+    open.settle(rest.clone())?;
+    parts.push(open.pick(rest)?).await?;
+    parts.finish().await
+}
+
+/// The rows of a run.
+fn read(run: Run) -> BoxStream<'static, Result<RecordBatch>> {
+    let units = stream::iter(run.0.units(RUN_ROWS as u64));
+    let read = units.then(move |unit| {
+        let file = run.0.clone();
+        async move { file.read_all(&unit).await }
+    });
+    read.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten().boxed()
+}
+
+/// Rows with the key that they are merged by as their last column.
+fn keyed(rows: BoxStream<'static, Result<RecordBatch>>, schema: &SchemaRef) -> SendableRecordBatchStream {
+    let with_key = |batch: &RecordBatch, schema: &SchemaRef| {
+        let (left, right) = first_rows(batch)?;
+        let both = left.iter().zip(&right).map(|(left, right)| i128::from(*left) << 64 | i128::from(*right));
+        let key = Decimal128Array::from_iter_values(both).with_precision_and_scale(38, 0).map_err(|e| broken(&e))?;
+        let columns = batch.columns().iter().cloned().chain([Arc::new(key) as ArrayRef]).collect();
+        RecordBatch::try_new(Arc::clone(schema), columns).map_err(|e| broken(&e))
+    };
+    let of = Arc::clone(schema);
+    let rows = rows.map(move |batch| batch.and_then(|batch| with_key(&batch, &of)));
+    let rows = rows.map_err(|e| DataFusionError::External(Box::new(e)));
+    Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), rows))
+}
+
+/// Rows in their order on their way into parts, which are encoded by some tasks at a time.
+pub struct Parts {
+    writer: TableWriter,
+    threads: usize,
+    part_rows: usize,
+    waiting: Vec<RecordBatch>,
+    rows: usize,
+    next: u64,
+    encoding: JoinSet<Result<()>>,
+}
+
+impl Parts {
+    pub fn new(writer: &TableWriter, threads: usize, part_rows: usize) -> Self {
+        let (writer, encoding) = (writer.clone(), JoinSet::new());
+        Self { writer, threads: threads.max(1), part_rows, waiting: Vec::new(), rows: 0, next: 0, encoding }
+    }
+
+    async fn push(&mut self, batches: Vec<RecordBatch>) -> Result<()> {
+        for batch in batches {
+            let mut done = 0;
+            while done < batch.num_rows() {
+                let count = (self.part_rows - self.rows).min(batch.num_rows() - done);
+                self.waiting.push(batch.slice(done, count));
+                self.rows += count;
+                done += count;
+                if self.rows == self.part_rows {
+                    self.write().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self) -> Result<()> {
+        if self.encoding.len() >= self.threads {
+            tasks::next_of(&mut self.encoding).await?;
+        }
+        let (writer, part, waiting) = (self.writer.clone(), self.next, std::mem::take(&mut self.waiting));
+        self.encoding.spawn(async move { writer.write(part, &even(&waiting)?).await });
+        (self.next, self.rows) = (self.next + 1, 0);
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<()> {
+        if self.rows > 0 {
+            self.write().await?;
+        }
+        while tasks::next_of(&mut self.encoding).await?.is_some() {}
+        Ok(())
+    }
+}
+
+/// The rows in batches that do not tell how they came: how a file is encoded depends on its batches.
+fn even(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
+    let Some(first) = batches.first() else { return Ok(Vec::new()) };
+    let all = concat_batches(&first.schema(), batches).map_err(|e| broken(&e))?;
+    Ok(pieces(all.num_rows(), BATCH_ROWS).map(|rows| all.slice(rows.start, rows.len())).collect())
+}
+
+fn broken(e: &dyn std::fmt::Display) -> Error {
+    Error::Internal(format!("the order of matched rows: {e}"))
+}
+
+#[cfg(test)]
+#[path = "tests/order.rs"]
+mod tests;
