@@ -241,30 +241,44 @@ impl Held {
     /// Rows that come from the same rows go by their values; says whether there are any.
     fn settle(&mut self, range: Range<usize>) -> Result<bool> {
         let (mut start, mut found) = (range.start, false);
+        // Many at a time: what tells values apart takes its time to get ready.
+        let (mut ties, mut rows) = (Vec::new(), 0);
         while start < range.end {
             let first = self.index[start];
             let same = self.index[start..range.end].iter().take_while(|entry| entry.is_beside(first)).count();
             if same > 1 {
-                found = true;
-                self.settle_same(start..start + same)?;
+                ties.push(start..start + same);
+                rows += same;
             }
             start += same;
+            if rows >= BATCH_ROWS || (rows > 0 && start == range.end) {
+                self.settle_ties(&ties)?;
+                found = true;
+                ties.clear();
+                rows = 0;
+            }
         }
         Ok(found)
     }
 
-    fn settle_same(&mut self, range: Range<usize>) -> Result<()> {
-        let same = self.index[range.clone()].to_vec();
-        let mut values = Vec::with_capacity(same.len());
-        for batch in self.pick(range.clone())? {
-            let fields = batch.schema().fields().iter().map(|f| SortField::new(f.data_type().clone())).collect();
-            let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(batch.columns()));
-            values.extend(rows.map_err(|e| broken(&e))?.iter().map(|row| row.owned()));
+    fn settle_ties(&mut self, ties: &[Range<usize>]) -> Result<()> {
+        let entries: Vec<Entry> = ties.iter().flat_map(|tie| &self.index[tie.clone()]).copied().collect();
+        let batches = self.interleave(&entries)?;
+        let fields = batches.first().map(RecordBatch::schema).unwrap_or_else(|| Arc::new(Schema::empty()));
+        let fields = fields.fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
+        let converter = RowConverter::new(fields).map_err(|e| broken(&e))?;
+        let mut values = converter.empty_rows(entries.len(), 0);
+        for batch in &batches {
+            converter.append(&mut values, batch.columns()).map_err(|e| broken(&e))?;
         }
-        let mut order: Vec<usize> = (0..same.len()).collect();
-        order.sort_by(|a, b| values[*a].cmp(&values[*b]));
-        for (place, at) in range.zip(order) {
-            self.index[place] = same[at];
+        let mut first = 0;
+        for tie in ties {
+            let mut order: Vec<usize> = (first..first + tie.len()).collect();
+            order.sort_by(|a, b| values.row(*a).cmp(&values.row(*b)));
+            for (place, at) in tie.clone().zip(order) {
+                self.index[place] = entries[at];
+            }
+            first += tie.len();
         }
         Ok(())
     }
@@ -305,12 +319,16 @@ impl Held {
 
     /// Rows by their places in the order.
     fn pick(&self, rows: Range<usize>) -> Result<Vec<RecordBatch>> {
+        self.interleave(&self.index[rows])
+    }
+
+    fn interleave(&self, entries: &[Entry]) -> Result<Vec<RecordBatch>> {
         let batches: Vec<&RecordBatch> = self.batches.iter().collect();
-        let pick = |entries: &[Entry]| {
+        let rows = |entries: &[Entry]| {
             let rows: Vec<(usize, usize)> = entries.iter().map(|e| (e.batch as usize, e.row as usize)).collect();
             interleave_record_batch(&batches, &rows)
         };
-        self.index[rows].chunks(BATCH_ROWS).map(pick).collect::<Result<_, ArrowError>>().map_err(|e| broken(&e))
+        entries.chunks(BATCH_ROWS).map(rows).collect::<Result<_, ArrowError>>().map_err(|e| broken(&e))
     }
 }
 
