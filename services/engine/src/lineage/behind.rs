@@ -55,7 +55,7 @@ impl<'a> RowsBehind<'a> {
         self.single.clear();
         self.groups.clear();
         for column in &self.columns {
-            column.numbers(row, &mut self.single, &mut self.groups)?;
+            column.numbers(row, &mut self.single, &mut self.groups);
         }
         self.groups.sort_unstable();
         self.groups.dedup();
@@ -102,7 +102,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    fn numbers(&self, row: usize, rows: &mut Vec<i64>, groups: &mut Vec<i64>) -> Result<()> {
+    fn numbers(&self, row: usize, rows: &mut Vec<i64>, groups: &mut Vec<i64>) {
         match self {
             Self::Rows(numbers) if numbers.is_valid(row) => rows.push(numbers.value(row)),
             Self::Groups(numbers) if numbers.is_valid(row) => groups.push(numbers.value(row).cast_signed()),
@@ -112,7 +112,6 @@ impl<'a> Column<'a> {
             }
             _ => {}
         }
-        Ok(())
     }
 }
 

@@ -26,9 +26,9 @@ use crate::location::Location;
 use crate::query::{self, Joins};
 use crate::stage::Staged;
 use crate::tasks;
-use crate::write::{PART_ROWS, TableWriter};
+use crate::write::{PART_ROWS, Parts, TableWriter};
 use keys::FoundKeys;
-use order::{Found, Parts, Rows, Runs};
+use order::{Found, Rows, Runs};
 
 /// What the match has found.
 pub struct Matched {

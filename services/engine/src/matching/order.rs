@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, Decimal128Array, RecordBatch};
-use datafusion::arrow::compute::{concat_batches, interleave_record_batch};
+use datafusion::arrow::compute::interleave_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::row::{RowConverter, SortField};
@@ -22,7 +22,6 @@ use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
-use tokio::task::JoinSet;
 
 use crate::error::{Error, Result};
 use crate::job::Limits;
@@ -31,7 +30,7 @@ use crate::names::INTERNAL;
 use crate::query;
 use crate::stage::RowFile;
 use crate::tasks;
-use crate::write::{self, Encoding, PART_BYTES, PART_ROWS, RowGroups, TableWriter};
+use crate::write::{BATCH_ROWS, Encoding, Parts, RowGroups, TableWriter, bytes_of, part_rows, pieces};
 
 /// What the rows that wait are called among the operators.
 const WAITING: &str = "matched rows";
@@ -39,11 +38,10 @@ const WAITING: &str = "matched rows";
 const SHARE: u64 = 4;
 /// Less than this is held whatever the operators take.
 const LEAST: usize = 4 << 20;
-/// Rows that are put together at a time, and those of a row group of a run.
-const BATCH_ROWS: usize = 8192;
+/// Rows of a row group of a run.
 const RUN_ROWS: usize = 4 * BATCH_ROWS;
 
-/// Where runs go, and what all partitions have in common.
+/// What all partitions have in common: where runs go, and what may be held.
 pub struct Runs {
     directory: Location,
     schema: SchemaRef,
@@ -71,7 +69,7 @@ impl Rows {
     pub async fn finish(self) -> Result<Option<Found>> {
         match self {
             Self::Asked(parts) => parts.finish().await.map(|()| None),
-            Self::Found(found) => found.finish().map(Some),
+            Self::Found(found) => Ok(Some(found.finish())),
         }
     }
 }
@@ -122,7 +120,6 @@ impl Entry {
 }
 
 impl Runs {
-    /// For as many partitions, of which the output has the schema, as rows are found in.
     pub fn new(
         directory: &Location,
         schema: &SchemaRef,
@@ -155,14 +152,14 @@ impl Found {
     }
 
     /// Puts what is held in order.
-    fn finish(mut self) -> Result<Self> {
-        self.held.sort()?;
-        Ok(self)
+    fn finish(mut self) -> Self {
+        self.held.sort();
+        self
     }
 
     async fn write_run(&mut self) -> Result<()> {
         let mut held = std::mem::take(&mut self.held);
-        held.sort()?;
+        held.sort();
         let name = format!("matched-{}.parquet", self.runs.next.fetch_add(1, Ordering::Relaxed));
         let file = RowGroups::create(&self.runs.directory.join(&name), &self.runs.schema, Encoding::Staged)?;
         for (index, rows) in (0..).zip(pieces(held.index.len(), RUN_ROWS)) {
@@ -189,7 +186,8 @@ pub async fn write(found: Vec<Found>, writer: &TableWriter, limits: &Limits) -> 
         held.append(one.held)?;
         reserved.push(one.reserved);
     }
-    held.sort()?;
+    held.sort();
+    held.settle(0..held.index.len())?;
     let (held, writer) = (Arc::new(held), writer.clone());
     let parts = pieces(held.index.len(), part_rows).collect::<Vec<_>>();
     tasks::for_each(limits.threads, parts.len(), move |part| {
@@ -198,16 +196,6 @@ pub async fn write(found: Vec<Found>, writer: &TableWriter, limits: &Limits) -> 
     })
     .await?;
     Ok(0)
-}
-
-/// Rows of a part: of wide rows fewer.
-fn part_rows(rows: u64, bytes: u64) -> usize {
-    let fitting = (PART_BYTES as u64).saturating_mul(rows).checked_div(bytes);
-    fitting.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(PART_ROWS).clamp(1, PART_ROWS)
-}
-
-fn pieces(rows: usize, of: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..rows).step_by(of.max(1)).map(move |start| start..rows.min(start.saturating_add(of)))
 }
 
 impl Held {
@@ -219,7 +207,7 @@ impl Held {
             let at = row as usize;
             Entry { left: left[at], right: right[at], batch: number, row }
         }));
-        self.bytes += write::bytes_of(&batch) + batch.num_rows() * size_of::<Entry>();
+        self.bytes += bytes_of(&batch) + batch.num_rows() * size_of::<Entry>();
         self.batches.push(batch);
         Ok(())
     }
@@ -232,10 +220,9 @@ impl Held {
         Ok(())
     }
 
-    /// What was sorted in parts before, or comes nearly as it is read, is sorted fast.
-    fn sort(&mut self) -> Result<()> {
+    /// By the rows behind them alone. What was sorted in parts before, or comes nearly as it is read, is sorted fast.
+    fn sort(&mut self) {
         self.index.sort();
-        self.settle(0..self.index.len()).map(|_| ())
     }
 
     /// Rows that come from the same rows go by their values; says whether there are any.
@@ -419,65 +406,6 @@ fn keyed(rows: BoxStream<'static, Result<RecordBatch>>, schema: &SchemaRef) -> S
     let rows = rows.map(move |batch| batch.and_then(|batch| with_key(&batch, &of)));
     let rows = rows.map_err(|e| DataFusionError::External(Box::new(e)));
     Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), rows))
-}
-
-/// Rows in their order on their way into parts, which are encoded by some tasks at a time.
-pub struct Parts {
-    writer: TableWriter,
-    threads: usize,
-    part_rows: usize,
-    waiting: Vec<RecordBatch>,
-    rows: usize,
-    next: u64,
-    encoding: JoinSet<Result<()>>,
-}
-
-impl Parts {
-    pub fn new(writer: &TableWriter, threads: usize, part_rows: usize) -> Self {
-        let (writer, encoding) = (writer.clone(), JoinSet::new());
-        Self { writer, threads: threads.max(1), part_rows, waiting: Vec::new(), rows: 0, next: 0, encoding }
-    }
-
-    async fn push(&mut self, batches: Vec<RecordBatch>) -> Result<()> {
-        for batch in batches {
-            let mut done = 0;
-            while done < batch.num_rows() {
-                let count = (self.part_rows - self.rows).min(batch.num_rows() - done);
-                self.waiting.push(batch.slice(done, count));
-                self.rows += count;
-                done += count;
-                if self.rows == self.part_rows {
-                    self.write().await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn write(&mut self) -> Result<()> {
-        if self.encoding.len() >= self.threads {
-            tasks::next_of(&mut self.encoding).await?;
-        }
-        let (writer, part, waiting) = (self.writer.clone(), self.next, std::mem::take(&mut self.waiting));
-        self.encoding.spawn(async move { writer.write(part, &even(&waiting)?).await });
-        (self.next, self.rows) = (self.next + 1, 0);
-        Ok(())
-    }
-
-    async fn finish(mut self) -> Result<()> {
-        if self.rows > 0 {
-            self.write().await?;
-        }
-        while tasks::next_of(&mut self.encoding).await?.is_some() {}
-        Ok(())
-    }
-}
-
-/// The rows in batches that do not tell how they came: how a file is encoded depends on its batches.
-fn even(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
-    let Some(first) = batches.first() else { return Ok(Vec::new()) };
-    let all = concat_batches(&first.schema(), batches).map_err(|e| broken(&e))?;
-    Ok(pieces(all.num_rows(), BATCH_ROWS).map(|rows| all.slice(rows.start, rows.len())).collect())
 }
 
 fn broken(e: &dyn std::fmt::Display) -> Error {

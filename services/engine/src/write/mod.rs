@@ -1,14 +1,15 @@
 //! Files that the engine writes: Parquet and CSV tables whose parts are encoded in parallel and appended in order.
 
 mod csv;
+mod parts;
 mod row_groups;
 mod sink;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
-use arrow::buffer::OffsetBuffer;
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use csv::encode as encode_csv;
+pub use parts::{BATCH_ROWS, Parts, bytes_of, part_rows, pieces};
 pub use row_groups::{Encoding, RowGroups};
 pub use sink::Sink;
 
@@ -19,37 +20,6 @@ use csv::CsvParts;
 
 /// Rows of one part: large enough to compress well, small enough that many fit in memory.
 pub const PART_ROWS: usize = 128 * 1024;
-/// Bytes of the rows of one part, before they are encoded.
-pub const PART_BYTES: usize = 32 << 20;
-
-/// Bytes of the values in a batch, whatever else is in the buffers that it shares, and however rows are cut into batches.
-pub fn bytes_of(batch: &RecordBatch) -> usize {
-    batch.columns().iter().map(values).sum()
-}
-
-fn values(column: &ArrayRef) -> usize {
-    if let Some(width) = column.data_type().primitive_width() {
-        return column.len() * width;
-    }
-    if let Some(texts) = column.as_string_view_opt() {
-        return texts.lengths().map(|length| length as usize).sum();
-    }
-    if let Some(texts) = column.as_string_opt::<i32>() {
-        return length(texts.offsets()).1;
-    }
-    if let Some(lists) = column.as_list_opt::<i32>() {
-        let (start, count) = length(lists.offsets());
-        return values(&lists.values().slice(start, count));
-    }
-    column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
-}
-
-/// Where the values of an array begin, and how many there are.
-fn length(offsets: &OffsetBuffer<i32>) -> (usize, usize) {
-    let bound = |offset: Option<&i32>| offset.and_then(|offset| usize::try_from(*offset).ok()).unwrap_or(0);
-    let start = bound(offsets.first());
-    (start, bound(offsets.last()) - start)
-}
 
 /// A finished file.
 #[derive(Debug, Clone)]

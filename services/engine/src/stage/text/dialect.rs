@@ -132,23 +132,24 @@ impl<'a> Rows<'a> {
     /// Each field of the first row is made as those below are, as `INV-1` and `INV-27`, and not of letters alone.
     fn first_looks_like_the_rest(&self) -> bool {
         let Some((first, rest)) = self.rows.split_first() else { return false };
-        let pattern = |field: &Span| match Class::of(field.of(self.text)) {
+        let made = |field: &Span| match Class::of(field.of(self.text)) {
             Class::Null => None,
-            Class::Text => Some(Ok(pattern(field.of(self.text)))),
-            class => Some(Err(class.kind())),
+            Class::Text => Some((Class::Text.kind(), pattern(field.of(self.text)))),
+            class => Some((class.kind(), Vec::new())),
         };
-        let first: Vec<_> = self.fields(*first).iter().map(pattern).collect();
+        let first: Vec<_> = self.fields(*first).iter().map(made).collect();
         let mut compared = vec![false; first.len()];
         for row in rest.iter().filter(|row| row.fields() == first.len()) {
             for ((first, field), compared) in first.iter().zip(self.fields(*row)).zip(&mut compared) {
-                let below = pattern(&field);
+                let below = made(&field);
                 if below.is_some() && below != *first {
                     return false;
                 }
                 *compared |= below.is_some();
             }
         }
-        let with_digits = first.iter().flatten().any(|made| made.as_ref().map_or(true, |text| text.contains(&b'9')));
+        let with_digits =
+            first.iter().flatten().any(|(kind, text)| *kind != Class::Text.kind() || text.contains(&b'9'));
         with_digits && compared.iter().all(|compared| *compared)
     }
 
