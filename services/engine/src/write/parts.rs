@@ -35,6 +35,13 @@ fn values(column: &ArrayRef) -> usize {
         let (start, count) = length(lists.offsets());
         return values(&lists.values().slice(start, count));
     }
+    if let Some(fields) = column.as_struct_opt() {
+        return fields.columns().iter().map(values).sum();
+    }
+    if column.as_boolean_opt().is_some() {
+        // A byte each: bits would be rounded up in every batch.
+        return column.len();
+    }
     column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
 }
 
@@ -118,7 +125,42 @@ fn even(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{BooleanArray, Int64Array, Int64Builder, ListBuilder, StringArray, StructArray};
+    use arrow::datatypes::Field;
+
     use super::*;
+
+    #[test]
+    fn bytes_are_the_same_however_rows_are_cut() {
+        let rows = 1_001;
+        let text: StringArray = (0..rows).map(|n| (n % 3 > 0).then(|| "x".repeat(n % 40))).collect();
+        let flag: BooleanArray = (0..rows).map(|n| (n % 5 > 0).then_some(n % 2 > 0)).collect();
+        let mut lists = ListBuilder::new(Int64Builder::new());
+        (0..rows).for_each(|n| lists.append_value((0..n % 7).map(|n| i64::try_from(n).ok())));
+        let number: Int64Array = (0..1_001).map(|n| (n % 4 > 0).then_some(n)).collect();
+        let (text, flag): (ArrayRef, ArrayRef) = (Arc::new(text), Arc::new(flag));
+        let field = |name: &str, of: &ArrayRef| Arc::new(Field::new(name, of.data_type().clone(), true));
+        let both = StructArray::from(vec![
+            (field("text", &text), Arc::clone(&text)),
+            (field("flag", &flag), Arc::clone(&flag)),
+        ]);
+        let columns: [(&str, ArrayRef); 5] = [
+            ("text", text),
+            ("flag", flag),
+            ("both", Arc::new(both)),
+            ("lists", Arc::new(lists.finish())),
+            ("number", Arc::new(number)),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let whole = bytes_of(&batch);
+        assert!(whole > rows * (8 + 1 + 1));
+        for of in [1, 7, 100, 8_192] {
+            let cut = pieces(rows, of).map(|range| bytes_of(&batch.slice(range.start, range.len()))).sum::<usize>();
+            assert_eq!(cut, whole, "{of}");
+        }
+    }
 
     #[test]
     fn wide_rows_make_small_parts() {
