@@ -19,7 +19,7 @@ pub fn hint(error: &Error) -> Option<&'static str> {
         Error::TooManyMatches { .. } => Some("`--show-sql` prints the join; `--max-matches N` raises the cap"),
         Error::OutOfMemory { .. } => Some("`--memory SIZE` raises the limit"),
         Error::TimedOut(_) => Some("`--timeout TIME` raises the limit"),
-        Error::Output { .. } => Some("`--out DIR` chooses another place"),
+        Error::Output { .. } => Some("`--out DIR` and `--spill-dir DIR` choose other places"),
         Error::Internal(_) => Some("this is a defect of Kalla: please report it with the command and this message"),
         Error::Invalid(_)
         | Error::Data { .. }
