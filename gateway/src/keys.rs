@@ -100,7 +100,7 @@ impl Keys {
 
     /// What a worker shows when it reports on a run.
     pub fn token(&self, run_id: &str) -> String {
-        hex(hmac::sign(&self.0.tokens, run_id.as_bytes()).as_ref())
+        hex::encode(hmac::sign(&self.0.tokens, run_id.as_bytes()).as_ref())
     }
 
     pub fn is_token(&self, run_id: &str, given: &str) -> bool {
@@ -116,7 +116,7 @@ fn random() -> Result<[u8; LENGTH], KeyError> {
 
 /// A token that nobody guesses.
 pub fn secret() -> Result<String, KeyError> {
-    random().map(|bytes| hex(&bytes))
+    random().map(hex::encode)
 }
 
 fn keep(path: &Path, key: &[u8; LENGTH]) -> std::io::Result<()> {
@@ -128,23 +128,13 @@ fn keep(path: &Path, key: &[u8; LENGTH]) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(format!("{}\n", hex(key)).as_bytes())?;
+    file.write_all(format!("{}\n", hex::encode(key)).as_bytes())?;
     file.sync_all()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn parse(text: &str) -> Option<[u8; LENGTH]> {
-    let digits = text.as_bytes();
-    if digits.len() != LENGTH * 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
     let mut key = [0; LENGTH];
-    for (byte, pair) in key.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
+    hex::decode_to_slice(text, &mut key).ok()?;
     Some(key)
 }
 

@@ -6,13 +6,12 @@ use kalla_proto::v1::{
     ColumnNames, Filter, JobPayload, ReadOptions, Recipe, RecipeSource, RegisteredSource, RunSource, Source,
     SourceOverride, SourceType, Violation,
 };
+use kalla_spelling::nearest;
 
 use crate::address;
 use crate::store::StoredUpload;
 
 const LONGEST_ID: usize = 100;
-/// Names of columns that are at least so much alike are taken for each other, from 0 to 1.
-const ALIKE: f64 = 0.8;
 
 /// Where the sources of a recipe stand in it, and they.
 pub fn sources(recipe: &Recipe) -> impl Iterator<Item = (String, &RecipeSource)> {
@@ -205,9 +204,9 @@ fn missing_columns(wanted: &[String], StoredUpload { upload, .. }: &StoredUpload
     let file = &upload.name;
     let (mut told, mut others) = (Vec::new(), Vec::new());
     for name in wanted.iter().filter(|name| !upload.columns.iter().any(|column| column.name == **name)) {
-        let unused = upload.columns.iter().map(|column| &column.name).filter(|name| !wanted.contains(name));
-        let nearest = unused.max_by(|a, b| alike(name, a).total_cmp(&alike(name, b)));
-        match nearest.filter(|nearest| alike(name, nearest) >= ALIKE) {
+        let unused = upload.columns.iter().map(|column| column.name.as_str());
+        let unused = unused.filter(|name| wanted.iter().all(|wanted| wanted != name));
+        match nearest(name, unused) {
             Some(nearest) => told.push(format!("{file} has no column `{name}`: was `{nearest}` called so before?")),
             None => others.push(format!("`{name}`")),
         }
@@ -218,11 +217,6 @@ fn missing_columns(wanted: &[String], StoredUpload { upload, .. }: &StoredUpload
         told.push(format!("{file} has no {columns} {}: it has {}", others.join(", "), names.join(", ")));
     }
     told
-}
-
-/// From 0 to 1, whatever the case.
-fn alike(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(&a.to_lowercase(), &b.to_lowercase())
 }
 
 fn filters(source: &RecipeSource, given: Option<&SourceOverride>) -> Vec<Filter> {

@@ -19,9 +19,9 @@ fn unknown_fields_are_refused_by_name() {
         errors(text),
         [
             "limits.wholly_different: there is no such field: known are memory_bytes, threads, max_rejected_rows, max_matched_rows, timeout_seconds",
-            "match_sq: there is no such field: `match_sql`?",
-            "sources[1].options.delimeter: there is no such field: `delimiter`?",
-            "sources[1].url: there is no such field: `uri`?",
+            "match_sq: there is no such field: did you mean `match_sql`?",
+            "sources[1].options.delimeter: there is no such field: did you mean `delimiter`?",
+            "sources[1].url: there is no such field: did you mean `uri`?",
         ]
     );
     let (job, ignored) = from_json_lenient::<JobPayload>(text).unwrap();
@@ -195,7 +195,7 @@ fn a_recipe_in_yaml_is_the_recipe_in_json() {
 fn unknown_fields_of_yaml_are_found_in_its_tree() {
     let tree: serde_json::Value = serde_saphyr::from_str(&YAML.replace("primary_key", "primary_keys")).unwrap();
     let found: Vec<String> = check_fields::<Recipe>(&tree).iter().map(FieldError::to_string).collect();
-    assert_eq!(found, ["sources.left.primary_keys: there is no such field: `primary_key`?"]);
+    assert_eq!(found, ["sources.left.primary_keys: there is no such field: did you mean `primary_key`?"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use kalla_spelling::nearest;
 use prost::Message as _;
 use prost_types::field_descriptor_proto::Label;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
@@ -97,16 +98,9 @@ fn message(type_name: &str) -> Option<&'static DescriptorProto> {
 }
 
 fn hint(name: &str, fields: &[&FieldDescriptorProto]) -> String {
-    let nearest = fields
-        .iter()
-        .map(|field| (strsim::damerau_levenshtein(&name.to_lowercase(), field.name()), field.name()))
-        .min()
-        .filter(|(distance, known)| *distance <= known.len().max(name.len()) / 3);
-    match nearest {
-        Some((_, known)) => format!("there is no such field: `{known}`?"),
-        None => {
-            let known: Vec<&str> = fields.iter().map(|field| field.name()).collect();
-            format!("there is no such field: known are {}", known.join(", "))
-        }
+    let known: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+    match nearest(name, known.iter().copied()) {
+        Some(meant) => format!("there is no such field: did you mean `{meant}`?"),
+        None => format!("there is no such field: known are {}", known.join(", ")),
     }
 }

@@ -7,12 +7,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
-use crate::explain::{DryRun, Locate, Question, Why};
+use crate::explain::{DryRun, Question, Why};
 use crate::job::{Job, Limits, Source};
 use crate::location::Location;
 use crate::manifest::{Column, Input, Manifest};
 use crate::progress::Progress;
 use crate::stack::roomy;
+use crate::stores::Stores;
 use crate::{CheckReport, Connection, Head, Inspection};
 
 pub type Pending<'a, T> = BoxFuture<'a, Result<T>>;
@@ -67,9 +68,9 @@ pub fn source_rows<'a>(
     output: &'a Location,
     input: &'a Input,
     numbers: &'a [u64],
-    locate: Locate<'a>,
+    stores: &'a Stores,
 ) -> Pending<'a, Vec<RecordBatch>> {
-    Box::pin(crate::explain::source_rows(output, input, numbers, locate))
+    Box::pin(crate::explain::source_rows(output, input, numbers, stores))
 }
 
 /// Runs the job on about `rows` rows of its larger side and on those of the other that belong to them; says what would match,

@@ -53,7 +53,7 @@ pub async fn test_connection(source: &Source) -> Result<Connection> {
             Connection { passed: parts.to_vec(), failed: None, columns: columns(&sample.schema, &sample.facts.notes) }
         }
         // A defect of ours is no answer.
-        Err((_, error @ Error::Internal(_))) => return Err(error),
+        Err((_, error @ Error::Internal { .. })) => return Err(error),
         Err((part, error)) => Connection {
             passed: parts.iter().copied().take_while(|passed| *passed != part).collect(),
             failed: Some((part, error)),

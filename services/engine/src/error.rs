@@ -5,6 +5,9 @@ use std::time::Duration;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What an error comes from.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// A failed job. The `Display` text is one sentence for the person who runs it and never holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -40,9 +43,9 @@ pub enum Error {
     /// The results cannot be written, or read back.
     #[error("output {path}: {reason}")]
     Output { path: String, reason: String },
-    /// A promise of the engine did not hold: a bug of ours.
-    #[error("internal error: {0}")]
-    Internal(String),
+    /// A promise of the engine did not hold: a bug of ours. What it comes from is for a log, not for its text.
+    #[error("internal error: {what}")]
+    Internal { what: String, source: Option<Cause> },
 }
 
 /// What kind of error it is: the closed vocabulary of every wire.
@@ -77,6 +80,22 @@ pub struct Class {
 }
 
 impl Error {
+    /// A promise of ours did not hold.
+    pub fn defect(what: impl Into<String>) -> Self {
+        Self::Internal { what: what.into(), source: None }
+    }
+
+    /// As [`Self::defect`], told by something else that failed.
+    pub fn defect_of(what: impl Into<String>, cause: impl Into<Cause>) -> Self {
+        Self::Internal { what: what.into(), source: Some(cause.into()) }
+    }
+
+    /// What it comes from, the nearest first: for a log, never for an answer.
+    pub fn causes(&self) -> Vec<String> {
+        let first = std::error::Error::source(self);
+        std::iter::successors(first, |cause| cause.source()).map(ToString::to_string).collect()
+    }
+
     pub fn class(&self) -> Class {
         let (code, fault, retryable) = match self {
             Self::Invalid(_) | Self::Data { .. } | Self::Sql(_) => (Code::Invalid, Fault::User, false),
@@ -86,7 +105,7 @@ impl Error {
             Self::TooManyMatches { .. } | Self::OutOfMemory { .. } => (Code::Exhausted, Fault::User, false),
             Self::TimedOut(_) => (Code::Deadline, Fault::User, false),
             Self::Cancelled => (Code::Cancelled, Fault::User, false),
-            Self::Internal(_) => (Code::Internal, Fault::Internal, false),
+            Self::Internal { .. } => (Code::Internal, Fault::Internal, false),
         };
         Class { code, fault, retryable }
     }

@@ -12,14 +12,15 @@ use datafusion::functions_aggregate::expr_fn::{approx_distinct, count, count_dis
 use datafusion::logical_expr::{Expr, ident, lit};
 use serde::Serialize;
 
-use crate::check::Scratch;
 use crate::error::Result;
 use crate::job::{Limits, Source};
-use crate::manifest::{Column, columns, type_name};
+use crate::manifest::{Column, columns};
 use crate::matching::StagedTable;
 use crate::query::{self, Joins};
+use crate::scratch::Scratch;
 use crate::stage::{self, ColumnNote, InputFacts, Reject};
 use crate::tasks::Threads;
+use crate::type_names::type_name;
 
 /// A source, looked at from its first to its last row.
 #[derive(Debug, Clone, Serialize)]

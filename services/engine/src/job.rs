@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::error::Violation;
 use crate::location::Location;
-use crate::stage::text::{ColumnType, Encoding};
+pub use crate::stage::text::{ColumnType, Encoding};
 
 /// One reconciliation: two sides, optional extra tables, the SQL that pairs rows and the place for the results.
 #[derive(Debug, Clone)]

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use arrow::datatypes::{FieldRef, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::attempt;
 use crate::names;
-use crate::stage::{ColumnNote, InputFacts, Staged};
+pub use crate::stage::InputFacts;
+pub use crate::stage::text::Dialect;
+use crate::stage::{ColumnNote, Staged};
+use crate::type_names::type_name;
 use crate::write::WrittenFile;
 
 pub const MANIFEST: &str = "manifest.json";
@@ -186,27 +189,6 @@ pub fn columns(schema: &SchemaRef, notes: &[ColumnNote]) -> Vec<Column> {
         nullable: field.is_nullable(),
     };
     schema.fields().iter().map(column).collect()
-}
-
-/// `integer`, `decimal(18,2)`, `timestamp`, …; Arrow's own name for what has no everyday one.
-pub fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => "integer".to_owned(),
-        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => "unsigned integer".to_owned(),
-        DataType::Decimal32(p, s)
-        | DataType::Decimal64(p, s)
-        | DataType::Decimal128(p, s)
-        | DataType::Decimal256(p, s) => {
-            format!("decimal({p},{s})")
-        }
-        DataType::Float16 | DataType::Float32 | DataType::Float64 => "float".to_owned(),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Date32 | DataType::Date64 => "date".to_owned(),
-        DataType::Timestamp(_, None) => "timestamp".to_owned(),
-        DataType::Timestamp(_, Some(_)) => "timestamptz".to_owned(),
-        other => other.to_string(),
-    }
 }
 
 impl ResultFile {

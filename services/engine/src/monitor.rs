@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::job::Job;
-use crate::progress::{Meter, Progress, Stage};
+use crate::progress::{Meter, Phase, Progress};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -23,7 +23,7 @@ struct State {
     aliases: Vec<String>,
     meters: Vec<Meter>,
     matched: Arc<AtomicU64>,
-    stage: Mutex<Stage>,
+    phase: Mutex<Phase>,
     channel: watch::Sender<Progress>,
 }
 
@@ -32,7 +32,7 @@ impl Monitor {
         let aliases: Vec<String> = job.sources().map(|s| s.alias.clone()).collect();
         let meters = aliases.iter().map(|_| Meter::default()).collect();
         let state =
-            Arc::new(State { aliases, meters, matched: Arc::default(), stage: Mutex::new(Stage::Staging), channel });
+            Arc::new(State { aliases, meters, matched: Arc::default(), phase: Mutex::new(Phase::Staging), channel });
         let watched = Arc::clone(&state);
         let ticker = tokio::spawn(async move {
             loop {
@@ -53,9 +53,9 @@ impl Monitor {
         &self.state.matched
     }
 
-    /// A stage begins; told at once.
-    pub fn enter(&self, stage: Stage) {
-        *self.state.stage.lock().unwrap_or_else(|e| e.into_inner()) = stage;
+    /// A phase begins; told at once.
+    pub fn enter(&self, phase: Phase) {
+        *self.state.phase.lock().unwrap_or_else(|e| e.into_inner()) = phase;
         self.state.publish();
     }
 }
@@ -69,13 +69,13 @@ impl Drop for Monitor {
 
 impl State {
     fn publish(&self) {
-        let stage = *self.stage.lock().unwrap_or_else(|e| e.into_inner());
+        let phase = *self.phase.lock().unwrap_or_else(|e| e.into_inner());
         let sources: Vec<_> = self.meters.iter().zip(&self.aliases).map(|(m, alias)| m.read(alias)).collect();
         let (done, total) = sources.iter().fold((0, 0), |(d, t), s| (d + s.done, t + s.total));
         #[expect(clippy::cast_precision_loss, reason = "a fraction for a progress bar")]
-        let fraction = (stage == Stage::Staging && total > 0).then(|| (done as f64 / total as f64).min(1.0));
+        let fraction = (phase == Phase::Staging && total > 0).then(|| (done as f64 / total as f64).min(1.0));
         self.channel.send_replace(Progress {
-            stage,
+            phase,
             sources,
             matched_count: self.matched.load(Ordering::Relaxed),
             fraction,

@@ -1,4 +1,6 @@
-//! The names that are ours, in one place.
+//! Names: those that are ours, in one place, and how names are told.
+
+use kalla_spelling::nearest;
 
 /// Columns of the result sets that hold numbers of rows.
 pub const LEFT_ROW: &str = "_left_row";
@@ -28,6 +30,30 @@ pub fn unmatched<'a>(name: &'a str, columns: &[&str]) -> std::borrow::Cow<'a, st
     free.map_or(name.into(), Into::into)
 }
 
+/// Names that are told where none is alike.
+const TOLD: usize = 12;
+
+/// "There is no such column", with the one that was meant or, where none is alike, those that there are.
+pub fn no_such_column<'a>(name: &str, columns: impl Iterator<Item = &'a str>) -> String {
+    let columns: Vec<&str> = columns.collect();
+    let hint = match (nearest(name, columns.iter().copied()), columns.len()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, 1) => format!("the only one is {}", list(&columns)),
+        (None, 2..=TOLD) => format!("there are {}", list(&columns)),
+        (None, all) => format!("there are {all}, among them {}", list(&columns[..TOLD.min(all)])),
+    };
+    format!("there is no column `{name}`: {hint}")
+}
+
+/// `` `a`, `b` and `c` ``.
+pub fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let quoted: Vec<String> = names.iter().map(|n| format!("`{}`", n.as_ref())).collect();
+    match quoted.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.join(""),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +63,22 @@ mod tests {
         assert_eq!(unmatched("id", &["id", "_row"]), "id");
         assert_eq!(unmatched("_row", &["id", "_row"]), "_row_1");
         assert_eq!(unmatched("_row", &["_row_1", "_row", "_row_2"]), "_row_3");
+    }
+
+    #[test]
+    fn an_unknown_column_is_told_with_those_that_it_may_be() {
+        let many: Vec<String> = (0..30).map(|n| format!("c{n}")).collect();
+        let told = |name: &str, columns: &[&str]| no_such_column(name, columns.iter().copied());
+        assert_eq!(told("amuont", &["id", "amount"]), "there is no column `amuont`: did you mean `amount`?");
+        assert_eq!(told("zzz", &["id", "amount"]), "there is no column `zzz`: there are `id` and `amount`");
+        assert_eq!(told("zzz", &["id"]), "there is no column `zzz`: the only one is `id`");
+        let many = told("zzz", &many.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(
+            many.ends_with(
+                "there are 30, among them `c0`, `c1`, `c2`, `c3`, `c4`, `c5`, `c6`, `c7`, `c8`, `c9`, `c10` and `c11`"
+            ),
+            "{many}"
+        );
     }
 
     #[test]

@@ -5,32 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The part of a job that is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
-pub enum Stage {
+pub enum Phase {
     #[default]
     Staging,
     Matching,
     WritingResults,
 }
 
-impl Stage {
-    /// The word that stands for the stage on every wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Staging => "staging",
-            Self::Matching => "matching",
-            Self::WritingResults => "writing_results",
-        }
-    }
-}
-
 /// A truthful picture of a running job.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
-    pub stage: Stage,
+    pub phase: Phase,
     pub sources: Vec<SourceProgress>,
     /// Rows that `match_sql` has given so far.
     pub matched_count: u64,
-    /// Share of the present stage that is done, 0 to 1, where it is known.
+    /// Share of the present phase that is done, 0 to 1, where it is known.
     pub fraction: Option<f64>,
 }
 

@@ -23,7 +23,7 @@ use crate::manifest::{
 };
 use crate::matching::{self, MatchPlan, PlanTable};
 use crate::monitor::Monitor;
-use crate::progress::{Progress, Stage};
+use crate::progress::{Phase, Progress};
 use crate::query::{self, Joins};
 use crate::rejects;
 use crate::stack::roomy;
@@ -140,7 +140,7 @@ impl Run {
         // Also after an error: rows of another version, or none at all, explain it better than itself.
         for (source, staged) in job.sources().zip(&staged) {
             stage::check_unchanged(source, staged).await?;
-            if matches!(done, Err(Error::Internal(_))) {
+            if matches!(done, Err(Error::Internal { .. })) {
                 staged.file.check().await?;
             }
         }
@@ -156,12 +156,12 @@ impl Run {
         staging: f64,
     ) -> Result<Accounted> {
         let started = Instant::now();
-        self.monitor.enter(Stage::Matching);
+        self.monitor.enter(Phase::Matching);
         let (plan, matched) = self.match_rows(staged).await?;
         let matching = millis(started);
 
         let started = Instant::now();
-        self.monitor.enter(Stage::WritingResults);
+        self.monitor.enter(Phase::WritingResults);
         let (unmatched_left, unmatched_right) = tokio::try_join!(
             self.unmatched("unmatched_left", &staged[0], matched.marks.unmatched(Side::Left)),
             self.unmatched("unmatched_right", &staged[1], matched.marks.unmatched(Side::Right)),
@@ -297,7 +297,7 @@ fn counts(
     let left = counts.matched_left_count + counts.unmatched_left_count;
     let right = counts.matched_right_count + counts.unmatched_right_count;
     if left != counts.total_left || right != counts.total_right {
-        return Err(Error::Internal(format!("rows are not conserved: {counts:?}")));
+        return Err(Error::defect(format!("rows are not conserved: {counts:?}")));
     }
     Ok(counts)
 }
@@ -362,7 +362,7 @@ impl Complete {
             right: right.unwrap_or_default(),
             extras,
             match_sql: job.match_sql.clone(),
-            match_sql_sha256: Sha256::digest(&job.match_sql).iter().map(|b| format!("{b:02x}")).collect(),
+            match_sql_sha256: hex::encode(Sha256::digest(&job.match_sql)),
             lineage,
             counts,
             sums,

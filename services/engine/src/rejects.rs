@@ -34,8 +34,7 @@ pub async fn write(
         Arc::new(StringArray::from_iter_values(rejects.iter().map(|r| &r.reason))),
         Arc::new(StringArray::from_iter_values(rejects.iter().map(|r| &r.raw))),
     ];
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns)
-        .map_err(|e| Error::Internal(format!("rejected rows: {e}")))?;
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|e| Error::defect_of("rejected rows", e))?;
     let writer = TableWriter::create(directory, name, &schema, format)?;
     writer.write(0, &[batch]).await?;
     Ok(Some(writer.finish().await?))

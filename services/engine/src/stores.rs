@@ -1,7 +1,9 @@
-//! Buckets of object stores. Whoever makes the [`Stores`] says how they are reached; nothing here looks around for it.
+//! Places of files. Whoever makes the [`Stores`] says how buckets are reached, and which directories may be used; nothing here
+//! looks around for it.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,12 +11,17 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::{ObjectStore, RetryConfig};
 
+use crate::job::{PostgresTable, SourceUri};
 use crate::location::Location;
+use crate::roots::Roots;
 
-/// How buckets are reached. A bucket is opened once: its connections and its credentials serve whoever asks next. Clones are
+/// How buckets are reached, and which files may be used. A bucket is opened once: its connections and its credentials serve whoever asks next. Clones are
 /// the same.
 #[derive(Clone, Default)]
-pub struct Stores(Arc<Shared>);
+pub struct Stores {
+    shared: Arc<Shared>,
+    roots: Option<Arc<Roots>>,
+}
 
 #[derive(Default)]
 struct Shared {
@@ -50,11 +57,39 @@ impl Stores {
                 shared.gcs.push((key, value));
             }
         }
-        Self(Arc::new(shared))
+        Self { shared: Arc::new(shared), roots: None }
     }
 
-    /// Reads `path`, `file://path`, `s3://bucket/key` or `gs://bucket/key`; the error says what is wrong with the text, and
-    /// does not repeat what may be a secret in the wrong place.
+    /// The same, but of the machine's own files only those under some directories; `setting` is where an operator adds to them.
+    pub fn within(&self, roots: &[PathBuf], setting: &'static str) -> Self {
+        Self { shared: Arc::clone(&self.shared), roots: Some(Arc::new(Roots::new(roots, setting))) }
+    }
+
+    /// The directories whose files may be used; `None` where all may.
+    pub fn roots(&self) -> Option<&[PathBuf]> {
+        self.roots.as_deref().map(Roots::paths)
+    }
+
+    /// A file, if it may be used; then its links are resolved.
+    pub fn file(&self, path: PathBuf) -> Result<PathBuf, String> {
+        match &self.roots {
+            Some(roots) => roots.file(&path),
+            None => Ok(path),
+        }
+    }
+
+    /// Where a source is: what [`Self::locate`] reads, or `postgres://…`. The error never holds a password.
+    pub fn source(&self, text: &str) -> Result<SourceUri, String> {
+        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+            return self.locate(text).map(SourceUri::File);
+        }
+        let mut table = PostgresTable::parse(text)?;
+        table.root_certificate = table.root_certificate.map(|path| self.file(path)).transpose()?;
+        Ok(SourceUri::Postgres(table))
+    }
+
+    /// Reads `path`, `file://path`, `s3://bucket/key` or `gs://bucket/key`; the error says what is wrong with the text, or that the
+    /// place may not be used, and does not repeat what may be a secret in the wrong place.
     pub fn locate(&self, text: &str) -> Result<Location, String> {
         let object = |scheme, rest: &str| {
             let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
@@ -73,7 +108,7 @@ impl Stores {
         match text.split_once("://") {
             Some(("s3", rest)) => object(Scheme::S3, rest),
             Some(("gs", rest)) => object(Scheme::Gcs, rest),
-            Some(("file", rest)) if rest.starts_with('/') => Ok(Location::Local(rest.into())),
+            Some(("file", rest)) if rest.starts_with('/') => self.file(rest.into()).map(Location::Local),
             Some(("file", _)) => Err("a file URL starts with file:/// and an absolute path".to_owned()),
             Some((scheme, _)) => {
                 Err(format!("`{scheme}://` is not supported: use a path, file://, s3://, gs:// or postgres://"))
@@ -82,7 +117,7 @@ impl Stores {
             None if let Some(scheme) = almost_url(text) => Err(format!(
                 "two slashes follow `{scheme}:` in an address; a path that is called like that begins with ./"
             )),
-            None => Ok(Location::Local(text.into())),
+            None => self.file(text.into()).map(Location::Local),
         }
     }
 
@@ -93,7 +128,7 @@ impl Stores {
 
 impl Bucket {
     pub fn open(&self) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
-        let shared = &self.stores.0;
+        let shared = &self.stores.shared;
         let mut open = shared.open.lock().unwrap_or_else(|e| e.into_inner());
         let key = (self.scheme, self.name.clone());
         if let Some(store) = open.get(&key) {
@@ -184,9 +219,9 @@ mod tests {
             ("REGION", "nowhere"),
         ];
         let stores = Stores::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let names: Vec<&str> = stores.0.s3.iter().map(|(key, _)| key.as_ref()).collect();
+        let names: Vec<&str> = stores.shared.s3.iter().map(|(key, _)| key.as_ref()).collect();
         assert_eq!(names.len(), 3, "{names:?}");
-        assert_eq!(stores.0.gcs.len(), 1);
+        assert_eq!(stores.shared.gcs.len(), 1);
     }
 
     #[test]

@@ -74,7 +74,7 @@ async fn read_unit(
     let numbered = batches.into_iter().map(|batch| {
         let rows = Int64Array::from_iter_values(numbers.by_ref().take(batch.num_rows()));
         let columns = batch.columns().iter().cloned().chain([Arc::new(rows) as ArrayRef]).collect();
-        RecordBatch::try_new(Arc::clone(schema), columns).map_err(|e| Error::Internal(format!("unmatched rows: {e}")))
+        RecordBatch::try_new(Arc::clone(schema), columns).map_err(|e| Error::defect_of("unmatched rows", e))
     });
     numbered.collect()
 }

@@ -13,8 +13,8 @@ use crate::report::table::{Align, Table};
 use crate::{job, reconcile};
 
 pub async fn run(args: Check, stores: &Stores) -> Result<u8, Error> {
-    let plan = reconcile::prepared(job::check(&args, stores)?).await?;
-    report(&plan.job, args.json).await
+    let draft = reconcile::prepared(job::check(&args, stores)?).await?;
+    report(&draft.job, args.json).await
 }
 
 /// Checks the job and prints what was found.

@@ -96,7 +96,7 @@ fn examples(title: &str, batches: &[RecordBatch], width: usize) -> Result<Vec<St
     if batches.iter().all(|batch| batch.num_rows() == 0) {
         return Ok(Vec::new());
     }
-    let rows = rows::text(batches).map_err(|e| Error::Internal(e.to_string()))?;
+    let rows = rows::text(batches).map_err(|e| Error::defect_of("rows as text", e))?;
     let mut lines = vec![String::new(), style(title).bold().to_string()];
     lines.extend(table_of(rows, width));
     Ok(lines)

@@ -2,7 +2,7 @@
 
 use console::style;
 use kalla_engine::job::{Limits, Source};
-use kalla_engine::stage::text::Dialect;
+use kalla_engine::manifest::Dialect;
 use kalla_engine::{ColumnProfile, Error, Inspection, Stores};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -18,7 +18,7 @@ use crate::report::table_of;
 pub async fn run(args: Inspect, stores: &Stores) -> Result<u8, Error> {
     let source = job::inspect(&args, stores)?;
     let found = kalla_engine::inspect(&source, &Limits::default(), args.rows).await?;
-    let sample = rows::text(&found.sample).map_err(|e| Error::Internal(e.to_string()))?;
+    let sample = rows::text(&found.sample).map_err(|e| Error::defect_of("rows as text", e))?;
     if args.json {
         output::json(&body(&source, &found, &sample))?;
     } else {

@@ -3,7 +3,7 @@
 use kalla_engine::job::{Filter, Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
 use kalla_engine::location::Location;
 use kalla_engine::{Error, Stores, Violation};
-use kalla_worker::convert::{self, source_uri};
+use kalla_worker::convert;
 
 use crate::args::{self, Check, Format, Inspect, Reading, Reconcile};
 use crate::recipe::{self, Recipe, RecipeSource};
@@ -11,7 +11,7 @@ use crate::sql::{self, Columns, Condition, Selected, Side};
 
 /// A job, and what is still to be done with it once the columns of its sources are known.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Draft {
     pub job: Job,
     /// Columns that the recipe says the left and the right file have; empty when it says nothing.
     pub declared: [Vec<String>; 2],
@@ -25,7 +25,7 @@ struct Flags {
     select: Vec<Selected>,
 }
 
-impl Plan {
+impl Draft {
     /// Whether the SQL lacks the columns that `l.*` or `r.*` stand for.
     pub fn wants_columns(&self) -> bool {
         self.flags.as_ref().is_some_and(|flags| flags.select.iter().any(|s| matches!(s, Selected::All(_))))
@@ -46,7 +46,7 @@ impl Flags {
 }
 
 /// The job of `kalla reconcile`.
-pub fn reconcile(args: &Reconcile, stores: &Stores) -> Result<Plan, Error> {
+pub fn reconcile(args: &Reconcile, stores: &Stores) -> Result<Draft, Error> {
     let mut wrong = Vec::new();
     let recipe = args.matching.recipe.as_deref().map(recipe::load).transpose()?;
     let uris = uris(&args.sources, recipe.as_ref(), "kalla reconcile", &mut wrong);
@@ -83,11 +83,11 @@ pub fn reconcile(args: &Reconcile, stores: &Stores) -> Result<Plan, Error> {
         },
         limits: limits(&args.limits),
     };
-    Ok(Plan { job, declared: declared(recipe.as_ref()), flags })
+    Ok(Draft { job, declared: declared(recipe.as_ref()), flags })
 }
 
 /// The job of `kalla check`: it is never run, so it has no place for results.
-pub fn check(args: &Check, stores: &Stores) -> Result<Plan, Error> {
+pub fn check(args: &Check, stores: &Stores) -> Result<Draft, Error> {
     let mut wrong = Vec::new();
     let recipe = recipe::load(&args.recipe)?;
     let uris = uris(&args.sources, Some(&recipe), "kalla check", &mut wrong);
@@ -110,14 +110,14 @@ pub fn check(args: &Check, stores: &Stores) -> Result<Plan, Error> {
         format: ResultFormat::Parquet,
         limits: Limits::default(),
     };
-    Ok(Plan { job, declared: declared(Some(&recipe)), flags: None })
+    Ok(Draft { job, declared: declared(Some(&recipe)), flags: None })
 }
 
 /// The source of `kalla inspect`.
 pub fn inspect(args: &Inspect, stores: &Stores) -> Result<Source, Error> {
     let mut wrong = Vec::new();
     let (options, filters) = reading(["--options", "--where"], &args.options, &args.types, &args.filters, &mut wrong);
-    let uri = source_uri(stores, &args.source).map_err(|message| wrong.push(Violation::new("SOURCE", message)));
+    let uri = stores.source(&args.source).map_err(|message| wrong.push(Violation::new("SOURCE", message)));
     match uri {
         Ok(uri) if wrong.is_empty() => {
             Ok(Source { alias: alias(&uri), uri, filters, primary_key: Vec::new(), options })
@@ -250,7 +250,7 @@ fn source(
         primary_key = recipe.primary_key.clone();
     }
     // A missing source has been told already.
-    let parsed = if uri.is_empty() { Err(None) } else { source_uri(stores, uri).map_err(Some) };
+    let parsed = if uri.is_empty() { Err(None) } else { stores.source(uri).map_err(Some) };
     let uri = parsed.unwrap_or_else(|message| {
         wrong.extend(message.map(|m| Violation::new(format!("{word} source"), m)));
         SourceUri::File(Location::Local(Default::default()))
@@ -316,7 +316,7 @@ fn extras(stores: &Stores, given: &[String], recipe: Option<&Recipe>, wrong: &mu
                 .split_once('=')
                 .filter(|(name, uri)| !name.is_empty() && !uri.is_empty())
                 .ok_or_else(|| format!("`{text}`: write NAME=SOURCE, such as fx=rates.csv"))
-                .and_then(|(name, uri)| Ok((name.trim().to_owned(), source_uri(stores, uri)?)));
+                .and_then(|(name, uri)| Ok((name.trim().to_owned(), stores.source(uri)?)));
             read.map_err(|message| wrong.push(Violation::new("--extra", message))).ok()
         })
         .collect();
@@ -326,7 +326,7 @@ fn extras(stores: &Stores, given: &[String], recipe: Option<&Recipe>, wrong: &mu
         let uri = match given.iter().position(|(name, _)| *name == source.alias) {
             Some(at) => Ok(given.remove(at).1),
             None => match source.uri.as_deref() {
-                Some(uri) if !uri.is_empty() => source_uri(stores, uri),
+                Some(uri) if !uri.is_empty() => stores.source(uri),
                 _ => Err(format!("the recipe leaves it open: give its file, `--extra {}=FILE`", source.alias)),
             },
         };

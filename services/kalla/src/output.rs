@@ -36,7 +36,7 @@ pub fn run(cli: Cli, stores: Stores) -> ExitCode {
     }
     let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
-        Err(e) => return failed(&Error::Internal(format!("no threads: {e}")), json),
+        Err(e) => return failed(&Error::defect_of("no threads", e), json),
     };
     let done = runtime.block_on(async {
         match cli.command {
@@ -108,7 +108,7 @@ pub fn json(value: &impl Serialize) -> Result<(), Error> {
 }
 
 pub fn as_json(value: &impl Serialize) -> Result<String, Error> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Error::Internal(e.to_string()))?;
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::defect_of("writing JSON", e))?;
     Ok(text + "\n")
 }
 
@@ -150,6 +150,9 @@ fn explained(error: &Error) -> String {
             }
         }
         error => text.push_str(&format!("{label} {}\n", indented(&error.to_string()))),
+    }
+    for cause in error.causes() {
+        text.push_str(&format!("  {} {}\n", style("cause:").dim().for_stderr(), indented(&cause)));
     }
     if let Some(hint) = problem::hint(error) {
         text.push_str(&format!("  {} {hint}\n", style("hint:").cyan().for_stderr()));

@@ -20,7 +20,7 @@ pub fn hint(error: &Error) -> Option<&'static str> {
         Error::OutOfMemory { .. } => Some("`--memory SIZE` raises the limit"),
         Error::TimedOut(_) => Some("`--timeout TIME` raises the limit"),
         Error::Output { .. } => Some("`--out DIR` and `--spill-dir DIR` choose other places"),
-        Error::Internal(_) => Some("this is a defect of Kalla: please report it with the command and this message"),
+        Error::Internal { .. } => Some("this is a defect of Kalla: please report it with the command and this message"),
         Error::Invalid(_)
         | Error::Data { .. }
         | Error::NotFound { .. }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kalla_engine::job::{Job, Source, SourceUri};
-use kalla_engine::progress::{Progress, SourceProgress, Stage};
+use kalla_engine::progress::{Phase, Progress, SourceProgress};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +73,7 @@ async fn draw(kinds: Vec<Kind>, mut progress: watch::Receiver<Progress>, over: C
         return;
     }
     let mut bars: Vec<ProgressBar> = Vec::new();
-    let mut stage_bar: Option<(Stage, ProgressBar)> = None;
+    let mut phase_bar: Option<(Phase, ProgressBar)> = None;
     loop {
         let now = progress.borrow_and_update().clone();
         let names = now.sources.iter().map(|s| console::measure_text_width(&s.alias)).max().unwrap_or(0).max(8);
@@ -83,20 +83,20 @@ async fn draw(kinds: Vec<Kind>, mut progress: watch::Receiver<Progress>, over: C
         for (i, (source, bar)) in now.sources.iter().zip(&bars).enumerate() {
             if !bar.is_finished() {
                 let kind = kinds.get(i).copied().unwrap_or(Kind::Bytes);
-                update_source(bar, source, kind, start.elapsed(), now.stage > Stage::Staging);
+                update_source(bar, source, kind, start.elapsed(), now.phase > Phase::Staging);
             }
         }
-        if now.stage > Stage::Staging {
-            if stage_bar.as_ref().is_none_or(|(stage, _)| *stage != now.stage) {
-                if let Some((_, bar)) = stage_bar.take() {
+        if now.phase > Phase::Staging {
+            if phase_bar.as_ref().is_none_or(|(phase, _)| *phase != now.phase) {
+                if let Some((_, bar)) = phase_bar.take() {
                     bar.set_position(bar.length().unwrap_or(0));
                     bar.finish();
                 }
-                let name = if now.stage == Stage::Matching { "matching" } else { "writing" };
-                stage_bar = Some((now.stage, all.add(bar(name, names))));
+                let name = if now.phase == Phase::Matching { "matching" } else { "writing" };
+                phase_bar = Some((now.phase, all.add(bar(name, names))));
             }
-            if let Some((_, bar)) = &stage_bar {
-                update_stage(bar, &now);
+            if let Some((_, bar)) = &phase_bar {
+                update_phase(bar, &now);
             }
         }
         tokio::select! {
@@ -142,7 +142,7 @@ fn update_source(bar: &ProgressBar, source: &SourceProgress, kind: Kind, elapsed
     }
 }
 
-fn update_stage(bar: &ProgressBar, now: &Progress) {
+fn update_phase(bar: &ProgressBar, now: &Progress) {
     const STEPS: u64 = 1000;
     match now.fraction {
         Some(fraction) => {

@@ -87,7 +87,7 @@ fn one_byte(name: &str, value: &str) -> Result<u8, String> {
     }
 }
 
-fn column_type(text: &str) -> Result<(String, kalla_engine::stage::text::ColumnType), String> {
+fn column_type(text: &str) -> Result<(String, kalla_engine::job::ColumnType), String> {
     let (column, rest) = sql::name(text, "=")?;
     let value = rest.strip_prefix('=').ok_or_else(|| format!("`{text}`: write COLUMN=TYPE"))?.trim();
     Ok((column, value.parse().map_err(|e| format!("`{text}`: {e}"))?))

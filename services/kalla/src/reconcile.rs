@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Reconcile;
-use crate::job::Plan;
+use crate::job::Draft;
 use crate::output::{self, AGREED, BREAKS};
 use crate::report::{self, Page};
 use crate::signals::stoppable;
@@ -17,15 +17,15 @@ use crate::{dry_run, job, progress};
 
 /// `cancel`: the user wants no more of it.
 pub async fn run(args: Reconcile, stores: &Stores, cancel: &CancellationToken) -> Result<u8, Error> {
-    let plan = stoppable(cancel, prepared(job::reconcile(&args, stores)?)).await?;
+    let draft = stoppable(cancel, prepared(job::reconcile(&args, stores)?)).await?;
     if args.show_sql {
-        output::print(&format!("{}\n", plan.job.match_sql.trim_end()))?;
+        output::print(&format!("{}\n", draft.job.match_sql.trim_end()))?;
         return Ok(AGREED);
     }
     if let Some(rows) = args.dry_run {
-        return stoppable(cancel, dry_run::run(&plan.job, rows, args.json)).await;
+        return stoppable(cancel, dry_run::run(&draft.job, rows, args.json)).await;
     }
-    let manifest = execute(plan.job, !(args.quiet || args.json), cancel).await?;
+    let manifest = execute(draft.job, !(args.quiet || args.json), cancel).await?;
     if args.json {
         output::json(&manifest)?;
     } else if !args.quiet {
@@ -35,21 +35,21 @@ pub async fn run(args: Reconcile, stores: &Stores, cancel: &CancellationToken) -
     Ok(if report::breaks_in_all(&manifest) == 0 { AGREED } else { BREAKS })
 }
 
-/// The plan with what can only be known from the sources: the columns behind `l.*` and whether a file is the one that
+/// The draft with what can only be known from the sources: the columns behind `l.*` and whether a file is the one that
 /// the recipe is for.
-pub async fn prepared(mut plan: Plan) -> Result<Plan, Error> {
-    let declares = plan.declared.iter().any(|columns| !columns.is_empty());
-    if !plan.wants_columns() && !declares {
-        return Ok(plan);
+pub async fn prepared(mut draft: Draft) -> Result<Draft, Error> {
+    let declares = draft.declared.iter().any(|columns| !columns.is_empty());
+    if !draft.wants_columns() && !declares {
+        return Ok(draft);
     }
-    let columns = columns(&plan.job).await?;
+    let columns = columns(&draft.job).await?;
     if declares {
         let mut wrong = Vec::new();
-        for ((declared, found), (field, source)) in plan
+        for ((declared, found), (field, source)) in draft
             .declared
             .iter()
             .zip([&columns.left, &columns.right])
-            .zip([("sources.left.schema", &plan.job.left), ("sources.right.schema", &plan.job.right)])
+            .zip([("sources.left.schema", &draft.job.left), ("sources.right.schema", &draft.job.right)])
         {
             let missing: Vec<String> =
                 declared.iter().filter(|c| !found.contains(c)).map(|c| format!("`{c}`")).collect();
@@ -63,8 +63,8 @@ pub async fn prepared(mut plan: Plan) -> Result<Plan, Error> {
             return Err(Error::Invalid(wrong));
         }
     }
-    plan.expand(&columns);
-    Ok(plan)
+    draft.expand(&columns);
+    Ok(draft)
 }
 
 /// The names of the columns of both sides.

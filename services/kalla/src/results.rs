@@ -73,7 +73,7 @@ struct Page {
 async fn show(selected: &Selected, set: ResultSet, args: &Results) -> Result<String, Error> {
     let batches: Vec<_> = selected.rows().await?.try_collect().await?;
     let total = selected.count().await?;
-    let failed = |e: arrow::error::ArrowError| Error::Internal(e.to_string());
+    let failed = |e: arrow::error::ArrowError| Error::defect_of("rows as text", e);
     if args.json {
         let columns = manifest::columns(&selected.schema(), &[]);
         let rows = convert::rows(&batches, usize::MAX)?;

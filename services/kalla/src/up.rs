@@ -29,7 +29,7 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
     let (inside, worker_url) = match worker_url {
         Some(url) => (None, url),
         None => {
-            let token = kalla_gateway::secret().map_err(|e| Error::Internal(e.to_string()))?;
+            let token = kalla_gateway::secret().map_err(|e| Error::defect_of("making a token", e))?;
             front.worker_token = Some(Secret(token.clone()));
             let listening = Listening {
                 host: "127.0.0.1".to_owned(),

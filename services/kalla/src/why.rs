@@ -21,14 +21,8 @@ pub async fn run(args: Why, stores: &Stores) -> Result<u8, Error> {
     let manifest = output::committed(&dir, &args.dir).await?;
     let bar = output::spinner("  {spinner} looking for the nearest rows  {elapsed}");
     let limits = Limits::default();
-    let question = Question {
-        output: &dir,
-        manifest: &manifest,
-        side: args.side.into(),
-        row: args.row,
-        limits: &limits,
-        locate: &|uri| stores.locate(uri),
-    };
+    let question =
+        Question { output: &dir, manifest: &manifest, side: args.side.into(), row: args.row, limits: &limits, stores };
     let found = kalla_engine::why(question).await;
     bar.finish_and_clear();
     let found = found?;

@@ -9,12 +9,15 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which crate of ours may use which: these, and no others.
-const ARROWS: [(&str, &str); 7] = [
+const ARROWS: [(&str, &str); 10] = [
     ("kalla", "kalla-engine"),
     ("kalla", "kalla-gateway"),
     ("kalla", "kalla-proto"),
     ("kalla", "kalla-worker"),
+    ("kalla-engine", "kalla-spelling"),
     ("kalla-gateway", "kalla-proto"),
+    ("kalla-gateway", "kalla-spelling"),
+    ("kalla-proto", "kalla-spelling"),
     ("kalla-worker", "kalla-engine"),
     ("kalla-worker", "kalla-proto"),
 ];

@@ -117,8 +117,8 @@ fn results_are_looked_into() {
 
     let wrong = kalla(dir.path(), &["results", "kalla-out", "left", "--order", "amout", "--where", "idd=1"]);
     assert_eq!(wrong.status.code(), Some(2));
-    assert!(text(&wrong.stderr).contains("the nearest is `amount`"), "{}", text(&wrong.stderr));
-    assert!(text(&wrong.stderr).contains("the nearest is `id`"), "{}", text(&wrong.stderr));
+    assert!(text(&wrong.stderr).contains("did you mean `amount`?"), "{}", text(&wrong.stderr));
+    assert!(text(&wrong.stderr).contains("did you mean `id`?"), "{}", text(&wrong.stderr));
     for args in [
         &["results", "nowhere"] as &[&str],
         &["results", "kalla-out", "rejected-left"],

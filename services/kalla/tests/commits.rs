@@ -92,7 +92,7 @@ impl Runs {
             assert!(ROWS.contains(&manifest["counts"]["total_left"].as_u64().unwrap()));
             for (set, entry) in manifest["files"].as_object().unwrap() {
                 let bytes = file(entry["path"].as_str().unwrap());
-                let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+                let hash = hex::encode(Sha256::digest(&bytes));
                 assert_eq!(entry["sha256"], hash, "kill {kill}: {set} of {manifest}");
             }
             for input in ["left", "right"] {

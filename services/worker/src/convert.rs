@@ -3,25 +3,14 @@
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use kalla_engine::explain::{Candidate, DryRun, Funnel, Operand, Outcome, Side, Why};
-use kalla_engine::job::{FileFormat, Filter, FilterOp, FilterValue, PostgresTable, ReadOptions, SourceUri};
-use kalla_engine::manifest::{self, LineageMode};
+use kalla_engine::job::{Encoding, FileFormat, Filter, FilterOp, FilterValue, ReadOptions};
+use kalla_engine::manifest::{self, InputFacts, LineageMode};
 use kalla_engine::results::{Bin, FileKind, OrderBy, ResultSet, Selection, Summary};
-use kalla_engine::stage::InputFacts;
-use kalla_engine::stage::text::Encoding;
-use kalla_engine::{CheckReport, ColumnProfile, Connection, Inspection, Manifest, Part, Stores, Violation};
+use kalla_engine::{CheckReport, ColumnProfile, Connection, Inspection, Manifest, Part, Violation};
 use kalla_proto::json::HasWords as _;
 use kalla_proto::v1;
 
 use crate::problem;
-
-/// Where a source is; the error says what is wrong with the text and never holds a password.
-pub fn source_uri(stores: &Stores, text: &str) -> Result<SourceUri, String> {
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        PostgresTable::parse(text).map(SourceUri::Postgres)
-    } else {
-        stores.locate(text).map(SourceUri::File)
-    }
-}
 
 /// The filters of a source; what is wrong with each as `(index, message)`.
 pub fn filters(filters: &[v1::Filter]) -> Result<Vec<Filter>, Vec<(usize, String)>> {
@@ -136,7 +125,7 @@ pub fn rows(batches: &[RecordBatch], limit: usize) -> Result<Vec<v1::Row>, kalla
     let options = FormatOptions::default();
     let mut rows = Vec::new();
     for batch in batches {
-        let failed = |e: arrow::error::ArrowError| kalla_engine::Error::Internal(e.to_string());
+        let failed = |e: arrow::error::ArrowError| kalla_engine::Error::defect_of("rows as text", e);
         let columns = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options));
         let columns = columns.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         for row in 0..batch.num_rows().min(limit - rows.len()) {

@@ -38,7 +38,7 @@ impl Outbox {
         let letter = Letter { target: target.clone(), event: event.clone() };
         let kept = match serde_json::to_vec(&letter) {
             Ok(json) => self.storage.put(&name, json).await,
-            Err(e) => Err(Error::Internal(e.to_string())),
+            Err(e) => Err(Error::defect_of("an event of a job", e)),
         };
         if let Err(error) = kept {
             tracing::warn!(run_id = event.run_id, %error, "the terminal event is not kept: a crash now would lose it");

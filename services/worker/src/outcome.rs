@@ -4,28 +4,28 @@ use std::time::SystemTime;
 
 use kalla_engine::location::Location;
 use kalla_engine::manifest::MANIFEST;
-use kalla_engine::progress::{Progress, Stage};
+use kalla_engine::progress::{Phase, Progress};
 use kalla_engine::{Error, Manifest};
 use kalla_proto::v1;
 use kalla_proto::v1::job_event::Event;
 
 use crate::problem;
 
-pub fn stage(stage: Stage) -> v1::Stage {
-    match stage {
-        Stage::Staging => v1::Stage::Staging,
-        Stage::Matching => v1::Stage::Matching,
-        Stage::WritingResults => v1::Stage::WritingResults,
+pub fn stage(phase: Phase) -> v1::Stage {
+    match phase {
+        Phase::Staging => v1::Stage::Staging,
+        Phase::Matching => v1::Stage::Matching,
+        Phase::WritingResults => v1::Stage::WritingResults,
     }
 }
 
 /// A source is named while it is the one that still reads; totals are told once they are known for sure.
 pub fn progress(now: &Progress) -> v1::Progress {
-    let staging = now.stage == Stage::Staging;
+    let staging = now.phase == Phase::Staging;
     let reading = now.sources.iter().find(|s| !s.finished).or(now.sources.last()).filter(|_| staging);
     let total = |side: usize| now.sources.get(side).filter(|_| !staging).map(|s| s.rows);
     v1::Progress {
-        stage: stage(now.stage).into(),
+        stage: stage(now.phase).into(),
         progress: now.fraction,
         source: reading.map(|s| s.alias.clone()),
         matched_count: (!staging).then_some(now.matched_count),

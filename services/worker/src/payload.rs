@@ -14,10 +14,14 @@ use crate::callback::Target;
 use crate::convert;
 use crate::policy::Policy;
 
+/// Where the operator says which directories jobs may use.
+pub const FILE_ROOTS: &str = "KALLA_FILE_ROOTS";
+
 /// What a payload is read against.
 #[derive(Clone)]
 pub struct Intake {
     pub policy: Policy,
+    /// Of files those under the roots of this worker.
     pub stores: Stores,
     /// Where the results of jobs without an output of their own go, each under its run_id.
     pub results: Location,
@@ -49,7 +53,7 @@ impl Intake {
         let usual = Limits::default();
         let limits = bounds.limits.unwrap_or_default();
         Self {
-            policy: Policy::new(&roots, bounds.refuse_private),
+            policy: Policy::new(bounds.refuse_private),
             keep_staged: bounds.keep_staged,
             results: stores.locate(&bounds.results).unwrap_or(Location::Local(PathBuf::new())),
             limits: Limits {
@@ -60,7 +64,7 @@ impl Intake {
                 timeout: limits.timeout_seconds.map(Duration::from_secs),
                 spill_dir: usual.spill_dir,
             },
-            stores,
+            stores: stores.within(&roots, FILE_ROOTS),
         }
     }
 
@@ -75,7 +79,7 @@ impl Intake {
         };
         v1::Bounds {
             limits: Some(limits),
-            file_roots: self.policy.roots().iter().map(|root| root.display().to_string()).collect(),
+            file_roots: self.stores.roots().unwrap_or_default().iter().map(|root| root.display().to_string()).collect(),
             refuse_private: self.policy.refuses_private(),
             results: self.results.to_string(),
             keep_staged: self.keep_staged,
@@ -160,19 +164,7 @@ impl Intake {
         if payload.output_path.is_empty() {
             return Ok(self.results.join(&payload.run_id));
         }
-        self.locate(&payload.output_path)
-    }
-
-    /// A place, if this worker may use it.
-    pub fn locate(&self, text: &str) -> Result<Location, String> {
-        self.place(self.stores.locate(text)?)
-    }
-
-    fn place(&self, location: Location) -> Result<Location, String> {
-        match location {
-            Location::Local(path) => self.policy.file(&path).map(Location::Local),
-            object => Ok(object),
-        }
+        self.stores.locate(&payload.output_path)
     }
 
     /// The job as far as it makes sense, so that all that is wrong with it can be told.
@@ -203,7 +195,7 @@ impl Intake {
         Job {
             run_id: payload.run_id.clone(),
             attempt: payload.attempt.max(1),
-            payload_sha256: Some(fingerprint(payload).iter().map(|b| format!("{b:02x}")).collect()),
+            payload_sha256: Some(hex::encode(fingerprint(payload))),
             left: sources.next().unwrap_or_else(|| nothing("left_src")),
             right: sources.next().unwrap_or_else(|| nothing("right_src")),
             extras: sources.collect(),
@@ -234,21 +226,11 @@ impl Intake {
             wrong.extend(messages.into_iter().map(|(i, m)| Violation::new(format!("{field}.filters[{i}]"), m)));
             Vec::new()
         });
-        let uri = self.source_uri(&wire.uri).unwrap_or_else(|message| {
+        let uri = self.stores.source(&wire.uri).unwrap_or_else(|message| {
             wrong.push(Violation::new(format!("{field}.uri"), message));
             nowhere()
         });
         Source { alias: wire.alias.clone(), uri, filters, primary_key, options }
-    }
-
-    fn source_uri(&self, text: &str) -> Result<SourceUri, String> {
-        Ok(match convert::source_uri(&self.stores, text)? {
-            SourceUri::File(location) => SourceUri::File(self.place(location)?),
-            SourceUri::Postgres(mut table) => {
-                table.root_certificate = table.root_certificate.map(|path| self.policy.file(&path)).transpose()?;
-                SourceUri::Postgres(table)
-            }
-        })
     }
 
     /// A job may ask for less than the worker gives, not for more.

@@ -1,43 +1,23 @@
-//! What a job may reach: local files under the roots that the operator names, and addresses that are no trap.
+//! Which addresses a job may reach: those that are no trap.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Component, Path, PathBuf};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-#[derive(Debug, Clone)]
+/// `refuse_private`: addresses of a network of one's own are refused too.
+#[derive(Debug, Clone, Copy)]
 pub struct Policy {
-    /// With links resolved.
-    roots: Vec<PathBuf>,
     refuse_private: bool,
 }
 
 impl Policy {
-    /// Roots that do not exist allow nothing, until they do: they are resolved here, once.
-    pub fn new(roots: &[PathBuf], refuse_private: bool) -> Self {
-        let resolved = roots.iter().filter_map(|root| resolve(root).ok()).collect();
-        Self { roots: resolved, refuse_private }
-    }
-
-    pub fn roots(&self) -> &[PathBuf] {
-        &self.roots
+    pub fn new(refuse_private: bool) -> Self {
+        Self { refuse_private }
     }
 
     pub fn refuses_private(&self) -> bool {
         self.refuse_private
-    }
-
-    /// The path with its links resolved, if it is under one of the roots.
-    pub fn file(&self, path: &Path) -> Result<PathBuf, String> {
-        let shown = path.display();
-        let resolved = resolve(path).map_err(|reason| format!("`{shown}`: {reason}"))?;
-        if self.roots.iter().any(|root| resolved.starts_with(root)) {
-            return Ok(resolved);
-        }
-        Err(format!(
-            "`{shown}` is outside of the directories that this worker may use: move the file, or have the operator add its directory to KALLA_FILE_ROOTS"
-        ))
     }
 
     /// A URL to call back: http or https, to an address that may be reached.
@@ -105,35 +85,10 @@ fn is_amazon_metadata(ip: std::net::Ipv6Addr) -> bool {
     ip.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
 }
 
-/// The part that exists is resolved by the system; what does not exist yet cannot hold a link.
-fn resolve(path: &Path) -> Result<PathBuf, String> {
-    let absolute = std::path::absolute(path).map_err(|e| e.to_string())?;
-    if absolute.components().any(|c| c == Component::ParentDir) {
-        return Err("`..` is not allowed in a path".to_owned());
-    }
-    let mut rest = Vec::new();
-    let mut there = absolute.as_path();
-    loop {
-        match there.canonicalize() {
-            Ok(found) => return Ok(rest.iter().rev().fold(found, |path, name| path.join(name))),
-            // A link that leads nowhere is there, and may lead somewhere later.
-            Err(_) if there.is_symlink() => return Err("a link on the way leads nowhere".to_owned()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => match (there.file_name(), there.parent()) {
-                (Some(name), Some(parent)) => {
-                    rest.push(name.to_owned());
-                    there = parent;
-                }
-                _ => return Err(e.to_string()),
-            },
-            Err(e) => return Err(e.to_string()),
-        }
-    }
-}
-
 /// Looks names up and gives only addresses that may be reached, so that a name cannot change its mind after the check.
 impl Resolve for Policy {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = self.clone();
+        let policy = *self;
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             for address in &found {
@@ -149,34 +104,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_used_under_the_roots_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
-        std::fs::create_dir_all(inside.join("deep")).unwrap();
-        std::fs::create_dir_all(&outside).unwrap();
-        std::os::unix::fs::symlink(&outside, inside.join("away")).unwrap();
-        std::os::unix::fs::symlink(inside.join("deep"), inside.join("near")).unwrap();
-        std::os::unix::fs::symlink(dir.path().join("nowhere"), inside.join("broken")).unwrap();
-        let policy = Policy::new(std::slice::from_ref(&inside), false);
-        for (path, allowed) in [
-            ("in/a.csv", true),
-            ("in/deep/new/dir", true),
-            ("in/near/a.csv", true),
-            ("in", true),
-            ("out/a.csv", false),
-            ("in/away/a.csv", false),
-            ("in/broken", false),
-            ("in/../out/a.csv", false),
-            ("inner/a.csv", false),
-        ] {
-            assert_eq!(policy.file(&dir.path().join(path)).is_ok(), allowed, "{path}");
-        }
-    }
-
-    #[test]
     fn callbacks_reach_no_traps() {
-        let open = Policy::new(&[], false);
-        let closed = Policy::new(&[], true);
+        let open = Policy::new(false);
+        let closed = Policy::new(true);
         for (url, in_open, in_closed) in [
             ("http://127.0.0.1:3000/api/worker", true, false),
             ("http://10.1.2.3/", true, false),

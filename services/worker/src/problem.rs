@@ -43,7 +43,7 @@ fn fault_of(fault: error::Fault) -> Fault {
 /// As [`of`], for an answer that leaves the process: the cause of an internal error is logged and not sent.
 pub fn told(error: &Error) -> Problem {
     match error {
-        Error::Internal(cause) => defect(cause),
+        Error::Internal { what, .. } => defect(&[vec![what.clone()], error.causes()].concat().join(": ")),
         error => of(error),
     }
 }

@@ -185,7 +185,7 @@ impl Results {
         let output = match output.filter(|path| !path.is_empty()) {
             Some(path) => {
                 let wrong = |message| Error::Invalid(vec![Violation::new("output_path", message)]);
-                self.intake.locate(path).map_err(wrong)?
+                self.intake.stores.locate(path).map_err(wrong)?
             }
             None => self.storage.run(run_id).await?.ok_or_else(|| {
                 Error::Missing(format!("no run `{run_id}` has been here: name its output_path if it ran elsewhere"))
@@ -264,8 +264,7 @@ impl Results {
                 Side::Left => &manifest.left,
                 Side::Right => &manifest.right,
             };
-            let locate = |uri: &str| this.intake.locate(uri);
-            let rows = kalla_engine::source_rows(&output, input, &request.rows, &locate).await?;
+            let rows = kalla_engine::source_rows(&output, input, &request.rows, &this.intake.stores).await?;
             Ok(v1::ReadSourceRowsResponse {
                 columns: convert::columns(&input.columns),
                 rows: convert::rows(&rows, request.rows.len())?,

@@ -24,7 +24,7 @@ use crate::config::{Config, Tls};
 use crate::doors::{self, Health, House};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
-use crate::payload::Intake;
+use crate::payload::{FILE_ROOTS, Intake};
 use crate::policy::Policy;
 use crate::process::Processes;
 use crate::results::Results;
@@ -77,15 +77,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let storage = Storage::open(config.storage.clone(), config.stores.clone())?;
     let own = storage.root().as_local().map(Path::to_path_buf);
     let roots: Vec<_> = config.file_roots.iter().cloned().chain(own).collect();
-    let policy = Policy::new(&roots, config.refuse_private);
+    let policy = Policy::new(config.refuse_private);
+    let stores = config.stores.within(&roots, FILE_ROOTS);
     let metrics = Metrics::default();
-    let courier = Courier::new(policy.clone(), config.callbacks.clone(), metrics.clone())?;
+    let courier = Courier::new(policy, config.callbacks.clone(), metrics.clone())?;
     // A letter that is older than one worker's patience has lost its worker.
     let age = config.callbacks.budget + config.callbacks.timeout * 2;
     let outbox = Outbox::new(storage.clone(), courier.clone(), age);
     let results = storage.root().join(RESULTS);
     let keep_staged = !config.keep_staged.is_zero();
-    let intake = Intake { policy, stores: config.stores.clone(), results, keep_staged, limits: config.limits.clone() };
+    let intake = Intake { policy, stores, results, keep_staged, limits: config.limits.clone() };
     let reader = Reader::new(Limits { memory: config.limits.memory.min(READING), ..config.limits.clone() })?;
     let results = Results::new(storage.clone(), intake.clone(), reader).map_err(StartError::Threads)?;
     let parts = Parts {

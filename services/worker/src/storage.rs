@@ -102,7 +102,7 @@ impl Storage {
     /// Leaves word where the results of a run are.
     pub async fn note_run(&self, run_id: &str, output: &Location) -> Result<(), Error> {
         let note = RunNote { run_id: run_id.to_owned(), output_path: output.to_string() };
-        let json = serde_json::to_vec(&note).map_err(|e| Error::Internal(e.to_string()))?;
+        let json = serde_json::to_vec(&note).map_err(|e| Error::defect_of("a note of a job", e))?;
         self.put(&format!("{RUNS}/{run_id}.json"), json).await
     }
 

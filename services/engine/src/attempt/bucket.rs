@@ -42,7 +42,7 @@ pub async fn commit(
 
 /// Gives the manifest that was there before; the same run's stays.
 async fn put_manifest(output: &Location, manifest: &Manifest) -> Result<Option<Manifest>> {
-    let json = serde_json::to_vec_pretty(manifest).map_err(|e| Error::Internal(format!("manifest: {e}")))?;
+    let json = serde_json::to_vec_pretty(manifest).map_err(|e| Error::defect_of("manifest", e))?;
     let location = output.join(MANIFEST);
     let failed = |e: object_store::Error| failed(&location, &in_words(&e));
     let (store, path) = location.open().map_err(failed)?;

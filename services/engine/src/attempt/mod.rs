@@ -38,12 +38,12 @@ pub const SCRATCH: &str = "kalla-";
 /// The directory of one attempt; what is in it disappears unless it is committed.
 pub struct Attempt {
     output: Location,
-    place: Place,
+    destination: Destination,
     /// Where staged files go.
     staging: WorkDir,
 }
 
-enum Place {
+enum Destination {
     /// `created` is the output directory when it was not there before.
     Local {
         dir: WorkDir,
@@ -61,7 +61,7 @@ impl Attempt {
         let (output, spill_dir) = (&job.output, job.limits.spill_dir.as_deref());
         let failed = |e: std::io::Error| failed(output, &e);
         let staging = || WorkDir::create(spill_dir, SCRATCH).map_err(failed);
-        let (place, staging) = match output {
+        let (destination, staging) = match output {
             Location::Local(path) => {
                 let created = (!path.exists()).then(|| path.clone());
                 fs::create_dir_all(path).map_err(failed)?;
@@ -75,31 +75,31 @@ impl Attempt {
                     Some(_) if !job.keep_staged => staging()?,
                     _ => WorkDir::create(Some(path), HIDDEN).map_err(failed)?,
                 };
-                (Place::Local { dir: WorkDir::create(Some(path), HIDDEN).map_err(failed)?, created }, staging)
+                (Destination::Local { dir: WorkDir::create(Some(path), HIDDEN).map_err(failed)?, created }, staging)
             }
             Location::Object { .. } => {
                 let staging = staging()?;
                 let unique = staging.path().file_name().and_then(|n| n.to_str()).unwrap_or("attempt").to_owned();
-                (Place::Bucket { prefix: output.join(&unique) }, staging)
+                (Destination::Bucket { prefix: output.join(&unique) }, staging)
             }
         };
         fs::create_dir(staging.path().join(STAGE)).map_err(failed)?;
-        Ok(Self { output: output.clone(), place, staging })
+        Ok(Self { output: output.clone(), destination, staging })
     }
 
     /// Where this attempt writes its result files.
     pub fn results(&self) -> Location {
-        match &self.place {
-            Place::Local { dir, .. } => Location::Local(dir.path().to_path_buf()),
-            Place::Bucket { prefix, .. } => prefix.clone(),
+        match &self.destination {
+            Destination::Local { dir, .. } => Location::Local(dir.path().to_path_buf()),
+            Destination::Bucket { prefix, .. } => prefix.clone(),
         }
     }
 
     /// Where this attempt writes what a failed job leaves.
     pub fn failed(&self) -> Location {
-        match &self.place {
-            Place::Local { dir, .. } => Location::Local(dir.path().join(FAILED)),
-            Place::Bucket { .. } => self.output.join(FAILED),
+        match &self.destination {
+            Destination::Local { dir, .. } => Location::Local(dir.path().join(FAILED)),
+            Destination::Bucket { .. } => self.output.join(FAILED),
         }
     }
 
@@ -121,26 +121,26 @@ impl Attempt {
 
     /// Where a result file of this name will be found once it is committed.
     pub fn committed_path(&self, name: &str) -> Location {
-        match &self.place {
-            Place::Local { .. } => self.output.join(name),
-            Place::Bucket { prefix, .. } => prefix.join(name),
+        match &self.destination {
+            Destination::Local { .. } => self.output.join(name),
+            Destination::Bucket { prefix, .. } => prefix.join(name),
         }
     }
 
     /// Makes `names` and the manifest the result of the output. When another attempt of the same run was first, its manifest is
     /// given back and this attempt's files are dropped.
     pub async fn commit(self, job: &Job, names: Vec<String>, manifest: Manifest) -> Result<Manifest> {
-        match self.place {
-            Place::Local { dir, .. } => {
+        match self.destination {
+            Destination::Local { dir, .. } => {
                 let Location::Local(output) = self.output.clone() else { return Ok(manifest) };
                 let staged = job.keep_staged.then(|| self.staging.path().join(STAGE));
                 let new = local::New { dir, names, staged, manifest, sync: job.sync };
                 // Files are moved and flushed, which may take a while.
                 let commit = tokio::task::spawn_blocking(move || new.commit(&output));
-                let committed = commit.await.map_err(|e| Error::Internal(format!("committing: {e}")))?;
+                let committed = commit.await.map_err(|e| Error::defect_of("committing", e))?;
                 committed.map_err(|e| failed(&self.output, &e))
             }
-            Place::Bucket { prefix, .. } => {
+            Destination::Bucket { prefix, .. } => {
                 let staged = job.keep_staged.then(|| Location::Local(self.staging.path().join(STAGE)));
                 let committed = bucket::commit(&self.output, &prefix, staged, &manifest).await;
                 if committed.as_ref().map_or(true, |other| *other != manifest) {
@@ -154,8 +154,8 @@ impl Attempt {
 
     /// Leaves nothing behind but what was written to [`Attempt::failed`].
     pub async fn abandon(self) -> Result<()> {
-        match self.place {
-            Place::Local { dir, created } => {
+        match self.destination {
+            Destination::Local { dir, created } => {
                 let Some(output) = self.output.as_local() else { return Ok(()) };
                 local::keep_failed(output, dir.path()).map_err(|e| failed(&self.output, &e))?;
                 drop((dir, self.staging));
@@ -165,7 +165,7 @@ impl Attempt {
                 }
                 Ok(())
             }
-            Place::Bucket { prefix } => remove_prefix(&prefix).await,
+            Destination::Bucket { prefix } => remove_prefix(&prefix).await,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::passes::{Condition, Later, Pass, passes};
 use super::sample::{self, Sample};
 use super::tables::Tables;
 use super::{broken, wording};
-use crate::check::{Scratch, validate};
+use crate::check::validate;
 use crate::error::{Error, Result};
 use crate::job::{FileFormat, Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
 use crate::location::Location;
@@ -26,6 +26,7 @@ use crate::progress::Progress;
 use crate::query;
 use crate::reconcile::{reconcile, too_many_rejects};
 use crate::results::{Reader, ResultSet, Selection};
+use crate::scratch::Scratch;
 use crate::stage::Staged;
 use crate::tasks::{self, Threads};
 
@@ -170,7 +171,7 @@ impl Funnels<'_> {
             if key == Some(wording::condition(&condition.expr).as_str()) {
                 by_key = true;
                 equal.insert(0, condition);
-            } else if sample::equality(pass, &condition.expr).map_err(|e| broken(&e))?.is_some() {
+            } else if sample::equality(pass, &condition.expr).map_err(broken)?.is_some() {
                 equal.push(condition);
             } else {
                 others.push(condition);
@@ -188,7 +189,7 @@ impl Funnels<'_> {
             let joined = LogicalPlanBuilder::from(left)
                 .join_on(right, JoinType::Inner, [first.expr.clone()])
                 .and_then(LogicalPlanBuilder::build)
-                .map_err(|e| broken(&e))?;
+                .map_err(broken)?;
             let rest: Vec<Expr> = rest.iter().map(|condition| condition.expr.clone()).collect();
             counts = self.count(joined, &rest).await?;
         }
@@ -209,7 +210,7 @@ impl Funnels<'_> {
         let columns = [lit(true)].into_iter().chain(conditions.iter().cloned());
         let columns = columns.enumerate().map(|(n, expr)| expr.alias(format!("{}{n}", super::OWN)));
         let plan = LogicalPlanBuilder::from(plan).project(columns).and_then(LogicalPlanBuilder::build);
-        let physical = query::physical_plan(self.ctx, &plan.map_err(|e| broken(&e))?).await.map_err(failed)?;
+        let physical = query::physical_plan(self.ctx, &plan.map_err(broken)?).await.map_err(failed)?;
         let mut parts = JoinSet::new();
         for stream in execute_stream_partitioned(physical, self.ctx.task_ctx()).map_err(failed)? {
             parts.spawn(count(stream, conditions.len() + 1, self.limits.clone()));
@@ -231,7 +232,7 @@ async fn count(mut rows: SendableRecordBatchStream, columns: usize, limits: Limi
             let holds = column.as_boolean();
             let holds = if holds.null_count() > 0 { prep_null_mask_filter(holds) } else { holds.clone() };
             let both = match passing {
-                Some(before) => boolean::and(&before, &holds).map_err(|e| Error::Internal(format!("counting: {e}")))?,
+                Some(before) => boolean::and(&before, &holds).map_err(|e| Error::defect_of("counting", e))?,
                 None => holds,
             };
             *count += both.true_count() as u64;

@@ -11,25 +11,23 @@ use crate::job::Limits;
 use crate::location::Location;
 use crate::manifest::{Input, Manifest};
 use crate::stage;
+use crate::stores::Stores;
 
 /// Rows that are read together.
 const UNIT_ROWS: u64 = 64 * 1024;
-
-/// Where a source is that a run read where it lies, if it may be read: the error says why not.
-pub type Locate<'a> = &'a (dyn Fn(&str) -> Result<Location, String> + Send + Sync);
 
 /// See [`crate::source_rows`].
 pub async fn source_rows(
     output: &Location,
     input: &Input,
     numbers: &[u64],
-    locate: Locate<'_>,
+    stores: &Stores,
 ) -> Result<Vec<RecordBatch>> {
     if let Some(number) = numbers.iter().find(|number| **number >= input.rows) {
         let message = format!("`{}` has {} rows, counted from 0: there is no row {number}", input.alias, input.rows);
         return Err(Error::Invalid(vec![Violation::new("rows", message)]));
     }
-    let file = open(output, input, locate).await?;
+    let file = open(output, input, stores).await?;
     let mut found = BTreeMap::new();
     for unit in file.units(UNIT_ROWS) {
         let wanted: BTreeSet<u64> = numbers.iter().copied().filter(|number| unit.rows.contains(number)).collect();
@@ -45,15 +43,15 @@ pub async fn source_rows(
 }
 
 /// The tables of a run, and its `match_sql` planned over them.
-pub async fn kept(output: &Location, manifest: &Manifest, limits: &Limits, locate: Locate<'_>) -> Result<Tables> {
+pub async fn kept(output: &Location, manifest: &Manifest, limits: &Limits, stores: &Stores) -> Result<Tables> {
     let mut files = Vec::new();
     for input in manifest.inputs() {
-        files.push((input.alias.as_str(), open(output, input, locate).await?, Vec::new()));
+        files.push((input.alias.as_str(), open(output, input, stores).await?, Vec::new()));
     }
     Tables::plan(&manifest.match_sql, &files, limits).await
 }
 
-async fn open(output: &Location, input: &Input, locate: Locate<'_>) -> Result<stage::RowFile> {
+async fn open(output: &Location, input: &Input, stores: &Stores) -> Result<stage::RowFile> {
     let alias = &input.alias;
     if let Some(path) = &input.staged {
         let location = attempt::below(output, path);
@@ -71,7 +69,7 @@ async fn open(output: &Location, input: &Input, locate: Locate<'_>) -> Result<st
         )));
     }
     let denied = |what| Error::Denied { alias: alias.clone(), what };
-    let location = locate(&input.uri).map_err(denied)?;
+    let location = stores.locate(&input.uri).map_err(denied)?;
     let (file, facts) = stage::parquet::open(alias, &location).await?;
     if facts.fingerprint != input.facts.fingerprint {
         return Err(Error::Missing(format!("{location} has changed since the run: run the job again")));

@@ -8,7 +8,8 @@ use datafusion::logical_expr::{Expr, Operator};
 
 use super::wording;
 use crate::error::{Error, Result};
-use crate::functions::{self, Function, TypeKind};
+use crate::functions::{self, Function};
+use crate::type_names::TypeKind;
 
 /// What a condition that does not hold costs at least; at most it is 1.
 const FAILED: f64 = 0.1;
@@ -341,7 +342,6 @@ pub fn text_of(array: &ArrayRef) -> Result<Option<String>> {
     Ok(Some(formatter.value(0).to_string()))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn unmeasurable(error: arrow::error::ArrowError) -> Error {
-    Error::Internal(format!("comparing two rows: {error}"))
+    Error::defect_of("comparing two rows", error)
 }

@@ -25,7 +25,6 @@ mod written;
 use datafusion::common::DataFusionError;
 
 pub use dry_run::{DryRun, Funnel, Step};
-pub use kept::Locate;
 pub use measure::{Operand, Outcome};
 pub use why::{Candidate, PassReport, Question, Why};
 
@@ -39,6 +38,6 @@ pub use crate::lineage::Side;
 /// Columns that are passed through a plan begin with this.
 const OWN: &str = "__kalla_own_";
 
-fn broken(error: &DataFusionError) -> Error {
-    Error::Internal(format!("explaining: {}", error.strip_backtrace()))
+fn broken(error: DataFusionError) -> Error {
+    Error::defect_of("explaining", error)
 }

@@ -89,7 +89,7 @@ pub async fn nearest(
         .cross_join(traced.plan.clone())
         .and_then(|pairs| pairs.project(projection))
         .and_then(LogicalPlanBuilder::build)
-        .map_err(|e| broken(&e))?;
+        .map_err(broken)?;
     let failed = |e| query::execution_error(e, probe.limits);
     let physical = query::physical_plan(probe.ctx, &pairs).await.map_err(failed)?;
     let asked = Arc::new(Asked {
@@ -132,7 +132,7 @@ fn is_of(plan: &LogicalPlan, expr: &Expr) -> bool {
 
 /// The rows that were found, as a plan with the columns of the one that they were found in.
 fn as_table(plan: &LogicalPlan, found: &[RecordBatch]) -> Result<LogicalPlan> {
-    let wrong = |e: arrow::error::ArrowError| Error::Internal(format!("explaining: {e}"));
+    let wrong = |e: arrow::error::ArrowError| Error::defect_of("explaining", e);
     let name = |n: usize| format!("{}{n}", super::OWN);
     let fields = plan.schema().fields().iter().enumerate();
     let fields: Vec<Field> = fields.map(|(n, field)| Field::new(name(n), field.data_type().clone(), true)).collect();
@@ -143,7 +143,7 @@ fn as_table(plan: &LogicalPlan, found: &[RecordBatch]) -> Result<LogicalPlan> {
         .collect::<Result<_, _>>()
         .map_err(wrong)?;
     let batch = concat_batches(&schema, &batches).map_err(wrong)?;
-    let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(|e| broken(&e))?;
+    let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(broken)?;
     let columns = plan.schema().columns().into_iter().enumerate().map(|(n, column)| {
         Expr::Column(Named::from_qualified_name(format!("{}.{}", super::OWN, name(n))))
             .alias_qualified(column.relation, column.name)
@@ -151,7 +151,7 @@ fn as_table(plan: &LogicalPlan, found: &[RecordBatch]) -> Result<LogicalPlan> {
     LogicalPlanBuilder::scan(super::OWN, provider_as_source(Arc::new(table)), None)
         .and_then(|scan| scan.project(columns))
         .and_then(LogicalPlanBuilder::build)
-        .map_err(|e| broken(&e))
+        .map_err(broken)
 }
 
 /// What is asked of the pairs.

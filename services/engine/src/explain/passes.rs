@@ -141,7 +141,7 @@ impl Finder<'_> {
         let reached = from.leaves.iter().map(|leaf| reaches(leaf, self.tables)).collect::<Result<Vec<_>, _>>()?;
         let main = [[true, false], [false, true]].map(|only| reached.iter().position(|leaf| *leaf == only));
         let ([Some(left), Some(right)], false) = (main, reached.contains(&[true, true])) else { return Ok(false) };
-        let pass = self.pass(plan, from, &reached, [left, right]).map_err(|e| super::broken(&e))?;
+        let pass = self.pass(plan, from, &reached, [left, right]).map_err(super::broken)?;
         let same =
             |other: &Pass| other.name == pass.name && other.conditions == pass.conditions && other.later == pass.later;
         if !self.passes.iter().any(same) {

@@ -42,11 +42,11 @@ impl Probe<'_> {
                 && is_plain(&traced, side)
             {
                 let list = wanted.iter().map(|row| lit(*row)).collect();
-                builder = builder.filter(number.clone().in_list(list, false)).map_err(|e| broken(&e))?;
+                builder = builder.filter(number.clone().in_list(list, false)).map_err(broken)?;
             }
         }
         let (projection, columns) = with_numbers(&traced, exprs);
-        let plan = builder.project(projection).and_then(LogicalPlanBuilder::build).map_err(|e| broken(&e))?;
+        let plan = builder.project(projection).and_then(LogicalPlanBuilder::build).map_err(broken)?;
         let failed = |e| query::execution_error(e, self.limits);
         let physical = query::physical_plan(self.ctx, &plan).await.map_err(failed)?;
         let mut stream = execute_stream(physical, self.ctx.task_ctx()).map_err(failed)?;

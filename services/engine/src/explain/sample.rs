@@ -48,8 +48,7 @@ struct Key {
 
 /// Chooses about `wanted` rows of the larger side, and of the other what belongs to them. `rows` is how many there are.
 pub async fn choose(probe: &Probe<'_>, passes: &[Pass], rows: [u64; 2], wanted: u64) -> Result<Sample> {
-    let counts =
-        rows.map(|rows| usize::try_from(rows).map_err(|_| Error::Internal(format!("{rows} rows are too many"))));
+    let counts = rows.map(|rows| usize::try_from(rows).map_err(|_| Error::defect(format!("{rows} rows are too many"))));
     let [left, right] = counts;
     let counts = [left?, right?];
     let whole = rows[0].max(rows[1]) <= wanted;
@@ -171,7 +170,7 @@ fn keys(passes: &[Pass]) -> Result<Vec<Key>> {
                 key.passes += 1;
                 continue;
             }
-            if let Some(sides) = equality(pass, &condition.expr).map_err(|e| broken(&e))? {
+            if let Some(sides) = equality(pass, &condition.expr).map_err(broken)? {
                 order.push(text.clone());
                 keys.insert(text.clone(), Key { text, passes: 1, inputs: pass.inputs.clone(), sides });
             }
@@ -204,7 +203,7 @@ async fn each_hash(probe: &Probe<'_>, key: &Key, side: usize, mut take: impl FnM
     let traced = lineage::follow(&key.inputs[side], probe.sides)?;
     let (projection, columns) = with_numbers(&traced, std::slice::from_ref(&key.sides[side]));
     let plan = LogicalPlanBuilder::from(traced.plan.clone()).project(projection);
-    let plan = plan.and_then(LogicalPlanBuilder::build).map_err(|e| broken(&e))?;
+    let plan = plan.and_then(LogicalPlanBuilder::build).map_err(broken)?;
     let failed = |e| query::execution_error(e, probe.limits);
     let physical = query::physical_plan(probe.ctx, &plan).await.map_err(failed)?;
     let mut stream = execute_stream(physical, probe.ctx.task_ctx()).map_err(failed)?;
@@ -216,7 +215,7 @@ async fn each_hash(probe: &Probe<'_>, key: &Key, side: usize, mut take: impl FnM
         let values: &ArrayRef = batch.column(0);
         hashes.clear();
         hashes.resize(batch.num_rows(), 0);
-        create_hashes([values], &state, &mut hashes).map_err(|e| broken(&e))?;
+        create_hashes([values], &state, &mut hashes).map_err(broken)?;
         for (row, hash) in hashes.iter().enumerate().filter(|(row, _)| values.is_valid(*row)) {
             take(*hash, behind.read(row)?);
         }

@@ -9,7 +9,7 @@ use arrow::datatypes::Int64Type;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, ident, lit};
 
-use super::kept::{Locate, kept};
+use super::kept::kept;
 use super::measure::{Measure, Outcome, text_of};
 use super::nearest::{Near, nearest};
 use super::passes::{Later, Pass, filters, has_subquery, passes};
@@ -26,6 +26,7 @@ use crate::manifest::Manifest;
 use crate::names::ROW_NUMBER;
 use crate::query;
 use crate::results::Reader;
+use crate::stores::Stores;
 
 /// Rows of the other side that are told of, for each pass.
 const CANDIDATES: usize = 5;
@@ -41,7 +42,7 @@ pub struct Question<'a> {
     /// Its number: `_row` of the unmatched set.
     pub row: u64,
     pub limits: &'a Limits,
-    pub locate: Locate<'a>,
+    pub stores: &'a Stores,
 }
 
 /// What stands between a row and its match.
@@ -95,7 +96,7 @@ pub struct Candidate {
 
 /// See [`crate::why`].
 pub async fn why(question: Question<'_>) -> Result<Why> {
-    let Question { output, manifest, side, row, limits, locate } = question;
+    let Question { output, manifest, side, row, limits, stores } = question;
     let (own, other, other_side) = match side {
         Side::Left => (0, 1, Side::Right),
         Side::Right => (1, 0, Side::Left),
@@ -109,7 +110,7 @@ pub async fn why(question: Question<'_>) -> Result<Why> {
         let message = format!("{} row {row} is matched{}", side.as_str(), with.unwrap_or_default());
         return Err(Error::Invalid(vec![Violation::new("row", message)]));
     }
-    let tables = kept(output, manifest, limits, locate).await?;
+    let tables = kept(output, manifest, limits, stores).await?;
     let asker = Asker {
         probe: tables.probe(limits),
         tables: &tables,
@@ -139,7 +140,7 @@ pub async fn why(question: Question<'_>) -> Result<Why> {
 
 fn row_number(row: u64, rows: u64, side: Side) -> Result<i64> {
     if row < rows {
-        return i64::try_from(row).map_err(|_| Error::Internal(format!("row {row}")));
+        return i64::try_from(row).map_err(|_| Error::defect(format!("row {row}")));
     }
     let side = side.as_str();
     let message = match rows {
@@ -258,7 +259,7 @@ impl Asker<'_> {
                 return Ok(None);
             }
             let filtered = Filter::try_new(expr.clone(), Arc::clone(input));
-            let filtered = LogicalPlan::Filter(filtered.map_err(|e| broken(&e))?);
+            let filtered = LogicalPlan::Filter(filtered.map_err(broken)?);
             let holds = !self.probe.rows(&filtered, &[], wanted).await?.is_empty();
             let text = wording::condition(expr);
             let reason = (!holds).then(|| "this is not true of the pair".to_owned());

@@ -47,7 +47,7 @@ impl Written<'_> {
 
     /// A bit for every row of a side that is set where it is unmatched.
     pub async fn unmatched(&self, side: usize, rows: u64) -> Result<BooleanBuffer> {
-        let rows = usize::try_from(rows).map_err(|_| Error::Internal(format!("{rows} rows are too many")))?;
+        let rows = usize::try_from(rows).map_err(|_| Error::defect(format!("{rows} rows are too many")))?;
         let mut bits = BooleanBufferBuilder::new(rows);
         bits.append_n(rows, false);
         let mut unmatched = self.read(UNMATCHED[side], &[ROW], None).await?;

@@ -2,54 +2,7 @@
 
 use arrow::datatypes::DataType;
 
-/// The families of types between which SQL must not convert silently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TypeKind {
-    Text,
-    /// Integers and decimals.
-    Number,
-    Float,
-    Date,
-    Timestamp,
-    Time,
-    Boolean,
-    /// The literal NULL.
-    Null,
-    /// Everything else: left to DataFusion.
-    Other,
-}
-
-impl TypeKind {
-    pub(crate) fn of(data_type: &DataType) -> Self {
-        match data_type {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
-            DataType::Dictionary(_, value) => Self::of(value),
-            DataType::Float16 | DataType::Float32 | DataType::Float64 => Self::Float,
-            number if number.is_numeric() => Self::Number,
-            DataType::Date32 | DataType::Date64 => Self::Date,
-            DataType::Timestamp(_, _) => Self::Timestamp,
-            DataType::Time32(_) | DataType::Time64(_) => Self::Time,
-            DataType::Boolean => Self::Boolean,
-            DataType::Null => Self::Null,
-            _ => Self::Other,
-        }
-    }
-
-    /// `is text`, `is a number`: how a sentence goes on after a column's name.
-    pub(crate) fn is_a(self) -> &'static str {
-        match self {
-            Self::Text => "is text",
-            Self::Number => "is a number",
-            Self::Float => "is a floating-point number",
-            Self::Date => "is a date",
-            Self::Timestamp => "is a timestamp",
-            Self::Time => "is a time of day",
-            Self::Boolean => "is a boolean",
-            Self::Null => "is NULL",
-            Self::Other => "is of another type",
-        }
-    }
-}
+use crate::type_names::TypeKind;
 
 /// What one argument has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::prelude::SessionContext;
 
-pub(crate) use arguments::{Argument, TypeKind, ordinal};
+pub(crate) use arguments::{Argument, ordinal};
 pub(crate) use tolerance::difference;
 
 /// Makes the functions of this module known to `ctx`.

@@ -12,8 +12,8 @@ use arrow::datatypes::{DataType, Float64Type, i256};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::logical_expr::ColumnarValue;
 
-use super::arguments::TypeKind;
 use super::exact::{Amount, Exact, Mantissas, amount_at, power_of_ten};
+use crate::type_names::TypeKind;
 
 /// `abs(a - b) <= threshold`.
 pub(super) fn absolute(

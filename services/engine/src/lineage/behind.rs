@@ -98,7 +98,7 @@ impl<'a> Column<'a> {
             DataType::Int64 => Ok(Self::Rows(column.as_primitive())),
             DataType::UInt64 => Ok(Self::Groups(column.as_primitive())),
             DataType::List(item) if *item.data_type() == DataType::Int64 => Ok(Self::Lists(column.as_list())),
-            other => Err(Error::Internal(format!("a lineage column has the type {other}"))),
+            other => Err(Error::defect(format!("a lineage column has the type {other}"))),
         }
     }
 

@@ -64,7 +64,7 @@ impl Groups {
         most: usize,
         mut take: impl FnMut(Members<'_>) -> Result<()>,
     ) -> Result<bool> {
-        let broken = || Error::Internal(format!("group {number} is not whole"));
+        let broken = || Error::defect(format!("group {number} is not whole"));
         let words = |at: usize, count: usize| {
             let start = number.cast_unsigned() + at as u64;
             self.words_at(start, count)

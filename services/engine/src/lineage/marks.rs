@@ -181,7 +181,7 @@ struct Bits {
 
 impl Bits {
     fn new(rows: u64) -> Result<Self> {
-        let rows = usize::try_from(rows).map_err(|_| Error::Internal(format!("{rows} rows are too many")))?;
+        let rows = usize::try_from(rows).map_err(|_| Error::defect(format!("{rows} rows are too many")))?;
         Ok(Self { words: vec![0; rows.div_ceil(64)], rows })
     }
 
@@ -192,7 +192,7 @@ impl Bits {
                 self.words[index / 64] |= 1 << (index % 64);
                 Ok(())
             }
-            _ => Err(Error::Internal(format!("row number {row} of a source with {} rows", self.rows))),
+            _ => Err(Error::defect(format!("row number {row} of a source with {} rows", self.rows))),
         }
     }
 
@@ -243,6 +243,6 @@ impl<'a> Listed<'a> {
 }
 
 fn numbers(array: &ArrayRef) -> Result<&Int64Array> {
-    let wrong = || Error::Internal(format!("a lineage column has the type {}", array.data_type()));
+    let wrong = || Error::defect(format!("a lineage column has the type {}", array.data_type()));
     array.as_primitive_opt::<Int64Type>().ok_or_else(wrong)
 }

@@ -239,7 +239,6 @@ fn refuse_reserved_names(plan: &LogicalPlan) -> Result<()> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn broken(e: DataFusionError) -> Error {
-    Error::Internal(format!("row lineage: {}", e.strip_backtrace()))
+    Error::defect_of("row lineage", e)
 }

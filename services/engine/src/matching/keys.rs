@@ -18,7 +18,7 @@ use crate::location::Location;
 use crate::names::{INTERNAL, ROW_NUMBER};
 use crate::query;
 use crate::stage::RowFile;
-use crate::write::{Encoding, PART_ROWS, RowGroups};
+use crate::write::{PART_ROWS, Purpose, RowGroups};
 
 /// The keys in the output rows in which both sides met, on their way to a file; clones share it, as long as nothing waits.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ impl FoundKeys {
             places.iter().enumerate().map(named).collect::<Vec<_>>()
         });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let file = RowGroups::create(&directory.join("keys.parquet"), &schema, Encoding::Staged)?;
+        let file = RowGroups::create(&directory.join("keys.parquet"), &schema, Purpose::Staged)?;
         Ok(Some(Self { places, schema, file, parts: Arc::default(), waiting: Vec::new() }))
     }
 
@@ -66,7 +66,7 @@ impl FoundKeys {
         for nulls in places.iter().filter_map(|at| batch.column(*at).logical_nulls()) {
             met.iter_mut().zip(nulls.iter()).for_each(|(met, valid)| *met &= valid);
         }
-        let broken = |e| Error::Internal(format!("keys of matched rows: {e}"));
+        let broken = |e| Error::defect_of("keys of matched rows", e);
         let met = filter_record_batch(batch, &BooleanArray::from(met)).map_err(broken)?;
         let columns = places.iter().map(|at| Arc::clone(met.column(*at))).collect();
         let keys = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(broken)?;
@@ -86,15 +86,15 @@ impl FoundKeys {
     /// Marks the rows whose keys were found.
     pub async fn mark(self, ctx: &SessionContext, plan: &MatchPlan, marks: &mut Marks) -> Result<()> {
         let (written, metadata) = self.file.finish().await?;
-        let broken = |e: &dyn std::fmt::Display| Error::Internal(format!("keys of matched rows: {e}"));
-        let found = RowFile::new(written.location.clone(), written.bytes, metadata).map_err(|e| broken(&e))?;
+        let found = RowFile::new(written.location.clone(), written.bytes, metadata);
+        let found = found.map_err(|e| Error::defect_of("keys of matched rows", e))?;
         for (side, _) in &self.places {
             let marked = mark_side(ctx, plan, &found, *side, marks).await;
             marked.map_err(|e| query::execution_error(e, &plan.limits))?;
         }
         // The rows that are kept for later are those of the sources.
         match written.location.as_local().map(std::fs::remove_file) {
-            Some(Err(e)) => Err(broken(&e)),
+            Some(Err(e)) => Err(Error::defect_of("keys of matched rows", e)),
             _ => Ok(()),
         }
     }

@@ -48,8 +48,8 @@ fn matched_schema(traced: &Traced, physical: &Arc<dyn ExecutionPlan>) -> SchemaR
 }
 
 /// Executes the plan on all partitions at once, and writes what they find in the order of the rows that it comes from, or in the
-/// one that the statement asks for. `counter`
-/// shows the rows as they come; keys of rows, and output rows past the memory, wait in `scratch` until the end.
+/// one that the statement asks for. `counter` shows the rows as they come; keys of rows, and output rows past the memory, wait in
+/// `scratch` until the end.
 pub async fn run(
     ctx: &SessionContext,
     plan: &Arc<MatchPlan>,
@@ -151,7 +151,7 @@ impl Partition {
         let (left, right) = self.marks.mark(batch, &self.plan.traced)?;
         let columns = batch.columns().iter().take(self.plan.traced.width).cloned().chain([left, right]);
         RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())
-            .map_err(|e| Error::Internal(format!("matched rows: {e}")))
+            .map_err(|e| Error::defect_of("matched rows", e))
     }
 }
 

@@ -23,14 +23,14 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::job::Limits;
 use crate::location::Location;
 use crate::names::INTERNAL;
 use crate::query;
 use crate::stage::RowFile;
 use crate::tasks;
-use crate::write::{BATCH_ROWS, Encoding, Parts, RowGroups, TableWriter, bytes_of, part_rows, pieces};
+use crate::write::{BATCH_ROWS, Parts, Purpose, RowGroups, TableWriter, bytes_of, part_rows, pieces};
 
 /// What the rows that wait are called among the operators.
 const WAITING: &str = "matched rows";
@@ -161,12 +161,12 @@ impl Found {
         let mut held = std::mem::take(&mut self.held);
         held.sort();
         let name = format!("matched-{}.parquet", self.runs.next.fetch_add(1, Ordering::Relaxed));
-        let file = RowGroups::create(&self.runs.directory.join(&name), &self.runs.schema, Encoding::Staged)?;
+        let file = RowGroups::create(&self.runs.directory.join(&name), &self.runs.schema, Purpose::Staged)?;
         for (index, rows) in (0..).zip(pieces(held.index.len(), RUN_ROWS)) {
             file.write(index, &held.pick(rows)?).await?;
         }
         let (written, metadata) = file.finish().await?;
-        self.written.push(Run(RowFile::new(written.location, written.bytes, metadata).map_err(|e| broken(&e))?));
+        self.written.push(Run(RowFile::new(written.location, written.bytes, metadata).map_err(broken)?));
         self.reserved.free();
         Ok(())
     }
@@ -200,8 +200,8 @@ pub async fn write(found: Vec<Found>, writer: &TableWriter, limits: &Limits) -> 
 
 impl Held {
     fn push(&mut self, batch: RecordBatch) -> Result<()> {
-        let number = u32::try_from(self.batches.len()).map_err(|e| broken(&e))?;
-        let rows = u32::try_from(batch.num_rows()).map_err(|e| broken(&e))?;
+        let number = u32::try_from(self.batches.len()).map_err(broken)?;
+        let rows = u32::try_from(batch.num_rows()).map_err(broken)?;
         let (left, right) = first_rows(&batch)?;
         self.index.extend((0..rows).map(|row| {
             let at = row as usize;
@@ -213,7 +213,7 @@ impl Held {
     }
 
     fn append(&mut self, other: Self) -> Result<()> {
-        let before = u32::try_from(self.batches.len()).map_err(|e| broken(&e))?;
+        let before = u32::try_from(self.batches.len()).map_err(broken)?;
         self.index.extend(other.index.into_iter().map(|entry| Entry { batch: entry.batch + before, ..entry }));
         self.batches.extend(other.batches);
         self.bytes += other.bytes;
@@ -253,10 +253,10 @@ impl Held {
         let batches = self.interleave(&entries)?;
         let fields = batches.first().map(RecordBatch::schema).unwrap_or_else(|| Arc::new(Schema::empty()));
         let fields = fields.fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
-        let converter = RowConverter::new(fields).map_err(|e| broken(&e))?;
+        let converter = RowConverter::new(fields).map_err(broken)?;
         let mut values = converter.empty_rows(entries.len(), 0);
         for batch in &batches {
-            converter.append(&mut values, batch.columns()).map_err(|e| broken(&e))?;
+            converter.append(&mut values, batch.columns()).map_err(broken)?;
         }
         let mut first = 0;
         for tie in ties {
@@ -315,7 +315,7 @@ impl Held {
             let rows: Vec<(usize, usize)> = entries.iter().map(|e| (e.batch as usize, e.row as usize)).collect();
             interleave_record_batch(&batches, &rows)
         };
-        entries.chunks(BATCH_ROWS).map(rows).collect::<Result<_, ArrowError>>().map_err(|e| broken(&e))
+        entries.chunks(BATCH_ROWS).map(rows).collect::<Result<_, ArrowError>>().map_err(broken)
     }
 }
 
@@ -323,7 +323,7 @@ impl Held {
 fn first_rows(batch: &RecordBatch) -> Result<(Vec<i64>, Vec<i64>)> {
     match batch.columns() {
         [.., left, right] => Ok((first_of(left)?, first_of(right)?)),
-        _ => Err(Error::Internal("matched rows without numbers".to_owned())),
+        _ => Err(Error::defect("matched rows without numbers")),
     }
 }
 
@@ -334,7 +334,7 @@ fn first_of(column: &ArrayRef) -> Result<Vec<i64>> {
     }
     let lists = column.as_list_opt::<i32>();
     let Some((lists, numbers)) = lists.and_then(|l| Some((l, l.values().as_primitive_opt::<Int64Type>()?))) else {
-        return Err(Error::Internal(format!("numbers of rows of the type {}", column.data_type())));
+        return Err(Error::defect(format!("numbers of rows of the type {}", column.data_type())));
     };
     let offsets = lists.value_offsets().windows(2);
     let first = |(row, bounds): (usize, &[i32])| match usize::try_from(bounds[0]) {
@@ -350,7 +350,7 @@ async fn merge(found: Vec<Found>, part_rows: usize, writer: &TableWriter, limits
     let width = runs.schema.fields().len();
     let key = Field::new(format!("{INTERNAL}key"), DataType::Decimal128(38, 0), false);
     let order = PhysicalSortExpr::new_default(Arc::new(Column::new(key.name(), width)));
-    let order = LexOrdering::new([order]).ok_or_else(|| Error::Internal("matched rows without an order".to_owned()))?;
+    let order = LexOrdering::new([order]).ok_or_else(|| Error::defect("matched rows without an order"))?;
     let fields = runs.schema.fields().iter().cloned().chain([Arc::new(key)]);
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let (mut streams, mut reserved) = (Vec::new(), Vec::new());
@@ -398,9 +398,9 @@ fn keyed(rows: BoxStream<'static, Result<RecordBatch>>, schema: &SchemaRef) -> S
     let with_key = |batch: &RecordBatch, schema: &SchemaRef| {
         let (left, right) = first_rows(batch)?;
         let both = left.iter().zip(&right).map(|(left, right)| i128::from(*left) << 64 | i128::from(*right));
-        let key = Decimal128Array::from_iter_values(both).with_precision_and_scale(38, 0).map_err(|e| broken(&e))?;
+        let key = Decimal128Array::from_iter_values(both).with_precision_and_scale(38, 0).map_err(broken)?;
         let columns = batch.columns().iter().cloned().chain([Arc::new(key) as ArrayRef]).collect();
-        RecordBatch::try_new(Arc::clone(schema), columns).map_err(|e| broken(&e))
+        RecordBatch::try_new(Arc::clone(schema), columns).map_err(broken)
     };
     let of = Arc::clone(schema);
     let rows = rows.map(move |batch| batch.and_then(|batch| with_key(&batch, &of)));
@@ -408,8 +408,8 @@ fn keyed(rows: BoxStream<'static, Result<RecordBatch>>, schema: &SchemaRef) -> S
     Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), rows))
 }
 
-fn broken(e: &dyn std::fmt::Display) -> Error {
-    Error::Internal(format!("the order of matched rows: {e}"))
+fn broken(e: impl Into<Cause>) -> Error {
+    Error::defect_of("the order of matched rows", e)
 }
 
 #[cfg(test)]

@@ -33,8 +33,7 @@ pub struct PlanTable {
 impl PlanTable {
     /// Of rows that have been staged.
     pub fn staged(ctx: &SessionContext, file: &RowFile, notes: Vec<ColumnNote>) -> Result<Self> {
-        let table =
-            |numbered| StagedTable::new(ctx, file, numbered).map_err(|e| Error::Internal(format!("staged table: {e}")));
+        let table = |numbered| StagedTable::new(ctx, file, numbered).map_err(|e| Error::defect_of("staged table", e));
         Ok(Self {
             schema: Arc::clone(file.schema()),
             notes,
@@ -116,7 +115,7 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
 /// Makes the tables known to `ctx` under every name that they have in `match_sql`.
 pub fn register(ctx: &SessionContext, aliases: &[&str], tables: &[PlanTable]) -> Result<Vec<TableInfo>> {
     aliases.iter().zip(tables).try_for_each(|(alias, table)| refuse_internal(alias, &table.schema))?;
-    let internal = |e: datafusion::error::DataFusionError| Error::Internal(format!("registering tables: {e}"));
+    let internal = |e: datafusion::error::DataFusionError| Error::defect_of("registering tables", e);
     for (table, names) in tables.iter().zip(names(aliases)) {
         for name in names {
             ctx.register_table(TableReference::bare(name), Arc::clone(&table.plain)).map_err(internal)?;

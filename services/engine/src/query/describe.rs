@@ -1,4 +1,4 @@
-//! The sentences that refuse a mixture of types: what each side is, why, and what to write instead.
+//! The sentences that refuse a mixture of types: what each operand is, why, and what to write instead.
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, ScalarValue};
@@ -6,17 +6,18 @@ use datafusion::logical_expr::Expr;
 
 use super::facts::{Facts, at, spelled, spelled_column};
 use super::types::{literal, says};
-use crate::functions::{Argument, Function, TypeKind, ordinal};
+use crate::functions::{Argument, Function, ordinal};
+use crate::type_names::{EXACT, TypeKind, sql_type};
 
 /// One operand.
-pub(super) struct Side<'a> {
+pub(super) struct Operand<'a> {
     pub expr: &'a Expr,
     pub data_type: DataType,
     pub kind: TypeKind,
     pub facts: &'a Facts,
 }
 
-impl Side<'_> {
+impl Operand<'_> {
     fn column(&self) -> Option<&Column> {
         match self.expr {
             Expr::Column(column) | Expr::OuterReferenceColumn(_, column) => Some(column),
@@ -79,51 +80,13 @@ impl Side<'_> {
     }
 }
 
-/// The type's name in SQL.
-fn sql_type(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Decimal32(p, s)
-        | DataType::Decimal64(p, s)
-        | DataType::Decimal128(p, s)
-        | DataType::Decimal256(p, s) => {
-            format!("DECIMAL({p},{s})")
-        }
-        integer if integer.is_integer() => "BIGINT".to_owned(),
-        other => match TypeKind::of(other) {
-            TypeKind::Text => "VARCHAR",
-            TypeKind::Float => "DOUBLE",
-            TypeKind::Date => "DATE",
-            TypeKind::Timestamp => "TIMESTAMP",
-            TypeKind::Time => "TIME",
-            TypeKind::Boolean => "BOOLEAN",
-            _ => EXACT,
-        }
-        .to_owned(),
-    }
-}
-
-/// A decimal for values whose digits nobody has counted: a cast rounds what does not fit, without a word.
-pub(super) const EXACT: &str = "DECIMAL(38,10)";
-
 /// What to CAST a text or a float to so that it can be compared with this type, and keeps its digits.
 fn comparable(data_type: &DataType) -> String {
     if data_type.is_decimal() { EXACT.to_owned() } else { sql_type(data_type) }
 }
 
-fn plural(kind: TypeKind) -> &'static str {
-    match kind {
-        TypeKind::Text => "text",
-        TypeKind::Number | TypeKind::Float => "numbers",
-        TypeKind::Date => "dates",
-        TypeKind::Timestamp => "timestamps",
-        TypeKind::Time => "times",
-        TypeKind::Boolean => "booleans",
-        TypeKind::Null | TypeKind::Other => "values",
-    }
-}
-
 /// Why two operands must not be compared; `None` when they may be.
-pub(super) fn comparison(left: &Side, right: &Side, equality: bool) -> Option<String> {
+pub(super) fn comparison(left: &Operand, right: &Operand, equality: bool) -> Option<String> {
     use TypeKind::{Date, Float, Null, Number, Other, Text, Timestamp};
     let literals = left.literal().is_some() || right.literal().is_some();
     match (left.kind, right.kind) {
@@ -143,7 +106,7 @@ pub(super) fn comparison(left: &Side, right: &Side, equality: bool) -> Option<St
     }
 }
 
-fn text_comparison(text: &Side, other: &Side) -> Option<String> {
+fn text_comparison(text: &Operand, other: &Operand) -> Option<String> {
     if let Some(value) = text.literal_text() {
         let readable = says(&value, &other.data_type);
         return (!readable).then(|| {
@@ -171,12 +134,12 @@ fn text_comparison(text: &Side, other: &Side) -> Option<String> {
         other.name(),
         other.is_a(),
         text.cast(&comparable(&other.data_type)),
-        plural(other.kind),
+        other.kind.plural(),
         text.or_set_the_type()
     ))
 }
 
-fn float_equality(left: &Side, right: &Side) -> String {
+fn float_equality(left: &Operand, right: &Operand) -> String {
     let (exact, float) = if left.kind == TypeKind::Float { (right, left) } else { (left, right) };
     format!(
         "{} {} and {} {}, whose equality is a matter of rounding: write tolerance_match({}, {}, 0.005) or {}",
@@ -190,7 +153,7 @@ fn float_equality(left: &Side, right: &Side) -> String {
     )
 }
 
-fn date_equality(left: &Side, right: &Side) -> String {
+fn date_equality(left: &Operand, right: &Operand) -> String {
     let timestamp = if left.kind == TypeKind::Timestamp { left } else { right };
     format!(
         "{} {} and {} {}, equal at midnight only: write {} or date_within({}, {}, 1)",
@@ -204,18 +167,24 @@ fn date_equality(left: &Side, right: &Side) -> String {
     )
 }
 
-/// `side` is of the wrong type for what is `needed`.
-pub(super) fn needs(side: &Side, needed: &str, cast: &str) -> String {
-    format!("{} {}, and {needed}: write {}{}", side.name(), side.is_a(), side.cast(cast), side.or_set_the_type())
+/// `operand` is of the wrong type for what is `needed`.
+pub(super) fn needs(operand: &Operand, needed: &str, cast: &str) -> String {
+    format!(
+        "{} {}, and {needed}: write {}{}",
+        operand.name(),
+        operand.is_a(),
+        operand.cast(cast),
+        operand.or_set_the_type()
+    )
 }
 
-/// Why `side` cannot be this argument of one of our functions.
-pub(super) fn argument(function: Function, argument: Argument, index: usize, side: &Side) -> Option<String> {
+/// Why `operand` cannot be this argument of one of our functions.
+pub(super) fn argument(function: Function, argument: Argument, index: usize, operand: &Operand) -> Option<String> {
     let place = ordinal(index, function.arguments().len());
-    let head = format!("{}: the {place} {}", function.name(), side.name());
-    if argument.accepts(&side.data_type) {
+    let head = format!("{}: the {place} {}", function.name(), operand.name());
+    if argument.accepts(&operand.data_type) {
         let negative = matches!(argument, Argument::Threshold | Argument::Days)
-            && side.literal().is_some_and(|value| value.to_string().starts_with('-'));
+            && operand.literal().is_some_and(|value| value.to_string().starts_with('-'));
         return negative.then(|| format!("{head} is negative; it has to be 0 or more"));
     }
     let target = match argument {
@@ -224,12 +193,12 @@ pub(super) fn argument(function: Function, argument: Argument, index: usize, sid
         Argument::Days => "INT",
         Argument::Text => "VARCHAR",
     };
-    let remedy = match (argument, side.literal()) {
-        (Argument::Moment, Some(_)) if side.kind == TypeKind::Text => format!("write DATE {}", side.sql()),
+    let remedy = match (argument, operand.literal()) {
+        (Argument::Moment, Some(_)) if operand.kind == TypeKind::Text => format!("write DATE {}", operand.sql()),
         (_, Some(_)) => "write it as one".to_owned(),
-        _ => format!("write {}{}", side.cast(target), side.or_set_the_type()),
+        _ => format!("write {}{}", operand.cast(target), operand.or_set_the_type()),
     };
-    Some(format!("{head} {}; it has to be {}: {remedy}", side.is_a(), argument.what()))
+    Some(format!("{head} {}; it has to be {}: {remedy}", operand.is_a(), argument.what()))
 }
 
 /// `` `i.id` and `p.id` ``, each as it is written in SQL.

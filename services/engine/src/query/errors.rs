@@ -6,8 +6,11 @@ use datafusion::common::{Column, DataFusionError, SchemaError, Span};
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::tokenizer::Location;
 
-use super::facts::{Facts, at, list, nearest, spelled, spelled_column, violation};
+use kalla_spelling::nearest;
+
+use super::facts::{Facts, at, spelled, spelled_column, violation};
 use crate::error::Violation;
+use crate::names::list;
 
 /// All that `error` says, each with its place where that is known.
 pub(super) fn explain(error: &DataFusionError, facts: &Facts, state: &SessionState) -> Vec<Violation> {

@@ -31,12 +31,12 @@ pub fn execution_error(error: DataFusionError, limits: &Limits) -> Error {
                 Error::Output { path: "spill or staged file".to_owned(), reason: reason.clone() }
             }
             // Whose fault it is, the files tell.
-            ArrowError::ParquetError(text) => Error::Internal(format!("reading rows: {text}")),
+            ArrowError::ParquetError(_) => Error::defect_of("reading rows", text),
             other => Error::Sql(in_words(&other.to_string())),
         },
         DataFusionError::Execution(_) | DataFusionError::Plan(_) => Error::Sql(in_words(&text)),
-        DataFusionError::ParquetError(_) => Error::Internal(format!("reading staged rows: {text}")),
-        _ => Error::Internal(text),
+        DataFusionError::ParquetError(_) => Error::defect_of("reading rows", text),
+        _ => Error::defect_of("running match_sql", text),
     }
 }
 

@@ -98,26 +98,6 @@ pub(super) fn at(place: Option<Location>) -> String {
     place.filter(|p| p.line > 0).map_or_else(String::new, |p| format!(" at line {}, column {}", p.line, p.column))
 }
 
-/// The candidate that `name` is most likely a misspelling of.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = name.to_lowercase();
-    let mut best: Option<(f64, &str)> = None;
-    for candidate in candidates {
-        let given = candidate.to_lowercase();
-        let closeness = if given == wanted {
-            1.0
-        } else if given.len() >= 4 && wanted.len() >= 4 && (given.contains(&wanted) || wanted.contains(&given)) {
-            0.8
-        } else {
-            strsim::normalized_damerau_levenshtein(&given, &wanted)
-        };
-        if closeness >= 0.6 && best.is_none_or(|(found, _)| closeness > found) {
-            best = Some((closeness, candidate));
-        }
-    }
-    best.map(|(_, candidate)| candidate)
-}
-
 /// A name as it has to be written in SQL: in double quotes unless it is plain lower case.
 pub fn spelled(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
@@ -130,15 +110,6 @@ pub(super) fn spelled_column(column: &Column) -> String {
     match &column.relation {
         Some(relation) => format!("{}.{}", spelled(relation.table()), spelled(&column.name)),
         None => spelled(&column.name),
-    }
-}
-
-/// `` `a`, `b` and `c` ``.
-pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
-    let quoted: Vec<String> = names.iter().map(|n| format!("`{}`", n.as_ref())).collect();
-    match quoted.as_slice() {
-        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => quoted.join(""),
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Resu
     let facts = Arc::new(facts);
     let checks = Arc::new(TypeChecks::new(Arc::clone(&facts)));
     let mut state = ctx.state();
-    state.register_expr_planner(Arc::clone(&checks) as _).map_err(|e| Error::Internal(e.strip_backtrace()))?;
+    state.register_expr_planner(Arc::clone(&checks) as _).map_err(|e| Error::defect_of("planning", e))?;
 
     let planned = state.statement_to_plan(statement).await;
     let mut found = checks.take();

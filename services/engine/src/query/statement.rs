@@ -12,9 +12,11 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 
-use super::facts::{Facts, TableInfo, at, list, nearest, spelled, violation};
+use kalla_spelling::nearest;
+
+use super::facts::{Facts, TableInfo, at, spelled, violation};
 use crate::error::{Error, Result, Violation};
-use crate::names;
+use crate::names::{self, list};
 
 /// Expressions nested deeper are refused.
 const DEPTH: usize = 100;

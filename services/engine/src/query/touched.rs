@@ -15,7 +15,7 @@ pub fn touched_columns(
     plan: &LogicalPlan,
     tables: &[TableInfo],
 ) -> Result<Vec<BTreeSet<String>>> {
-    let internal = |e: datafusion::common::DataFusionError| Error::Internal(e.strip_backtrace());
+    let internal = |e: datafusion::common::DataFusionError| Error::defect_of("the columns that match_sql uses", e);
     let optimized = ctx.state().optimize(plan).map_err(internal)?;
     let mut touched = vec![BTreeSet::new(); tables.len()];
     optimized

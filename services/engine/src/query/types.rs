@@ -17,11 +17,12 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, Volatility};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::describe::{self, Side};
+use super::describe::{self, Operand};
 use super::facts::{Facts, at, violation};
 use super::order;
 use crate::error::Violation;
-use crate::functions::{Argument, Function, TypeKind};
+use crate::functions::{Argument, Function};
+use crate::type_names::{EXACT, TypeKind};
 
 /// Collects what is wrong while a statement is planned.
 pub(super) struct TypeChecks {
@@ -128,7 +129,7 @@ impl TypeChecks {
 
     /// `equality`: the operator asks for equal values, not for their order.
     fn compare(&self, left: &Expr, right: &Expr, equality: bool, schema: &DFSchema) {
-        let (Some(left), Some(right)) = (self.side(left, schema), self.side(right, schema)) else { return };
+        let (Some(left), Some(right)) = (self.operand(left, schema), self.operand(right, schema)) else { return };
         if let Some(message) = describe::comparison(&left, &right, equality) {
             self.refuse(message);
         }
@@ -136,9 +137,9 @@ impl TypeChecks {
 
     fn with_subquery(&self, expr: &Expr, subquery: &LogicalPlan, equality: bool, schema: &DFSchema) {
         let Some(column) = subquery.schema().columns().into_iter().next() else { return };
-        let left = self.side(expr, schema);
+        let left = self.operand(expr, schema);
         let column = Expr::Column(column);
-        let right = self.side(&column, subquery.schema());
+        let right = self.operand(&column, subquery.schema());
         if let (Some(left), Some(right)) = (left, right)
             && let Some(message) = describe::comparison(&left, &right, equality)
         {
@@ -147,15 +148,15 @@ impl TypeChecks {
     }
 
     fn arithmetic(&self, operand: &Expr, operator: &str, schema: &DFSchema) {
-        if let Some(side) = self.side(operand, schema).filter(|s| s.kind == TypeKind::Text) {
-            self.refuse(describe::needs(&side, &format!("`{operator}` needs numbers"), describe::EXACT));
+        if let Some(operand) = self.operand(operand, schema).filter(|s| s.kind == TypeKind::Text) {
+            self.refuse(describe::needs(&operand, &format!("`{operator}` needs numbers"), EXACT));
         }
     }
 
     fn pattern(&self, expr: &Expr, schema: &DFSchema) {
         let accepted = [TypeKind::Text, TypeKind::Null, TypeKind::Other];
-        if let Some(side) = self.side(expr, schema).filter(|s| !accepted.contains(&s.kind)) {
-            self.refuse(describe::needs(&side, "LIKE needs text", "VARCHAR"));
+        if let Some(operand) = self.operand(expr, schema).filter(|s| !accepted.contains(&s.kind)) {
+            self.refuse(describe::needs(&operand, "LIKE needs text", "VARCHAR"));
         }
     }
 
@@ -178,8 +179,8 @@ impl TypeChecks {
     }
 
     fn argument(&self, function: Function, argument: Argument, index: usize, expr: &Expr, schema: &DFSchema) {
-        let Some(side) = self.side(expr, schema) else { return };
-        if let Some(message) = describe::argument(function, argument, index, &side) {
+        let Some(operand) = self.operand(expr, schema) else { return };
+        if let Some(message) = describe::argument(function, argument, index, &operand) {
             self.refuse(message);
         }
     }
@@ -204,9 +205,9 @@ impl TypeChecks {
     }
 
     /// `None` for an expression without a type, which DataFusion itself refuses.
-    fn side<'a>(&'a self, expr: &'a Expr, schema: &DFSchema) -> Option<Side<'a>> {
+    fn operand<'a>(&'a self, expr: &'a Expr, schema: &DFSchema) -> Option<Operand<'a>> {
         let data_type = expr.get_type(schema).ok()?;
-        Some(Side { expr, kind: TypeKind::of(&data_type), data_type, facts: &self.facts })
+        Some(Operand { expr, kind: TypeKind::of(&data_type), data_type, facts: &self.facts })
     }
 }
 

@@ -30,9 +30,8 @@ use super::table::{ResultTable, with_row_number};
 use super::{OrderBy, Selection};
 use crate::api::Pending;
 use crate::error::{Error, Result, Violation};
-use crate::names::ROW_NUMBER;
+use crate::names::{ROW_NUMBER, no_such_column};
 use crate::query;
-use crate::stage::filter::no_such_column;
 
 /// Up to so many sorted rows are fetched by number once it is known which they are: sorting then moves the columns that
 /// decide, and nothing else.
@@ -287,7 +286,7 @@ fn parts_of(group_rows: &[u64], numbers: &[u64]) -> Vec<Part> {
 }
 
 fn internal(error: ArrowError) -> Error {
-    Error::Internal(format!("rows of a result: {error}"))
+    Error::defect_of("rows of a result", error)
 }
 
 /// An error of ours comes back as it was.

@@ -15,6 +15,8 @@ use arrow::error::ArrowError;
 use super::text::values::{self, Number, POWERS};
 use crate::error::{Error, Result, Violation};
 use crate::job::{Filter, FilterOp, FilterValue};
+use crate::names::no_such_column;
+use crate::type_names::a_value_of;
 
 /// Filters that were checked against a schema: every row must pass all of them.
 #[derive(Debug, Clone)]
@@ -106,7 +108,7 @@ impl BatchFilter {
                 Some(mask) => filter_record_batch(&batch, &mask),
                 None => Ok(batch),
             })
-            .map_err(|e| Error::Internal(format!("filtering: {e}")))
+            .map_err(|e| Error::defect_of("filtering", e))
     }
 
     /// Which rows pass; `None` when nothing is asked of them.
@@ -130,15 +132,6 @@ pub fn check_columns<'a>(filters: &[Filter], names: impl Iterator<Item = &'a str
         .map(|(i, f)| Violation::new(format!("{alias}.filters[{i}]"), no_such_column(&f.column, names.clone())))
         .collect();
     if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
-}
-
-/// "There is no such column", with the nearest one that there is.
-pub fn no_such_column<'a>(name: &str, columns: impl Iterator<Item = &'a str>) -> String {
-    let likeness = |column: &str| strsim::jaro_winkler(&name.to_lowercase(), &column.to_lowercase());
-    match columns.max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
-        Some(near) => format!("there is no column `{name}`: the nearest is `{near}`"),
-        None => format!("there is no column `{name}`"),
-    }
 }
 
 fn test(filter: &Filter, column_type: &DataType) -> Result<Test, String> {
@@ -177,7 +170,7 @@ fn in_text<'a>(filter: &Filter, value: &'a FilterValue, column_type: &DataType) 
     match (value, is_text(column_type)) {
         (FilterValue::Text(text), true) => Ok(text),
         (FilterValue::Text(_), false) => {
-            Err(format!("{} needs a column of text, and `{}` is {}", filter.op, filter.column, word(column_type)))
+            Err(format!("{} needs a column of text, and `{}` is {}", filter.op, filter.column, a_value_of(column_type)))
         }
         (other, _) => Err(format!("{} needs a text in quotes, and {} is none", filter.op, shown(other))),
     }
@@ -201,7 +194,7 @@ pub fn pattern_of(part: &str) -> String {
 }
 
 fn compare(column: &str, op: Op, value: &FilterValue, column_type: &DataType) -> Result<Test, String> {
-    let misfit = || format!("`{column}` is {}, and {} is not", word(column_type), shown(value));
+    let misfit = || format!("`{column}` is {}, and {} is not", a_value_of(column_type), shown(value));
     match (column_type, value) {
         (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, FilterValue::Text(value)) => {
             Ok(Test::Compare(op, text(value, column_type)?))
@@ -388,19 +381,6 @@ impl Test {
                 Ok(BooleanArray::new_null(least.len()))
             }
         }
-    }
-}
-
-fn word(column_type: &DataType) -> String {
-    match column_type {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
-        DataType::Boolean => "a boolean".to_owned(),
-        DataType::Date32 => "a date (YYYY-MM-DD)".to_owned(),
-        DataType::Timestamp(_, None) => "a timestamp without offset".to_owned(),
-        DataType::Timestamp(_, Some(_)) => "a timestamp with an offset".to_owned(),
-        kind if kind.is_integer() => "an integer".to_owned(),
-        kind if kind.is_numeric() => "a number".to_owned(),
-        other => format!("of type {other}"),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::job::{FileFormat, Source, SourceUri};
 use crate::location::{Location, in_words};
 use crate::progress::Meter;
 use crate::sums::Sums;
-use crate::write::{Encoding, RowGroups};
+use crate::write::{Purpose, RowGroups};
 
 pub use crate::tasks::Threads;
 pub use row_file::{Chunks, RowFile, Unit};
@@ -47,7 +47,7 @@ impl StageContext {
     /// Starts the staged file (again, when a type had to be widened).
     pub fn create(&self, schema: &SchemaRef) -> Result<StageWriter> {
         self.meter.restart();
-        let groups = RowGroups::create(&self.target, schema, Encoding::Staged)?;
+        let groups = RowGroups::create(&self.target, schema, Purpose::Staged)?;
         Ok(StageWriter { groups, sums: Arc::default() })
     }
 
@@ -77,7 +77,7 @@ impl StageWriter {
         let (file, metadata) = self.groups.finish().await?;
         let rows = RowFile::new(file.location, file.bytes, metadata);
         let sums = std::mem::take(&mut *self.sums.lock().unwrap_or_else(|e| e.into_inner()));
-        Ok(rows.map_err(|e| Error::Internal(format!("staged file: {e}")))?.with_sums(sums))
+        Ok(rows.map_err(|e| Error::defect_of("staged file", e))?.with_sums(sums))
     }
 }
 

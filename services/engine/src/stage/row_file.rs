@@ -54,7 +54,7 @@ pub struct Unit {
 impl Unit {
     /// Its part of bits that there are for every row of the file.
     pub fn part_of(&self, rows: &BooleanBuffer) -> Result<BooleanBuffer> {
-        let bit = |n: u64| usize::try_from(n).map_err(|_| Error::Internal(format!("{n} rows are too many")));
+        let bit = |n: u64| usize::try_from(n).map_err(|_| Error::defect(format!("{n} rows are too many")));
         let start = bit(self.rows.start)?;
         Ok(rows.slice(start, bit(self.rows.end)? - start))
     }
@@ -156,7 +156,7 @@ impl RowFile {
                 self.decode(chunks.map_err(|e| self.out_of_reach(&e))?, groups, selection)
             }
         };
-        decoded.map_err(|e| self.damaged(&e))
+        decoded.map_err(|e| self.damaged(e))
     }
 
     /// Reads all of a source that lies where it is, after something has failed that may be its fault; says so then.
@@ -187,10 +187,10 @@ impl RowFile {
         }
     }
 
-    fn damaged(&self, cause: &ParquetError) -> Error {
+    fn damaged(&self, cause: ParquetError) -> Error {
         match &self.source {
-            Some(alias) => damaged(alias, &self.location, DAMAGED, cause),
-            None => Error::Internal(format!("reading back {}: {cause}", self.location)),
+            Some(alias) => damaged(alias, &self.location, DAMAGED, &cause),
+            None => Error::defect_of(format!("reading back {}", self.location), cause),
         }
     }
 

@@ -52,9 +52,8 @@ impl CsvParts {
     }
 
     pub async fn finish(self) -> Result<WrittenFile> {
-        let mut appender = Arc::into_inner(self.file)
-            .ok_or_else(|| Error::Internal("a CSV writer is still in use".to_owned()))?
-            .into_inner();
+        let mut appender =
+            Arc::into_inner(self.file).ok_or_else(|| Error::defect("a CSV writer is still in use"))?.into_inner();
         appender.flush_header().await?;
         let (bytes, sha256) = appender.sink.finish().await?;
         let Appender { location, schema, rows, .. } = appender;
@@ -84,7 +83,7 @@ impl Appender {
 
 /// The lines of `batches`, after those of the header if it is wanted.
 pub fn encode(batches: &[RecordBatch], header: bool) -> Result<Vec<u8>> {
-    let failed = |e: ArrowError| Error::Internal(format!("encoding CSV: {e}"));
+    let failed = |e: ArrowError| Error::defect_of("encoding CSV", e);
     let mut writer = arrow::csv::WriterBuilder::new().with_header(header).build(Vec::new());
     for batch in batches {
         writer.write(&flat(batch).map_err(failed)?).map_err(failed)?;

@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 
 pub use csv::encode as encode_csv;
 pub use parts::{BATCH_ROWS, Parts, bytes_of, part_rows, pieces};
-pub use row_groups::{Encoding, RowGroups};
+pub use row_groups::{Purpose, RowGroups};
 pub use sink::Sink;
 
 use crate::error::Result;
@@ -44,7 +44,7 @@ impl TableWriter {
     pub fn create(directory: &Location, name: &str, schema: &SchemaRef, format: ResultFormat) -> Result<Self> {
         let location = directory.join(&file_name(name, format));
         Ok(match format {
-            ResultFormat::Parquet => Self::Parquet(RowGroups::create(&location, schema, Encoding::Result)?),
+            ResultFormat::Parquet => Self::Parquet(RowGroups::create(&location, schema, Purpose::Result)?),
             ResultFormat::Csv => Self::Csv(CsvParts::create(&location, schema)?),
         })
     }

@@ -119,7 +119,7 @@ impl Parts {
 /// The rows in batches that do not tell how they came: how a file is encoded depends on its batches.
 fn even(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
     let Some(first) = batches.first() else { return Ok(Vec::new()) };
-    let all = concat_batches(&first.schema(), batches).map_err(|e| Error::Internal(format!("rows of a part: {e}")))?;
+    let all = concat_batches(&first.schema(), batches).map_err(|e| Error::defect_of("rows of a part", e))?;
     Ok(pieces(all.num_rows(), BATCH_ROWS).map(|rows| all.slice(rows.start, rows.len())).collect())
 }
 

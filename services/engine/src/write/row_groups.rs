@@ -21,9 +21,9 @@ use super::sink::Sink;
 use crate::error::{Error, Result};
 use crate::location::Location;
 
-/// How a file is encoded: what is read once and soon, or what people keep.
+/// What a file is for, which decides how it is encoded: what is read once and soon, or what people keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub enum Purpose {
     /// Cheap to write and to read back; no hash.
     Staged,
     /// For other tools: statistics for their filters, and a hash for the manifest.
@@ -50,18 +50,18 @@ struct Appender {
 }
 
 impl RowGroups {
-    pub fn create(location: &Location, schema: &SchemaRef, encoding: Encoding) -> Result<Self> {
+    pub fn create(location: &Location, schema: &SchemaRef, purpose: Purpose) -> Result<Self> {
         let mut properties = WriterProperties::builder()
-            .set_compression(match encoding {
+            .set_compression(match purpose {
                 // ADR 6: compressing costs more than it saves on what is read once, and soon.
-                Encoding::Staged => Compression::UNCOMPRESSED,
-                Encoding::Result => Compression::LZ4_RAW,
+                Purpose::Staged => Compression::UNCOMPRESSED,
+                Purpose::Result => Compression::LZ4_RAW,
             })
             .set_dictionary_enabled(false)
             .set_created_by(concat!("kalla ", env!("CARGO_PKG_VERSION")).to_owned())
-            .set_statistics_enabled(match encoding {
-                Encoding::Staged => EnabledStatistics::None,
-                Encoding::Result => EnabledStatistics::Chunk,
+            .set_statistics_enabled(match purpose {
+                Purpose::Staged => EnabledStatistics::None,
+                Purpose::Result => EnabledStatistics::Chunk,
             })
             .build();
         let parquet_schema = ArrowSchemaConverter::new().convert(schema).map_err(internal)?;
@@ -73,7 +73,7 @@ impl RowGroups {
             location: location.clone(),
             schema: Arc::clone(schema),
             writer,
-            sink: Sink::create(location, encoding == Encoding::Result)?,
+            sink: Sink::create(location, purpose == Purpose::Result)?,
             waiting: BTreeMap::new(),
             next: 0,
             rows: 0,
@@ -109,9 +109,8 @@ impl RowGroups {
 
     /// Writes the footer. Every index below the highest must have been written.
     pub async fn finish(self) -> Result<(WrittenFile, Arc<ParquetMetaData>)> {
-        let appender = Arc::into_inner(self.file)
-            .ok_or_else(|| Error::Internal("a row group writer is still in use".to_owned()))?
-            .into_inner();
+        let appender =
+            Arc::into_inner(self.file).ok_or_else(|| Error::defect("a row group writer is still in use"))?.into_inner();
         appender.finish().await
     }
 }
@@ -136,7 +135,7 @@ impl Appender {
 
     /// Hands what is encoded to the sink and keeps the buffer for the next row group.
     async fn drain(&mut self) -> Result<()> {
-        self.writer.flush().map_err(|e| Error::Internal(e.to_string()))?;
+        self.writer.flush().map_err(|e| Error::defect_of("encoding Parquet", e))?;
         let buffer = self.writer.inner_mut();
         self.sink.write(buffer).await?;
         buffer.clear();
@@ -145,7 +144,7 @@ impl Appender {
 
     async fn finish(mut self) -> Result<(WrittenFile, Arc<ParquetMetaData>)> {
         if let Some(index) = self.waiting.keys().next() {
-            return Err(Error::Internal(format!("row group {} is missing before {index}", self.next)));
+            return Err(Error::defect(format!("row group {} is missing before {index}", self.next)));
         }
         let metadata = self.writer.finish().map_err(internal)?;
         self.drain().await?;
@@ -156,5 +155,5 @@ impl Appender {
 }
 
 fn internal(error: ParquetError) -> Error {
-    Error::Internal(format!("encoding Parquet: {error}"))
+    Error::defect_of("encoding Parquet", error)
 }

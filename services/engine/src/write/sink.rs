@@ -100,8 +100,7 @@ impl Sink {
             Inner::File(file) => drop(file),
             Inner::Upload(upload) => upload.finish().await.map_err(|e| failed(&self.location, &e))?,
         }
-        let hex = self.hash.map(|h| h.finalize().iter().map(|b| format!("{b:02x}")).collect());
-        Ok((self.bytes, hex))
+        Ok((self.bytes, self.hash.map(|hash| hex::encode(hash.finalize()))))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use kalla_engine::explain::DryRun;
 
-use super::Bench;
+use super::Fixture;
 
 const ROWS: u64 = 40_000;
 
@@ -23,9 +23,9 @@ fn tables() -> (String, String) {
 
 async fn tried(sql: &str, rows: u64) -> DryRun {
     let (left, right) = tables();
-    let bench = Bench::new(left.as_bytes(), right.as_bytes(), sql, &[]);
-    let found = kalla_engine::dry_run(&bench.job, rows).await.unwrap();
-    assert!(!bench.dir.path().join("out").exists(), "something was written");
+    let fixture = Fixture::new(left.as_bytes(), right.as_bytes(), sql, &[]);
+    let found = kalla_engine::dry_run(&fixture.job, rows).await.unwrap();
+    assert!(!fixture.dir.path().join("out").exists(), "something was written");
     found
 }
 
@@ -104,7 +104,7 @@ async fn sql_without_a_join_has_no_funnel() {
 #[tokio::test]
 async fn what_a_job_is_refused_for_a_dry_run_is_too() {
     let (left, right) = tables();
-    let bench = Bench::new(left.as_bytes(), right.as_bytes(), "SELECT l.idd FROM l JOIN r ON r.ref = l.id", &[]);
-    let error = kalla_engine::dry_run(&bench.job, 100).await.unwrap_err().to_string();
+    let fixture = Fixture::new(left.as_bytes(), right.as_bytes(), "SELECT l.idd FROM l JOIN r ON r.ref = l.id", &[]);
+    let error = kalla_engine::dry_run(&fixture.job, 100).await.unwrap_err().to_string();
     assert!(error.contains("did you mean `l.id`"), "{error}");
 }

@@ -1,14 +1,14 @@
 //! Sides that are followed by key, because no row number passes through the statement.
 
-use super::Bench;
+use super::Fixture;
 
 const LEFT: &[u8] = b"id,ref\n1,x\n2,y\n3,z\n,x\n";
 const RIGHT: &[u8] = b"id,ref,n\n1,q,1\n2,x,2\n3,y,3\n4,w,4\n";
 
-fn bench(sql: &str, key: &str) -> Bench {
-    let mut bench = Bench::new(LEFT, RIGHT, sql, &[]);
-    bench.job.right.primary_key = key.split(',').map(str::to_owned).collect();
-    bench
+fn fixture(sql: &str, key: &str) -> Fixture {
+    let mut fixture = Fixture::new(LEFT, RIGHT, sql, &[]);
+    fixture.job.right.primary_key = key.split(',').map(str::to_owned).collect();
+    fixture
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,7 +55,7 @@ async fn keys_are_those_of_the_side() {
         ),
     ];
     for (sql, key, left, right) in cases {
-        let (_, answer) = bench(sql, key).run().await.unwrap_or_else(|e| panic!("{sql}\n{e}"));
+        let (_, answer) = fixture(sql, key).run().await.unwrap_or_else(|e| panic!("{sql}\n{e}"));
         assert_eq!((answer.left.as_slice(), answer.right.as_slice()), (left, right), "{sql}");
     }
 }
@@ -85,7 +85,7 @@ async fn keys_of_another_table_are_refused() {
         ),
     ];
     for (sql, key) in cases {
-        let error = bench(sql, key).refused().await.to_string();
+        let error = fixture(sql, key).refused().await.to_string();
         let column = key.rsplit(',').next().unwrap();
         assert!(error.contains("JOIN") && error.contains(&format!("`r.{column}`")), "{sql}\n{error}");
     }

@@ -8,7 +8,7 @@ use kalla_engine::location::Location;
 use kalla_engine::progress::Progress;
 use tokio_util::sync::CancellationToken;
 
-use super::Bench;
+use super::Fixture;
 
 /// A small generator, so that every run sees the same tables.
 struct Numbers(u64);
@@ -35,7 +35,7 @@ async fn ten_thousand_differences_of_exactly_the_tolerance_all_match() {
         writeln!(right, "k{id},{}", cents(paid)).unwrap();
     }
     let sql = "SELECT l.id, r.paid FROM l JOIN r ON l.id = r.ref AND tolerance_match(l.amount, r.paid, 0.02)";
-    let (manifest, _) = Bench::new(left.as_bytes(), right.as_bytes(), sql, &[]).run().await.unwrap();
+    let (manifest, _) = Fixture::new(left.as_bytes(), right.as_bytes(), sql, &[]).run().await.unwrap();
     assert_eq!(manifest.counts.matched_count, 10_000);
 }
 
@@ -59,10 +59,10 @@ async fn threads_memory_and_format_change_nothing() {
     let sql = "SELECT l.id, l.amount, r.paid, l.memo FROM l JOIN r ON l.id = r.ref AND l.amount < r.paid";
     let mut answers = Vec::new();
     for (threads, memory) in [(1, 1 << 30), (2, 1 << 30), (5, 1 << 30), (2, SMALL)] {
-        let mut bench = Bench::new(left.as_bytes(), right.as_bytes(), sql, &[]);
-        bench.job.limits.threads = threads;
-        bench.job.limits.memory = memory;
-        let (manifest, answer) = bench.run().await.unwrap();
+        let mut fixture = Fixture::new(left.as_bytes(), right.as_bytes(), sql, &[]);
+        fixture.job.limits.threads = threads;
+        fixture.job.limits.memory = memory;
+        let (manifest, answer) = fixture.run().await.unwrap();
         let sorted = manifest.notes.iter().any(|note| note.contains("sorting"));
         assert_eq!((sorted, manifest.spilled_bytes > 0), (memory == SMALL, memory == SMALL), "{:?}", manifest.notes);
         let hashes: Vec<_> = manifest.files.iter().map(|(set, file)| (set.clone(), file.sha256.clone())).collect();
@@ -71,12 +71,12 @@ async fn threads_memory_and_format_change_nothing() {
     assert!(!answers[0].0.pairs.is_empty() && !answers[0].0.left.is_empty());
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
 
-    let mut bench = Bench::new(left.as_bytes(), right.as_bytes(), sql, &[]);
-    let (parquet, _) = bench.run().await.unwrap();
-    bench.job.format = ResultFormat::Csv;
-    bench.job.output = Location::Local(bench.dir.path().join("csv"));
+    let mut fixture = Fixture::new(left.as_bytes(), right.as_bytes(), sql, &[]);
+    let (parquet, _) = fixture.run().await.unwrap();
+    fixture.job.format = ResultFormat::Csv;
+    fixture.job.output = Location::Local(fixture.dir.path().join("csv"));
     let (progress, _) = tokio::sync::watch::channel(Progress::default());
-    let csv = kalla_engine::reconcile(bench.job.clone(), progress, CancellationToken::new()).await.unwrap();
+    let csv = kalla_engine::reconcile(fixture.job.clone(), progress, CancellationToken::new()).await.unwrap();
     assert_eq!((parquet.counts, parquet.sums), (csv.counts, csv.sums));
 }
 
@@ -85,8 +85,8 @@ async fn swapping_the_sides_swaps_the_answer() {
     let (left, right) = tables(2_000);
     let there = "SELECT l.id, r.paid FROM l JOIN r ON l.id = r.ref AND tolerance_pct(l.amount, r.paid, 5)";
     let back = "SELECT r.id, l.paid FROM l JOIN r ON r.id = l.ref AND tolerance_pct(r.amount, l.paid, 5)";
-    let (_, one) = Bench::new(left.as_bytes(), right.as_bytes(), there, &[]).run().await.unwrap();
-    let (_, other) = Bench::new(right.as_bytes(), left.as_bytes(), back, &[]).run().await.unwrap();
+    let (_, one) = Fixture::new(left.as_bytes(), right.as_bytes(), there, &[]).run().await.unwrap();
+    let (_, other) = Fixture::new(right.as_bytes(), left.as_bytes(), back, &[]).run().await.unwrap();
     assert_eq!(one.pairs, other.pairs.iter().map(|(l, r)| (r.clone(), l.clone())).collect());
     assert_eq!((one.left, one.right), (other.right, other.left));
 }
@@ -99,8 +99,8 @@ async fn a_surprise_in_the_last_row_widens_the_column() {
     }
     left.push_str("last,0.125\n");
     let sql = "SELECT l.id, l.amount, r.paid FROM l JOIN r ON l.id = r.ref AND l.amount = r.paid";
-    let bench = Bench::new(left.as_bytes(), b"ref,paid\nlast,0.125\nk7,7.00\n", sql, &[]);
-    let (manifest, answer) = bench.run().await.unwrap();
+    let fixture = Fixture::new(left.as_bytes(), b"ref,paid\nlast,0.125\nk7,7.00\n", sql, &[]);
+    let (manifest, answer) = fixture.run().await.unwrap();
     assert_eq!(manifest.left.columns[1].data_type, "decimal(18,3)");
     assert_eq!((manifest.counts.matched_count, answer.right), (2, vec![]));
 }
@@ -151,10 +151,10 @@ async fn equal_sort_keys_leave_nothing_open() {
         let mut answers = Vec::new();
         for threads in [1, 2, 5] {
             let extras = [("x", "c\na\nb\na\n")];
-            let mut bench = Bench::new(left.as_bytes(), right.as_bytes(), &sql, &extras);
-            bench.job.limits.threads = threads;
-            let (_, answer) = bench.run().await.unwrap_or_else(|e| panic!("{sql}\n{e}"));
-            answers.push((super::shown(&bench.dir.path().join("out/matched.parquet")), answer.left, answer.right));
+            let mut fixture = Fixture::new(left.as_bytes(), right.as_bytes(), &sql, &extras);
+            fixture.job.limits.threads = threads;
+            let (_, answer) = fixture.run().await.unwrap_or_else(|e| panic!("{sql}\n{e}"));
+            answers.push((super::shown(&fixture.dir.path().join("out/matched.parquet")), answer.left, answer.right));
         }
         assert!(!answers[0].0.is_empty(), "{sql}");
         assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{sql}");
@@ -177,7 +177,7 @@ async fn what_stays_open_is_refused_with_a_way_out() {
         (format!("SELECT l.id, approx_median(r.n) AS v {paired} GROUP BY l.id"), "`median`"),
     ];
     for (sql, wanted) in cases {
-        let error = Bench::new(b"id,day,n\na,1,1\n", b"ref,day,n\na,1,1\n", &sql, &[]).refused().await.to_string();
+        let error = Fixture::new(b"id,day,n\na,1,1\n", b"ref,day,n\na,1,1\n", &sql, &[]).refused().await.to_string();
         assert!(error.contains(wanted), "{sql}\n{error}");
     }
 }
@@ -186,12 +186,12 @@ async fn what_stays_open_is_refused_with_a_way_out() {
 async fn in_file_order(sql: &str, threads: usize) -> Vec<String> {
     let left: String = (0..40_000).map(|n| format!("k{n},{}\n", n * 7919 % 40_000 / 10)).collect();
     let right: String = (0..40_000).rev().map(|n| format!("k{n},{}\n", n % 3)).collect();
-    let bench = Bench::new(format!("id,n\n{left}").as_bytes(), format!("ref,day\n{right}").as_bytes(), sql, &[]);
-    let mut job = bench.job.clone();
+    let fixture = Fixture::new(format!("id,n\n{left}").as_bytes(), format!("ref,day\n{right}").as_bytes(), sql, &[]);
+    let mut job = fixture.job.clone();
     job.limits.threads = threads;
     let (progress, _) = tokio::sync::watch::channel(Progress::default());
     kalla_engine::reconcile(job, progress, CancellationToken::new()).await.unwrap();
-    super::in_order(&bench.dir.path().join("out/matched.parquet")).into_iter().map(|row| row[0].clone()).collect()
+    super::in_order(&fixture.dir.path().join("out/matched.parquet")).into_iter().map(|row| row[0].clone()).collect()
 }
 
 /// Rows stand as the left rows do, or as the statement says; where that leaves rows open, again as the left rows do.

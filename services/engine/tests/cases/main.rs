@@ -10,6 +10,7 @@ mod matching;
 mod paths;
 mod refused;
 mod runaway;
+mod values;
 mod why;
 
 use std::collections::BTreeSet;
@@ -27,7 +28,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio_util::sync::CancellationToken;
 
 /// The tables of a job, written to a directory of its own.
-pub struct Bench {
+pub struct Fixture {
     pub dir: tempfile::TempDir,
     pub job: Job,
 }
@@ -40,7 +41,7 @@ pub struct Answer {
     pub right: Vec<i64>,
 }
 
-impl Bench {
+impl Fixture {
     /// `extras` are further tables by name.
     pub fn new(left: &[u8], right: &[u8], sql: &str, extras: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -75,6 +76,9 @@ impl Bench {
         assert_eq!(counts.matched_right_count + counts.unmatched_right_count, counts.total_right);
         assert_eq!(counts.unmatched_left_count, answer.left.len() as u64);
         assert_eq!(counts.unmatched_right_count, answer.right.len() as u64);
+        if self.job.format == ResultFormat::Parquet {
+            values::compare(&self.job, &manifest);
+        }
         Ok((manifest, answer))
     }
 
@@ -130,12 +134,17 @@ pub fn shown(path: &Path) -> Vec<String> {
 pub fn in_order(path: &Path) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for batch in batches(path) {
-        let options = FormatOptions::default();
-        let columns: Vec<_> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options).unwrap()).collect();
-        let cells = |row: usize| columns.iter().map(|c| c.value(row).to_string()).collect();
-        rows.extend((0..batch.num_rows()).map(cells));
+        rows.extend(rows_of(&batch));
     }
     rows
+}
+
+/// The cells of each row as text; NULL is empty.
+fn rows_of(batch: &RecordBatch) -> Vec<Vec<String>> {
+    let options = FormatOptions::default();
+    let columns: Vec<_> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options).unwrap()).collect();
+    let cells = |row: usize| columns.iter().map(|c| c.value(row).to_string()).collect();
+    (0..batch.num_rows()).map(cells).collect()
 }
 
 fn batches(path: &Path) -> Vec<RecordBatch> {

@@ -1,6 +1,7 @@
 //! One row per thing that a reconciliation must get right.
 
-use super::{Answer, Bench};
+use super::values::{self, Compared};
+use super::{Answer, Fixture};
 
 struct Case {
     name: &'static str,
@@ -158,16 +159,21 @@ const CASES: &[Case] = &[
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn known_answers() {
+    let mut compared = Compared::default();
     for case in CASES {
-        let bench = Bench::new(case.left.as_bytes(), case.right.as_bytes(), case.sql, &[]);
-        let (_, answer) = bench.run().await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let fixture = Fixture::new(case.left.as_bytes(), case.right.as_bytes(), case.sql, &[]);
+        let (manifest, answer) = fixture.run().await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let wanted = Answer {
             pairs: case.pairs.iter().map(|(l, r)| (l.to_vec(), r.to_vec())).collect(),
             left: case.left_breaks.to_vec(),
             right: case.right_breaks.to_vec(),
         };
         assert_eq!(answer, wanted, "{}", case.name);
+        let more = values::compare(&fixture.job, &manifest);
+        compared =
+            Compared { unmatched: compared.unmatched + more.unmatched, matched: compared.matched + more.matched };
     }
+    assert!(compared.unmatched > 20 && compared.matched > 20, "{compared:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,8 +182,8 @@ async fn extras_are_joined_and_not_counted() {
         "SELECT l.id, r.ref FROM l JOIN fx ON l.cur = fx.cur JOIN r ON l.id = r.ref AND l.amount * fx.rate = r.paid";
     let left = b"id,amount,cur\na,10.00,EUR\nb,10.00,USD\n";
     let right = b"ref,paid\na,11.000\nb,10.000\n";
-    let bench = Bench::new(left, right, sql, &[("fx", "cur,rate\nEUR,1.1\nUSD,1.2\n")]);
-    let (manifest, answer) = bench.run().await.unwrap();
+    let fixture = Fixture::new(left, right, sql, &[("fx", "cur,rate\nEUR,1.1\nUSD,1.2\n")]);
+    let (manifest, answer) = fixture.run().await.unwrap();
     assert_eq!((answer.left, answer.right), (vec![1], vec![1]));
     assert_eq!(manifest.extras.len(), 1);
 }
@@ -185,10 +191,10 @@ async fn extras_are_joined_and_not_counted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exists_falls_back_to_the_primary_keys() {
     let sql = "SELECT l.id, l.id AS ref FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.ref = l.id)";
-    let mut bench = Bench::new(b"id,n\na,1\nb,2\n,3\n", b"ref,n\nb,1\nc,2\n", sql, &[]);
-    let error = bench.refused().await.to_string();
+    let mut fixture = Fixture::new(b"id,n\na,1\nb,2\n,3\n", b"ref,n\nb,1\nc,2\n", sql, &[]);
+    let error = fixture.refused().await.to_string();
     assert!(error.contains("EXISTS") && error.contains("primary key"), "{error}");
-    bench.job.right.primary_key = vec!["ref".to_owned()];
-    let (_, answer) = bench.run().await.unwrap();
+    fixture.job.right.primary_key = vec!["ref".to_owned()];
+    let (_, answer) = fixture.run().await.unwrap();
     assert_eq!((answer.left, answer.right), (vec![0, 2], vec![1]));
 }

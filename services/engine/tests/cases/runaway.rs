@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use kalla_engine::error::Error;
 use kalla_engine::job::FileFormat;
 
-use super::Bench;
+use super::Fixture;
 
 const LEFT: &[u8] = b"id,n\nk1,1\nk2,2\n";
 const RIGHT: &[u8] = b"ref,n\nk2,2\nk3,3\n";
 
 async fn refused(sql: &str) -> String {
     let started = Instant::now();
-    let error = Bench::new(LEFT, RIGHT, sql, &[]).refused().await;
+    let error = Fixture::new(LEFT, RIGHT, sql, &[]).refused().await;
     assert!(matches!(error, Error::Invalid(_)), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     error.to_string()
@@ -56,7 +56,7 @@ async fn chains_that_are_just_short_enough() {
         chain(200, |n| format!("SELECT l.id, r.ref FROM l JOIN r ON l.id = r.ref AND l.n = {n}"), " UNION ALL "),
     ] {
         let (_, answer) =
-            Bench::new(LEFT, RIGHT, &sql, &[]).run().await.unwrap_or_else(|e| panic!("{}\n{e}", &sql[..99]));
+            Fixture::new(LEFT, RIGHT, &sql, &[]).run().await.unwrap_or_else(|e| panic!("{}\n{e}", &sql[..99]));
         assert_eq!((answer.left, answer.right), (vec![0], vec![1]), "{}", &sql[..99]);
     }
 }
@@ -77,14 +77,14 @@ async fn ctes_that_double() {
 async fn more_columns_than_a_table_has() {
     let sql = "SELECT l.id, r.ref FROM l JOIN r ON l.id = r.ref";
     let lines: String = (0..10_000).map(|n| format!("{{\"k{n}\":{n},\"id\":{n}}}\n")).collect();
-    let mut bench = Bench::new(lines.as_bytes(), RIGHT, sql, &[]);
-    bench.job.left.options.format = Some(FileFormat::Ndjson);
-    let error = bench.refused().await.to_string();
+    let mut fixture = Fixture::new(lines.as_bytes(), RIGHT, sql, &[]);
+    fixture.job.left.options.format = Some(FileFormat::Ndjson);
+    let error = fixture.refused().await.to_string();
     assert!(error.starts_with("source `l`: ") && error.contains("more than 1600 different keys"), "{error}");
     assert_eq!(error.matches("`k").count(), 3, "{error}");
 
     let wide = chain(5_000, |n| format!("c{n}"), ",");
-    let error = Bench::new(format!("{wide}\n{wide}\n").as_bytes(), RIGHT, sql, &[]).refused().await.to_string();
+    let error = Fixture::new(format!("{wide}\n{wide}\n").as_bytes(), RIGHT, sql, &[]).refused().await.to_string();
     assert!(error.starts_with("source `l`: line 1: 5000 fields") && error.contains("1600"), "{error}");
 }
 
@@ -101,16 +101,16 @@ async fn functions_that_blow_values_up() {
         "range(10000000)",
         "generate_series(l.n, 9223372036854775807)",
     ] {
-        let error = Bench::new(LEFT, RIGHT, &format!("SELECT l.id, {call} AS x {join}"), &[]).refused().await;
+        let error = Fixture::new(LEFT, RIGHT, &format!("SELECT l.id, {call} AS x {join}"), &[]).refused().await;
         assert!(error.to_string().contains("would make values too long to hold"), "{call}: {error}");
         assert_eq!(error.class().fault, kalla_engine::error::Fault::User, "{call}: {error:?}");
     }
     let sql = format!(
         "SELECT repeat(l.id, 3) AS a, lpad(l.id, 5, '0') AS b, rpad(l.id, 3) AS c, array_length(range(l.n, 9)) AS d {join}"
     );
-    let bench = Bench::new(LEFT, RIGHT, &sql, &[]);
-    bench.run().await.unwrap();
-    assert_eq!(super::shown(&bench.dir.path().join("out/matched.parquet")), ["k2k2k2|000k2|k2 |7|1|0"]);
+    let fixture = Fixture::new(LEFT, RIGHT, &sql, &[]);
+    fixture.run().await.unwrap();
+    assert_eq!(super::shown(&fixture.dir.path().join("out/matched.parquet")), ["k2k2k2|000k2|k2 |7|1|0"]);
 }
 
 /// Rows that share a group do not list all of it again and again.
@@ -122,9 +122,9 @@ async fn one_customer_with_twenty_thousand_rows() {
         format!("{name},cust,amount\n{lines}")
     };
     let sql = "SELECT l.id, t.total FROM l JOIN (SELECT cust, sum(amount) AS total FROM r GROUP BY cust) t ON l.cust = t.cust";
-    let mut bench = Bench::new(rows("id").as_bytes(), rows("ref").as_bytes(), sql, &[]);
-    bench.job.limits.memory = 256 << 20;
-    let (manifest, answer) = bench.run().await.unwrap();
+    let mut fixture = Fixture::new(rows("id").as_bytes(), rows("ref").as_bytes(), sql, &[]);
+    fixture.job.limits.memory = 256 << 20;
+    let (manifest, answer) = fixture.run().await.unwrap();
     assert_eq!((answer.left, answer.right), (vec![], vec![]));
     let first: Vec<i64> = (0..1_000).collect();
     let expected = (0..ROWS).map(|row| (vec![row], first.clone())).collect();

@@ -1,10 +1,9 @@
 //! Why a row matches nothing: what is said of it, by hand.
 
 use kalla_engine::explain::{Question, Side, Why};
-use kalla_engine::location::Location;
-use kalla_engine::{Error, Manifest};
+use kalla_engine::{Error, Manifest, Stores};
 
-use super::Bench;
+use super::Fixture;
 
 const LEFT: &str = "\
 invoice,customer,day,currency,amount,status
@@ -30,28 +29,28 @@ fn payments(first: &str) -> String {
     )
 }
 
-async fn run(left: &str, right: &str, sql: &str, extras: &[(&str, &str)]) -> (Bench, Manifest) {
-    let mut bench = Bench::new(left.as_bytes(), right.as_bytes(), sql, extras);
-    bench.job.keep_staged = true;
-    let (manifest, _) = bench.run().await.unwrap();
-    (bench, manifest)
+async fn run(left: &str, right: &str, sql: &str, extras: &[(&str, &str)]) -> (Fixture, Manifest) {
+    let mut fixture = Fixture::new(left.as_bytes(), right.as_bytes(), sql, extras);
+    fixture.job.keep_staged = true;
+    let (manifest, _) = fixture.run().await.unwrap();
+    (fixture, manifest)
 }
 
-async fn ask(bench: &Bench, manifest: &Manifest, side: Side, row: u64) -> Result<Why, Error> {
+async fn ask(fixture: &Fixture, manifest: &Manifest, side: Side, row: u64) -> Result<Why, Error> {
     let question = Question {
-        output: &bench.job.output,
+        output: &fixture.job.output,
         manifest,
         side,
         row,
-        limits: &bench.job.limits,
-        locate: &|path| Ok(Location::Local(path.into())),
+        limits: &fixture.job.limits,
+        stores: &Stores::default(),
     };
     kalla_engine::why(question).await
 }
 
 async fn why(left: &str, right: &str, sql: &str, side: Side, row: u64) -> Why {
-    let (bench, manifest) = run(left, right, sql, &[]).await;
-    ask(&bench, &manifest, side, row).await.unwrap()
+    let (fixture, manifest) = run(left, right, sql, &[]).await;
+    ask(&fixture, &manifest, side, row).await.unwrap()
 }
 
 #[tokio::test]
@@ -301,10 +300,10 @@ async fn extras_hang_on_the_side_that_they_are_joined_to() {
     let right = "pid,ref,usd\n1,1,120.00\n2,2,60.00\n3,3,77.00\n";
     let rates = "currency,rate\nEUR,1.1\n";
     let sql = "SELECT l.id, r.pid FROM l JOIN rates f ON f.currency = l.currency JOIN r ON r.ref = l.id AND r.usd = l.amount * f.rate";
-    let (bench, manifest) = run(left, right, sql, &[("rates", rates)]).await;
+    let (fixture, manifest) = run(left, right, sql, &[("rates", rates)]).await;
     let verdict = |row| {
-        let (bench, manifest) = (&bench, &manifest);
-        async move { ask(bench, manifest, Side::Left, row).await.unwrap().verdict }
+        let (fixture, manifest) = (&fixture, &manifest);
+        async move { ask(fixture, manifest, Side::Left, row).await.unwrap().verdict }
     };
     assert_eq!(
         verdict(0).await,
@@ -316,16 +315,16 @@ async fn extras_hang_on_the_side_that_they_are_joined_to() {
 #[tokio::test]
 async fn questions_without_an_answer_are_refused() {
     let right = payments("P1,Acme Ltd,2026-01-05,EUR,107.00,INV-1001,settled");
-    let (bench, manifest) = run(LEFT, &right, PASS, &[]).await;
-    let refused = async |side, row| ask(&bench, &manifest, side, row).await.unwrap_err().to_string();
+    let (fixture, manifest) = run(LEFT, &right, PASS, &[]).await;
+    let refused = async |side, row| ask(&fixture, &manifest, side, row).await.unwrap_err().to_string();
     assert_eq!(refused(Side::Left, 1).await, "row: left row 1 is matched, with right row 1");
     assert_eq!(refused(Side::Right, 6).await, "row: the right side has rows 0 to 5");
     // Kept rows that have gone, and a run that kept none.
-    kalla_engine::drop_staged(&bench.job.output).await.unwrap();
+    kalla_engine::drop_staged(&fixture.job.output).await.unwrap();
     assert_eq!(refused(Side::Left, 0).await, "the rows of `l` are no longer kept: run the job again");
-    let bench = Bench::new(LEFT.as_bytes(), right.as_bytes(), PASS, &[]);
-    let (manifest, _) = bench.run().await.unwrap();
-    let error = ask(&bench, &manifest, Side::Left, 0).await.unwrap_err();
+    let fixture = Fixture::new(LEFT.as_bytes(), right.as_bytes(), PASS, &[]);
+    let (manifest, _) = fixture.run().await.unwrap();
+    let error = ask(&fixture, &manifest, Side::Left, 0).await.unwrap_err();
     assert_eq!(error.to_string(), "the rows of `l` were not kept: run the job again with --keep-staged");
 }
 
@@ -334,12 +333,12 @@ async fn sql_without_a_join_says_so() {
     let right = payments("P1,Acme Ltd,2026-01-05,EUR,100.00,nothing,settled");
     let sql =
         "SELECT invoice, invoice AS reference FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.reference = l.invoice)";
-    let mut bench = Bench::new(LEFT.as_bytes(), right.as_bytes(), sql, &[]);
-    bench.job.keep_staged = true;
-    bench.job.left.primary_key = vec!["invoice".to_owned()];
-    bench.job.right.primary_key = vec!["reference".to_owned()];
-    let (manifest, _) = bench.run().await.unwrap();
-    let found = ask(&bench, &manifest, Side::Left, 0).await.unwrap();
+    let mut fixture = Fixture::new(LEFT.as_bytes(), right.as_bytes(), sql, &[]);
+    fixture.job.keep_staged = true;
+    fixture.job.left.primary_key = vec!["invoice".to_owned()];
+    fixture.job.right.primary_key = vec!["reference".to_owned()];
+    let (manifest, _) = fixture.run().await.unwrap();
+    let found = ask(&fixture, &manifest, Side::Left, 0).await.unwrap();
     assert!(found.passes.is_empty());
     assert!(found.verdict.starts_with("match_sql has no join of the two sides"), "{}", found.verdict);
     // A lateral subquery is nothing without its row; what is joined beside it is told.

@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use kalla_engine::Stores;
 use kalla_engine::explain::{Question, Side};
 use kalla_engine::job::{Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
 use kalla_engine::location::Location;
@@ -131,9 +132,9 @@ impl Case {
             }
             for (side, name) in [(Side::Left, "left"), (Side::Right, "right")] {
                 for (row, _) in answer::unmatched(&out, name).into_iter().take(3) {
-                    let (row, locate) = (row.cast_unsigned(), |path: &str| Ok(Location::Local(path.into())));
+                    let (row, stores) = (row.cast_unsigned(), Stores::default());
                     let question =
-                        Question { output: &output, manifest: &manifest, side, row, limits: &limits, locate: &locate };
+                        Question { output: &output, manifest: &manifest, side, row, limits: &limits, stores: &stores };
                     let why = runtime.block_on(kalla_engine::why(question));
                     why.map_err(|e| story(&format!("why not {name} row {row}"), e))?;
                 }

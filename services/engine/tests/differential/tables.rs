@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kalla_engine::stage::text::ColumnType;
+use kalla_engine::job::ColumnType;
 use serde_json::{Value, json};
 
 use crate::random::Random;

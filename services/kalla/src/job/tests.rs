@@ -6,14 +6,14 @@ use kalla_engine::job::{FilterOp, FilterValue};
 use super::*;
 use crate::args::{Cli, Command};
 
-fn plan(line: &[&str]) -> Result<Plan, Vec<String>> {
+fn draft(line: &[&str]) -> Result<Draft, Vec<String>> {
     let cli = Cli::try_parse_from([&["kalla"], line].concat()).unwrap();
-    let plan = match &cli.command {
+    let draft = match &cli.command {
         Command::Reconcile(args) => reconcile(args, &Stores::default()),
         Command::Check(args) => check(args, &Stores::default()),
-        _ => panic!("no plan"),
+        _ => panic!("no draft"),
     };
-    plan.map_err(|error| match error {
+    draft.map_err(|error| match error {
         Error::Invalid(violations) => violations.into_iter().map(|v| format!("{}: {}", v.field, v.message)).collect(),
         other => panic!("{other}"),
     })
@@ -62,7 +62,7 @@ fn flags_become_a_job() {
         "--extra",
         "fx=rates.csv",
     ];
-    let job = plan(&line).unwrap().job;
+    let job = draft(&line).unwrap().job;
     assert_eq!((job.left.alias.as_str(), job.right.alias.as_str()), ("invoices_2026", "pay"));
     assert_eq!(job.left.primary_key, ["id"]);
     assert_eq!(job.left.filters.len(), 1);
@@ -74,7 +74,7 @@ fn flags_become_a_job() {
 
 #[test]
 fn help_tells_the_limits_that_hold() {
-    let limits = plan(&["reconcile", "a.csv", "b.csv", "--on", "id"]).unwrap().job.limits;
+    let limits = draft(&["reconcile", "a.csv", "b.csv", "--on", "id"]).unwrap().job.limits;
     assert_eq!((limits.memory, limits.max_rejected, limits.max_matched), (4 << 30, 0, 100_000_000));
 }
 
@@ -86,7 +86,7 @@ fn aliases_are_identifiers_and_differ() {
         ("2026-01.csv", "Größe.csv", ("_2026_01", "gr__e")),
         ("postgres://me@db/x?table=Orders", "gs://b/dir/x.y.csv", ("orders", "x_y")),
     ] {
-        let job = plan(&["reconcile", left, right, "--on", "id"]).unwrap().job;
+        let job = draft(&["reconcile", left, right, "--on", "id"]).unwrap().job;
         assert_eq!((job.left.alias.as_str(), job.right.alias.as_str()), expected);
     }
 }
@@ -94,7 +94,7 @@ fn aliases_are_identifiers_and_differ() {
 #[test]
 fn sources_of_a_recipe_and_of_the_command_line() {
     let (_dir, path) = recipe(RECIPE);
-    let job = plan(&["reconcile", "--recipe", &path, "jan.csv", "--left-where", "id!=x"]).unwrap().job;
+    let job = draft(&["reconcile", "--recipe", &path, "jan.csv", "--left-where", "id!=x"]).unwrap().job;
     assert_eq!(job.left.uri, SourceUri::File(Location::Local("jan.csv".into())));
     assert_eq!((job.left.alias.as_str(), job.right.alias.as_str()), ("bank", "ledger"));
     assert!(matches!(job.right.uri, SourceUri::Postgres(_)));
@@ -103,11 +103,11 @@ fn sources_of_a_recipe_and_of_the_command_line() {
     assert!(matches!(&job.left.filters[0].values[..], [FilterValue::Number(n)] if n.starts_with("10.5")));
     assert_eq!(job.left.filters[1].op, FilterOp::Neq);
 
-    let both = plan(&["check", &path, "jan.csv", "ledger.csv"]).unwrap();
+    let both = draft(&["check", &path, "jan.csv", "ledger.csv"]).unwrap();
     assert_eq!(both.job.right.uri, SourceUri::File(Location::Local("ledger.csv".into())));
     assert_eq!(both.declared[0], ["id", "amount"]);
 
-    let none = plan(&["reconcile", "--recipe", &path]).unwrap_err();
+    let none = draft(&["reconcile", "--recipe", &path]).unwrap_err();
     assert!(none[0].contains("leaves one source open"), "{none:?}");
 }
 
@@ -115,7 +115,7 @@ fn sources_of_a_recipe_and_of_the_command_line() {
 fn all_that_is_wrong_at_once() {
     let line =
         ["reconcile", "ftp://x/y", "b.csv", "--left-options", "colour=red", "--right-where", "x", "--extra", "fx"];
-    let wrong = plan(&line).unwrap_err();
+    let wrong = draft(&line).unwrap_err();
     for part in
         ["--left-options: there is no option", "--right-where: `x`", "left source: ", "--extra: `fx`", "--on: say"]
     {
@@ -133,16 +133,16 @@ fn recipes_that_cannot_be_read() {
         (&RECIPE.replace("primary_key: [id]", "primary_key: 5"), "recipe.yaml"),
     ] {
         let (_dir, path) = recipe(text);
-        let wrong = plan(&["check", &path, "a.csv"]).unwrap_err();
+        let wrong = draft(&["check", &path, "a.csv"]).unwrap_err();
         assert!(wrong.iter().any(|w| w.contains(part)), "{part}: {wrong:?}");
     }
-    assert!(plan(&["check", "/no/such/recipe.yaml"]).unwrap_err()[0].contains("recipe.yaml"));
+    assert!(draft(&["check", "/no/such/recipe.yaml"]).unwrap_err()[0].contains("recipe.yaml"));
 }
 
 #[test]
 fn sql_from_a_file() {
     let (_dir, path) = recipe("SELECT 1 -- here");
-    let job = plan(&["reconcile", "a.csv", "b.csv", "--sql", &format!("@{path}")]).unwrap().job;
+    let job = draft(&["reconcile", "a.csv", "b.csv", "--sql", &format!("@{path}")]).unwrap().job;
     assert_eq!(job.match_sql, "SELECT 1 -- here");
-    assert!(plan(&["reconcile", "a.csv", "b.csv", "--sql", "@/no/such.sql"]).unwrap_err()[0].starts_with("--sql: "));
+    assert!(draft(&["reconcile", "a.csv", "b.csv", "--sql", "@/no/such.sql"]).unwrap_err()[0].starts_with("--sql: "));
 }

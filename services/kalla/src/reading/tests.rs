@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use kalla_engine::stage::text::{ColumnType, Encoding};
+use kalla_engine::job::{ColumnType, Encoding};
 
 use super::*;
 

@@ -100,7 +100,7 @@ async fn recipes_have_versions(Product { client, .. }: &Product) {
     only_new.refused(412);
 
     let wrong = client.post("/api/recipes", &json!({"recipe_id": "a b", "match_sqll": "x"})).await;
-    assert_eq!(wrong.refused(400), "match_sqll: there is no such field: `match_sql`?");
+    assert_eq!(wrong.refused(400), "match_sqll: there is no such field: did you mean `match_sql`?");
     let wrong = client.post("/api/recipes", &json!({"recipe_id": "a b", "match_sql": "x"})).await;
     let told: Value = serde_json::from_str(&wrong.text).unwrap();
     let fields: Vec<&str> =

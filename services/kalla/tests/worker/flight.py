@@ -177,7 +177,7 @@ for ticket, word in [
     ({"run_id": run_id}, "result_set"),
     ({"run_id": "../x", "result_set": "matched"}, "run_id"),
     ({"run_id": run_id, "result_set": "matched", "columms": ["id"]}, "columns"),
-    ({"run_id": run_id, "result_set": "matched", "columns": ["idd"]}, "nearest is `id`"),
+    ({"run_id": run_id, "result_set": "matched", "columns": ["idd"]}, "did you mean `id`"),
     ({"run_id": run_id, "result_set": "matched", "columns": ["id", "id"]}, "twice"),
     ({"run_id": run_id, "result_set": "matched", "order": [{"column": "1; DROP TABLE x"}]}, "no column"),
     ({"run_id": run_id, "result_set": "matched", "filters": [{"column": "id", "op": "eq", "value": "1 OR 1=1"}]}, "integer"),

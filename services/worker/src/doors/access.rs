@@ -23,7 +23,7 @@ const OPEN_SERVICE: &str = "/grpc.health.v1.Health/";
 pub fn guard(router: Router<House>, house: &House) -> Router<House> {
     router
         .layer(CatchPanicLayer::custom(|_| {
-            Refusal::from(problem::told(&Error::Internal("a panic in a door".to_owned()))).into_response()
+            Refusal::from(problem::told(&Error::defect("a panic in a door"))).into_response()
         }))
         .layer(middleware::from_fn_with_state(house.clone(), admit))
 }

@@ -94,7 +94,7 @@ async fn copy(body: Body, writer: &mut BufWriter, limit: u64) -> Result<(u64, St
         hash.update(&chunk);
         writer.write_all(&chunk).await.map_err(Stopped::Store)?;
     }
-    Ok((bytes, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok((bytes, hex::encode(hash.finalize())))
 }
 
 fn too_large(limit: u64) -> Refusal {

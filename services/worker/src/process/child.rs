@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use kalla_engine::explain::Question;
 use kalla_engine::job::Job;
-use kalla_engine::progress::{Progress, Stage};
+use kalla_engine::progress::{Phase, Progress};
 use kalla_engine::{Error, Stores, Violation};
 use kalla_proto::v1::{self, job_event::Event, order, report};
 use tokio::runtime::{Builder, Runtime};
@@ -115,7 +115,7 @@ async fn follow(order: v1::Order, stores: Stores, cancel: CancellationToken) -> 
         Some(order::Order::Reach(request)) => reach(&intake, request).await.map(report::Report::Reached),
         Some(order::Order::Explain(request)) => explain(&intake, request).await.map(report::Report::Explained),
         Some(order::Order::DryRun(request)) => dry_run(&intake, request).await.map(report::Report::Tried),
-        None => Err(Error::Internal("an order that this process does not know".to_owned())),
+        None => Err(Error::defect("an order that this process does not know")),
     };
     done.unwrap_or_else(|error| report::Report::Refused(problem::told(&error)))
 }
@@ -133,7 +133,7 @@ async fn job(intake: &Intake, payload: &v1::JobPayload, cancel: CancellationToke
     };
     let last = match reconcile(intake, payload, cancel, tell_progress).await {
         Ok(complete) => Event::Complete(complete),
-        Err((error, stage)) => Event::Error(outcome::error(&error, outcome::stage(stage))),
+        Err((error, phase)) => Event::Error(outcome::error(&error, outcome::stage(phase))),
     };
     event(last)
 }
@@ -144,8 +144,8 @@ async fn reconcile(
     payload: &v1::JobPayload,
     cancel: CancellationToken,
     mut tell_progress: impl FnMut(&Progress),
-) -> Result<v1::Complete, (Error, Stage)> {
-    let accepted = ready(intake, payload).await.map_err(|error| (error, Stage::Staging))?;
+) -> Result<v1::Complete, (Error, Phase)> {
+    let accepted = ready(intake, payload).await.map_err(|error| (error, Phase::Staging))?;
     let Accepted { job, as_url, .. } = accepted;
     let output = job.output.clone();
     let (sender, mut receiver) = watch::channel(Progress::default());
@@ -154,7 +154,7 @@ async fn reconcile(
         tokio::select! {
             biased;
             done = &mut work => {
-                let manifest = done.map_err(|error| (error, receiver.borrow().stage))?;
+                let manifest = done.map_err(|error| (error, receiver.borrow().phase))?;
                 return Ok(outcome::complete(&manifest, &output, as_url));
             }
             Ok(()) = receiver.changed() => tell_progress(&receiver.borrow_and_update()),
@@ -217,7 +217,7 @@ async fn reach(intake: &Intake, request: v1::TestConnectionRequest) -> Result<v1
 async fn explain(intake: &Intake, request: v1::ExplainRowRequest) -> Result<v1::ExplainRowResponse, Error> {
     let wrong = |field: &str, message: String| Error::Invalid(vec![Violation::new(field, message)]);
     let path = request.output_path.as_deref().unwrap_or_default();
-    let output = intake.locate(path).map_err(|message| wrong("output_path", message))?;
+    let output = intake.stores.locate(path).map_err(|message| wrong("output_path", message))?;
     let manifest = kalla_engine::committed(&output).await?;
     let manifest = manifest.ok_or_else(|| Error::Missing(format!("the results at {output} are gone")))?;
     let side = convert::side(request.side()).ok_or_else(|| wrong("side", "it is missing: left or right".to_owned()))?;
@@ -227,7 +227,7 @@ async fn explain(intake: &Intake, request: v1::ExplainRowRequest) -> Result<v1::
         side,
         row: request.row,
         limits: &intake.limits,
-        locate: &|uri| intake.locate(uri),
+        stores: &intake.stores,
     };
     kalla_engine::why(question).await.map(convert::explained)
 }

@@ -18,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::page::{Rows, Selected};
 use crate::api::Pending;
-use crate::error::{Error, Result, Violation};
+use crate::error::{Cause, Error, Result, Violation};
 use crate::write::{PART_ROWS, encode_csv};
 
 /// Bytes of a finished file that are handed on together.
@@ -85,7 +85,7 @@ fn encoded(encoder: Encoder, rows: Rows) -> impl futures::Stream<Item = Result<B
                 },
                 State::Copying(file) => {
                     let mut bytes = Vec::with_capacity(CHUNK);
-                    (&file).take(CHUNK as u64).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
+                    (&file).take(CHUNK as u64).read_to_end(&mut bytes).map_err(failed)?;
                     let next = if bytes.is_empty() { State::Ended } else { State::Copying(file) };
                     (bytes, next)
                 }
@@ -122,7 +122,7 @@ impl Encoder {
     fn new(kind: FileKind, schema: &SchemaRef, spill_dir: Option<&std::path::Path>) -> Result<Self> {
         Ok(match kind {
             FileKind::Csv => Self::Csv { header: Some(schema.clone()) },
-            FileKind::Arrow => Self::Arrow(StreamWriter::try_new(Vec::new(), schema).map_err(|e| failed(&e))?),
+            FileKind::Arrow => Self::Arrow(StreamWriter::try_new(Vec::new(), schema).map_err(failed)?),
             FileKind::Parquet => {
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::SNAPPY)
@@ -130,7 +130,7 @@ impl Encoder {
                     .set_created_by(concat!("kalla ", env!("CARGO_PKG_VERSION")).to_owned())
                     .build();
                 let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties));
-                Self::Parquet(writer.map_err(|e| failed(&e))?)
+                Self::Parquet(writer.map_err(failed)?)
             }
             FileKind::Xlsx => Self::Xlsx(Box::new(xlsx::Sheet::new(schema, spill_dir)?)),
         })
@@ -141,11 +141,11 @@ impl Encoder {
         match self {
             Self::Csv { header } => encode_csv(std::slice::from_ref(batch), header.take().is_some()),
             Self::Arrow(writer) => {
-                writer.write(batch).map_err(|e| failed(&e))?;
+                writer.write(batch).map_err(failed)?;
                 Ok(std::mem::take(writer.get_mut()))
             }
             Self::Parquet(writer) => {
-                writer.write(batch).map_err(|e| failed(&e))?;
+                writer.write(batch).map_err(failed)?;
                 Ok(std::mem::take(writer.inner_mut()))
             }
             Self::Xlsx(sheet) => sheet.write(batch).map(|()| Vec::new()),
@@ -157,15 +157,15 @@ impl Encoder {
             Self::Csv { header: None } => Finished::Bytes(Vec::new()),
             Self::Csv { header: Some(schema) } => Finished::Bytes(encode_csv(&[RecordBatch::new_empty(schema)], true)?),
             Self::Arrow(mut writer) => {
-                writer.finish().map_err(|e| failed(&e))?;
+                writer.finish().map_err(failed)?;
                 Finished::Bytes(std::mem::take(writer.get_mut()))
             }
-            Self::Parquet(writer) => Finished::Bytes(writer.into_inner().map_err(|e| failed(&e))?),
+            Self::Parquet(writer) => Finished::Bytes(writer.into_inner().map_err(failed)?),
             Self::Xlsx(sheet) => Finished::File(sheet.finish()?),
         })
     }
 }
 
-fn failed(cause: &dyn std::fmt::Display) -> Error {
-    Error::Internal(format!("exporting: {cause}"))
+fn failed(cause: impl Into<Cause>) -> Error {
+    Error::defect_of("exporting", cause)
 }

@@ -14,7 +14,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
 use super::super::cast;
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 
 /// Of a sheet, one of them the header.
 const ROWS: u64 = 1_048_576;
@@ -63,23 +63,23 @@ impl Sheet {
         let file = spill_dir.map_or_else(tempfile::tempfile, tempfile::tempfile_in).map_err(temporary)?;
         let mut workbook = Workbook::new();
         if let Some(dir) = spill_dir {
-            workbook.set_tempdir(dir).map_err(|e| failed(&e))?;
+            workbook.set_tempdir(dir).map_err(failed)?;
         }
-        let sheet = workbook.add_worksheet_with_constant_memory().map_err(|e| failed(&e))?;
+        let sheet = workbook.add_worksheet_with_constant_memory().map_err(failed)?;
         let mut formats = Vec::with_capacity(schema.fields().len());
         let bold = Format::new().set_bold();
         for (column, field) in (0_u16..).zip(schema.fields()) {
-            sheet.set_column_width(column, COLUMN_WIDTH).map_err(|e| failed(&e))?;
-            sheet.write_string_with_format(0, column, field.name(), &bold).map_err(|e| failed(&e))?;
+            sheet.set_column_width(column, COLUMN_WIDTH).map_err(failed)?;
+            sheet.write_string_with_format(0, column, field.name(), &bold).map_err(failed)?;
             formats.push(format(field.data_type()));
         }
-        sheet.set_freeze_panes(1, 0).map_err(|e| failed(&e))?;
+        sheet.set_freeze_panes(1, 0).map_err(failed)?;
         Ok(Self { workbook, schema: Arc::clone(schema), formats, rows: 1, file })
     }
 
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns: Vec<Cells> = batch.columns().iter().map(Cells::new).collect::<Result<_>>()?;
-        let sheet = self.workbook.worksheet_from_index(0).map_err(|e| failed(&e))?;
+        let sheet = self.workbook.worksheet_from_index(0).map_err(failed)?;
         for row in 0..batch.num_rows() {
             // Rows of a sheet on disk are written once and in order.
             for ((place, cells), format) in (0_u16..).zip(&columns).zip(&self.formats) {
@@ -93,7 +93,7 @@ impl Sheet {
                                 self.schema.field(usize::from(place)).name()
                             ),
                         },
-                        other => failed(&other),
+                        other => failed(other),
                     })?;
                 }
             }
@@ -103,8 +103,8 @@ impl Sheet {
     }
 
     pub fn finish(mut self) -> Result<File> {
-        self.workbook.save_to_writer(BufWriter::new(&self.file)).map_err(|e| failed(&e))?;
-        self.file.seek(SeekFrom::Start(0)).map_err(|e| failed(&e))?;
+        self.workbook.save_to_writer(BufWriter::new(&self.file)).map_err(failed)?;
+        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
         Ok(self.file)
     }
 }
@@ -137,7 +137,7 @@ enum Cells {
 
 impl Cells {
     fn new(column: &ArrayRef) -> Result<Self> {
-        let as_type = |kind: &DataType| cast(column, kind).map_err(|e| failed(&e));
+        let as_type = |kind: &DataType| cast(column, kind).map_err(failed);
         let own = || Arc::clone(column);
         Ok(match column.data_type() {
             DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale) => {
@@ -219,6 +219,6 @@ fn text(sheet: &mut Worksheet, (line, place): (u32, u16), values: &ArrayRef, row
     sheet.write_string(line, place, text).map(drop)
 }
 
-fn failed(cause: &dyn std::fmt::Display) -> Error {
-    Error::Internal(format!("writing XLSX: {cause}"))
+fn failed(cause: impl Into<Cause>) -> Error {
+    Error::defect_of("writing XLSX", cause)
 }

@@ -1,9 +1,10 @@
 //! What the server's catalog says: which table a name means, and what its columns are.
 
+use kalla_spelling::nearest;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::columns::{Cast, Column, Kind};
+use super::columns::{Cast, Kind, TableColumn};
 use super::connect::Connector;
 use crate::error::{Error, Place, Result};
 use crate::job::PostgresTable;
@@ -53,7 +54,7 @@ pub async fn server(client: &Client, connector: &Connector) -> Result<Server> {
             }))
         })
     });
-    row.map_err(|e| connector.failed(&e))?.ok_or_else(|| Error::Internal("the server told nothing".to_owned()))
+    row.map_err(|e| connector.failed(&e))?.ok_or_else(|| Error::defect("the server told nothing"))
 }
 
 /// Finds the table that the URI names, by the search path of the role when it names no schema.
@@ -128,18 +129,13 @@ async fn missing(client: &Client, connector: &Connector, alias: &str, server: &S
     Error::NotFound { alias: alias.to_owned(), what }
 }
 
-/// The known name most like `name`, when one is alike enough to be meant.
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    known
-        .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}
-
 /// The columns in table order, without dropped ones. Domains are read as the type beneath them.
-pub async fn columns(client: &Client, connector: &Connector, alias: &str, relation: &Relation) -> Result<Vec<Column>> {
+pub async fn columns(
+    client: &Client,
+    connector: &Connector,
+    alias: &str,
+    relation: &Relation,
+) -> Result<Vec<TableColumn>> {
     let sql = "WITH RECURSIVE base(attnum, attname, typid, typmod) AS ( \
                  SELECT attnum, attname, atttypid, atttypmod FROM pg_attribute \
                  WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped \
@@ -161,9 +157,10 @@ pub async fn columns(client: &Client, connector: &Connector, alias: &str, relati
             Cast::Text => format!("{}::text", quoted(&name)),
             Cast::Numeric => format!("{}::numeric", quoted(&name)),
         };
-        Ok(Column { name, base_type: row.try_get(5)?, expression, kind, note: None })
+        Ok(TableColumn { name, base_type: row.try_get(5)?, expression, kind, note: None })
     };
-    let columns: Vec<Column> = rows.iter().map(read).collect::<Result<_, _>>().map_err(|e| connector.failed(&e))?;
+    let columns: Vec<TableColumn> =
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(|e| connector.failed(&e))?;
     if columns.is_empty() {
         let reason = format!("`{}.{}` has no columns", relation.schema, relation.name);
         return Err(Error::Data { alias: alias.to_owned(), place: Place::default(), reason });

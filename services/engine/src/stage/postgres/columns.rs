@@ -23,7 +23,7 @@ const END_MICROS: i64 = 8_205_754_204_800_000_000;
 
 /// One column of the table and what is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub struct TableColumn {
     pub name: String,
     /// The type as the catalog writes it, without length or precision; the base type of a domain. May stand in SQL.
     pub base_type: String,
@@ -128,7 +128,7 @@ pub enum Cast {
     Numeric,
 }
 
-impl Column {
+impl TableColumn {
     /// Reads the column as the server writes it, from now on.
     pub fn make_text(&mut self, quoted_name: &str, note: String) {
         self.expression = format!("{quoted_name}::text");
@@ -137,7 +137,7 @@ impl Column {
     }
 }
 
-pub fn schema(columns: &[Column]) -> SchemaRef {
+pub fn schema(columns: &[TableColumn]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(|c| Field::new(&c.name, c.kind.data_type(), true)).collect::<Vec<_>>()))
 }
 

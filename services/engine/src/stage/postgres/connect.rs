@@ -61,7 +61,7 @@ impl Connection {
 impl Connector {
     pub fn new(alias: &str, table: &PostgresTable) -> Result<Self> {
         let mut config = Config::from_str(&table.connection)
-            .map_err(|_| Error::Internal(format!("source `{alias}`: the connection string was not checked")))?;
+            .map_err(|_| Error::defect(format!("source `{alias}`: the connection string was not checked")))?;
         let address = address(&config);
         config.ssl_mode(match table.tls {
             TlsMode::Disable => SslMode::Disable,

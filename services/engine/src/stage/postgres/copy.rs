@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::columns::{Builder, Column, Refusal, schema};
+use super::columns::{Builder, Refusal, TableColumn, schema};
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// Signature, flags, length of the extension.
@@ -40,7 +40,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    pub fn new(columns: &[Column], expected_rows: usize) -> Self {
+    pub fn new(columns: &[TableColumn], expected_rows: usize) -> Self {
         let capacity = expected_rows.clamp(64, BATCH_ROWS);
         Self {
             schema: schema(columns),

@@ -5,11 +5,12 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::catalog::{Relation, nearest, quoted};
-use super::columns::{Column, Kind};
+use super::catalog::{Relation, quoted};
+use super::columns::{Kind, TableColumn};
 use super::connect::Connector;
 use crate::error::{Error, Result, Violation};
 use crate::job::{Filter, FilterOp, FilterValue};
+use crate::names::no_such_column;
 
 /// The conditions of all filters joined with AND, or `None` without filters. Says everything that is wrong at once.
 pub async fn conditions(
@@ -17,7 +18,7 @@ pub async fn conditions(
     connector: &Connector,
     alias: &str,
     relation: &Relation,
-    columns: &[Column],
+    columns: &[TableColumn],
     filters: &[Filter],
 ) -> Result<Option<String>> {
     let mut violations = Vec::new();
@@ -25,7 +26,7 @@ pub async fn conditions(
     for (index, filter) in filters.iter().enumerate() {
         let condition = match columns.iter().find(|column| column.name == filter.column) {
             Some(column) => condition(client, connector, relation, column, filter).await?,
-            None => Err(unknown(columns, &filter.column)),
+            None => Err(no_such_column(&filter.column, columns.iter().map(|column| column.name.as_str()))),
         };
         match condition {
             Ok(condition) => conditions.push(condition),
@@ -38,19 +39,12 @@ pub async fn conditions(
     Ok((!conditions.is_empty()).then(|| conditions.join(" AND ")))
 }
 
-fn unknown(columns: &[Column], name: &str) -> String {
-    match nearest(name, columns.iter().map(|column| column.name.as_str())) {
-        Some(known) => format!("no column `{name}`; did you mean `{known}`?"),
-        None => format!("no column `{name}`"),
-    }
-}
-
 /// One condition, tried on the server; the inner error is what the author of the filter has to change.
 async fn condition(
     client: &Client,
     connector: &Connector,
     relation: &Relation,
-    column: &Column,
+    column: &TableColumn,
     filter: &Filter,
 ) -> Result<Result<String, String>> {
     if let Err(message) = well_formed(column, filter) {
@@ -84,7 +78,7 @@ async fn condition(
 async fn literals(
     client: &Client,
     connector: &Connector,
-    column: &Column,
+    column: &TableColumn,
     op: FilterOp,
     texts: &[String],
 ) -> Result<Vec<String>> {
@@ -97,7 +91,7 @@ async fn literals(
 }
 
 /// What can be said without the server.
-fn well_formed(column: &Column, filter: &Filter) -> Result<(), String> {
+fn well_formed(column: &TableColumn, filter: &Filter) -> Result<(), String> {
     let name = &column.name;
     let wanted = match filter.op {
         FilterOp::In => None,
@@ -146,7 +140,7 @@ fn text_of(value: &FilterValue) -> String {
 }
 
 /// The type that a literal is read as: the column's, without a length or precision that would cut or round it.
-fn cast(column: &Column, op: FilterOp, text: &str) -> String {
+fn cast(column: &TableColumn, op: FilterOp, text: &str) -> String {
     match column.kind {
         _ if matches!(op, FilterOp::Like | FilterOp::Contains) => "text".to_owned(),
         _ if op == FilterOp::IsNull => "boolean".to_owned(),
@@ -162,7 +156,7 @@ fn cast(column: &Column, op: FilterOp, text: &str) -> String {
     }
 }
 
-fn comparison(column: &Column, op: FilterOp, literals: &[String]) -> String {
+fn comparison(column: &TableColumn, op: FilterOp, literals: &[String]) -> String {
     let mut name = quoted(&column.name);
     if column.base_type == "money" {
         name.push_str("::numeric");

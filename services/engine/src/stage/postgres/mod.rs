@@ -103,5 +103,8 @@ pub async fn reach(alias: &str, table: &PostgresTable) -> Result<(), (Part, Erro
 }
 
 fn unfitting() -> Error {
-    Error::Internal("a value did not fit the type that was made for all values".to_owned())
+    Error::defect("a value did not fit the type that was made for all values")
 }
+
+#[cfg(test)]
+mod tests;

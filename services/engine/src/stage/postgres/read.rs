@@ -2,19 +2,20 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use futures::StreamExt as _;
 use tokio::task::{JoinError, JoinSet};
 
-use super::columns::{Column, schema};
+use super::columns::{TableColumn, schema};
 use super::connect::{Connection, Connector};
 use super::copy::{BATCH_ROWS, CopyError, Decoder};
 use super::pieces::{Layout, Piece};
 use super::snapshot::{BEGIN, Snapshot};
 use crate::error::{Error, Place, Result};
 use crate::stage::{RowFile, StageContext, StageWriter};
+use crate::tasks::Pieces;
 
 /// Sessions at most: more would only queue at the server's disks.
 const SESSIONS: usize = 8;
@@ -39,41 +40,42 @@ impl From<Error> for Failure {
 }
 
 /// What all sessions of one reading share.
-struct Plan {
+struct Reading {
     alias: String,
     connector: Arc<Connector>,
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     /// One SELECT for each piece.
     selects: Vec<String>,
     pieces: Vec<Piece>,
-    next: AtomicUsize,
+    /// Which of them are read.
+    queue: Pieces,
     /// Rows received so far, for the message when a connection is lost.
     rows: AtomicU64,
 }
 
 /// Reads everything into a staged file.
 pub async fn all(snapshot: &Snapshot, layout: &Layout, cx: &StageContext) -> Result<RowFile, Failure> {
-    let plan = Arc::new(Plan {
+    let reading = Arc::new(Reading {
         alias: snapshot.alias.clone(),
         connector: Arc::clone(&snapshot.connector),
         columns: snapshot.columns.clone(),
         selects: layout.pieces.iter().map(|p| snapshot.select(&p.from, p.condition.as_deref())).collect(),
         pieces: layout.pieces.clone(),
-        next: AtomicUsize::new(0),
+        queue: Pieces::new(layout.pieces.len(), cx.threads.count()),
         rows: AtomicU64::new(0),
     });
     let writer = cx.create(&schema(&snapshot.columns))?;
     let mut tasks = JoinSet::new();
     if layout.streamed {
         cx.meter.expect(0);
-        tasks.spawn(read_stream(Arc::clone(&snapshot.lead), plan, writer.clone(), cx.clone()));
+        tasks.spawn(read_stream(Arc::clone(&snapshot.lead), reading, writer.clone(), cx.clone()));
     } else {
         cx.meter.expect(layout.pieces.iter().map(|piece| piece.pages).sum());
         let sessions = cx.threads.count().min(SESSIONS).min(layout.pieces.len()).max(1);
         for session in sessions_of(snapshot, sessions).await? {
-            tasks.spawn(read_pieces(session, Arc::clone(&plan), writer.clone(), cx.clone()));
+            tasks.spawn(read_pieces(session, Arc::clone(&reading), writer.clone(), cx.clone()));
         }
-        drop(plan);
+        drop(reading);
     }
     let outcome = join(&mut tasks).await;
     // Nobody may hold the writer or the leading session any more.
@@ -114,17 +116,18 @@ async fn sessions_of(snapshot: &Snapshot, wanted: usize) -> Result<Vec<Arc<Conne
 
 async fn read_pieces(
     session: Arc<Connection>,
-    plan: Arc<Plan>,
+    reading: Arc<Reading>,
     writer: StageWriter,
     cx: StageContext,
 ) -> Result<(), Failure> {
-    loop {
-        let index = plan.next.fetch_add(1, Ordering::Relaxed);
-        let (Some(select), Some(piece)) = (plan.selects.get(index), plan.pieces.get(index)) else { return Ok(()) };
-        let decoder = Decoder::new(&plan.columns, BATCH_ROWS);
-        let batches = copy(&session, (&plan.alias, &plan.connector), select, decoder, &plan.rows).await?;
+    while let Some(index) = reading.queue.next().await {
+        let (Some(select), Some(piece)) = (reading.selects.get(index), reading.pieces.get(index)) else { break };
+        let decoder = Decoder::new(&reading.columns, BATCH_ROWS);
+        let batches = copy(&session, (&reading.alias, &reading.connector), select, decoder, &reading.rows).await?;
         write(&writer, index as u64, &batches, piece.pages, &cx).await?;
+        reading.queue.done(index);
     }
+    Ok(())
 }
 
 /// One COPY, whole.
@@ -150,12 +153,12 @@ async fn copy(
 /// One COPY, cut into pieces as it comes; they are encoded while the next rows arrive.
 async fn read_stream(
     session: Arc<Connection>,
-    plan: Arc<Plan>,
+    reading: Arc<Reading>,
     writer: StageWriter,
     cx: StageContext,
 ) -> Result<(), Failure> {
     let mut encoding = JoinSet::new();
-    let outcome = receive(&session, &plan, &writer, &cx, &mut encoding).await;
+    let outcome = receive(&session, &reading, &writer, &cx, &mut encoding).await;
     // Nobody may write any more when the relation is read again with other types.
     encoding.shutdown().await;
     outcome
@@ -163,21 +166,21 @@ async fn read_stream(
 
 async fn receive(
     session: &Connection,
-    plan: &Plan,
+    reading: &Reading,
     writer: &StageWriter,
     cx: &StageContext,
     encoding: &mut JoinSet<Result<(), Failure>>,
 ) -> Result<(), Failure> {
-    let Some(select) = plan.selects.first() else { return Ok(()) };
+    let Some(select) = reading.selects.first() else { return Ok(()) };
     let sql = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
-    let mut decoder = Decoder::new(&plan.columns, BATCH_ROWS);
+    let mut decoder = Decoder::new(&reading.columns, BATCH_ROWS);
     let mut index = 0;
     let (mut rows, mut bytes) = (0, 0);
-    let lost = |e: &tokio_postgres::Error, decoder: &Decoder| plan.connector.interrupted(e, decoder.received());
+    let lost = |e: &tokio_postgres::Error, decoder: &Decoder| reading.connector.interrupted(e, decoder.received());
     let mut frames = pin!(session.client.copy_out(&sql).await.map_err(|e| lost(&e, &decoder))?);
     while let Some(frame) = frames.next().await {
         let frame = frame.map_err(|e| lost(&e, &decoder))?;
-        decoder.push(&frame).map_err(|e| undecoded(e, &plan.alias))?;
+        decoder.push(&frame).map_err(|e| undecoded(e, &reading.alias))?;
         bytes += frame.len();
         if decoder.received() - rows >= STREAM_ROWS as u64 || bytes >= STREAM_BYTES {
             let batches = decoder.take_closed();
@@ -191,7 +194,7 @@ async fn receive(
         }
     }
     join(encoding).await?;
-    let batches = decoder.finish().map_err(|e| undecoded(e, &plan.alias))?;
+    let batches = decoder.finish().map_err(|e| undecoded(e, &reading.alias))?;
     write(writer, index, &batches, 0, cx).await
 }
 
@@ -222,7 +225,7 @@ fn finished(done: Option<Result<Result<(), Failure>, JoinError>>) -> Result<(), 
         None => Ok(()),
         Some(Ok(outcome)) => outcome,
         Some(Err(error)) if error.is_cancelled() => Err(Error::Cancelled.into()),
-        Some(Err(error)) => Err(Error::Internal(format!("a task that reads Postgres failed: {error}")).into()),
+        Some(Err(error)) => Err(Error::defect_of("a task that reads Postgres failed", error).into()),
     }
 }
 

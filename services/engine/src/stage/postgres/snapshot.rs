@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::catalog::{self, Relation, Server};
-use super::columns::Column;
+use super::columns::TableColumn;
 use super::connect::{Connection, Connector};
 use super::{filter, widen};
 use crate::error::Result;
@@ -20,7 +20,7 @@ pub struct Snapshot {
     pub lead: Arc<Connection>,
     pub server: Server,
     pub relation: Relation,
-    pub columns: Vec<Column>,
+    pub columns: Vec<TableColumn>,
     /// The source's filters.
     pub condition: Option<String>,
 }
@@ -85,7 +85,7 @@ impl Snapshot {
             "PostgreSQL {}, database {} (oid {}), {}.{} (oid {}), snapshot {moment}",
             server.version, server.database, server.database_oid, relation.schema, relation.name, relation.oid
         );
-        let note = |column: &Column| {
+        let note = |column: &TableColumn| {
             let note = column.note.clone()?;
             Some(ColumnNote { column: column.name.clone(), note })
         };

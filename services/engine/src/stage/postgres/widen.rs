@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use super::catalog::{Server, quoted};
-use super::columns::{Column, Kind, LAST_YEAR, MAX_DIGITS};
+use super::columns::{Kind, LAST_YEAR, MAX_DIGITS, TableColumn};
 use super::connect::Connector;
 use crate::error::Result;
 
@@ -27,9 +27,9 @@ pub async fn guess(
     connector: &Connector,
     server: &Server,
     from: &str,
-    columns: &mut [Column],
+    columns: &mut [TableColumn],
 ) -> Result<()> {
-    let open = |column: &Column| matches!(column.kind, Kind::Decimal { fixed: false, .. });
+    let open = |column: &TableColumn| matches!(column.kind, Kind::Decimal { fixed: false, .. });
     if !columns.iter().any(open) {
         return Ok(());
     }
@@ -49,9 +49,9 @@ pub async fn widen(
     connector: &Connector,
     server: &Server,
     from: &str,
-    columns: &mut [Column],
+    columns: &mut [TableColumn],
 ) -> Result<()> {
-    let bounded = |column: &Column| {
+    let bounded = |column: &TableColumn| {
         matches!(column.kind, Kind::Decimal { .. } | Kind::Date | Kind::Timestamp | Kind::TimestampUtc)
     };
     // Trailing zeros need no room.
@@ -91,8 +91,8 @@ async fn needs(
     connector: &Connector,
     server: &Server,
     from: &str,
-    columns: &[Column],
-    wanted: impl Fn(&Column) -> bool,
+    columns: &[TableColumn],
+    wanted: impl Fn(&TableColumn) -> bool,
     scale: &str,
 ) -> Result<Vec<Need>> {
     let specials = if server.version_number >= 140_000 { "'NaN', 'Infinity', '-Infinity'" } else { "'NaN'" };

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use serde::Serialize;
 
 use super::values;
+use crate::type_names::{a_value_of, type_name};
 
 /// The type of a column. Decided from every value of the column, or set by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -42,35 +43,15 @@ impl ColumnType {
         }
     }
 
-    /// With its article, for sentences: "`abc` is not an integer".
+    /// For sentences: "`abc` is not an integer".
     pub fn describe(self) -> String {
-        match self {
-            Self::Integer => "an integer of at most 64 bits".to_owned(),
-            Self::Decimal { precision, scale } => {
-                format!("a decimal of at most {precision} digits, {scale} of them after the point")
-            }
-            Self::Float => "a number".to_owned(),
-            Self::Boolean => "a boolean".to_owned(),
-            Self::Date => "a date (YYYY-MM-DD)".to_owned(),
-            Self::Timestamp => "a timestamp without offset (YYYY-MM-DD HH:MM:SS)".to_owned(),
-            Self::TimestampUtc => "a timestamp with an offset (YYYY-MM-DDTHH:MM:SSZ)".to_owned(),
-            Self::Text => "text".to_owned(),
-        }
+        a_value_of(&self.arrow())
     }
 }
 
 impl fmt::Display for ColumnType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Integer => f.write_str("integer"),
-            Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
-            Self::Float => f.write_str("float"),
-            Self::Boolean => f.write_str("boolean"),
-            Self::Date => f.write_str("date"),
-            Self::Timestamp => f.write_str("timestamp"),
-            Self::TimestampUtc => f.write_str("timestamptz"),
-            Self::Text => f.write_str("text"),
-        }
+        f.write_str(&type_name(&self.arrow()))
     }
 }
 

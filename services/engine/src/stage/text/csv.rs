@@ -64,7 +64,7 @@ impl CsvWorker {
         while at < text.len() {
             let next = self.index.scan(text, at, BATCH_ROWS);
             if next == at {
-                return Err(Error::Internal("a chunk does not end with a record".to_owned()));
+                return Err(Error::defect("a chunk does not end with a record"));
             }
             let mut refused = Vec::new();
             self.take_rows(text, &invalid, &mut refused);
@@ -174,7 +174,7 @@ impl CsvWorker {
                         continue;
                     }
                     Err(BuildError::Misfit) => pass.surprise(c),
-                    Err(BuildError::Arrow(e)) => return Err(Error::Internal(format!("building a column: {e}"))),
+                    Err(BuildError::Arrow(e)) => return Err(Error::defect_of("building a column", e)),
                 }
             }
             let evidence = &mut self.findings.columns[c];
@@ -188,7 +188,7 @@ impl CsvWorker {
             return Ok(None);
         }
         let batch = RecordBatch::try_new(Arc::clone(&pass.schema), arrays);
-        batch.map(Some).map_err(|e| Error::Internal(format!("building a batch: {e}")))
+        batch.map(Some).map_err(|e| Error::defect_of("building a batch", e))
     }
 }
 

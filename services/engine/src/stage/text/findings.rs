@@ -183,7 +183,7 @@ impl Findings {
 
 /// One column as the present pass reads it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub struct TextColumn {
     pub name: String,
     pub by_hand: Option<ColumnType>,
     /// What all values seen in earlier passes are together.
@@ -191,7 +191,7 @@ pub struct Column {
     pub note: Option<String>,
 }
 
-impl Column {
+impl TextColumn {
     /// `None` while every value was NULL.
     pub fn column_type(&self) -> Option<ColumnType> {
         self.by_hand.or(self.class.column_type())

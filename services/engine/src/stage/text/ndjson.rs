@@ -223,7 +223,7 @@ impl NdjsonWorker {
                         continue;
                     }
                     Err(BuildError::Misfit) => pass.surprise(c),
-                    Err(BuildError::Arrow(e)) => return Err(Error::Internal(format!("building a column: {e}"))),
+                    Err(BuildError::Arrow(e)) => return Err(Error::defect_of("building a column", e)),
                 }
             }
             for ((span, kind), start) in values.spans.iter().zip(&values.kinds).zip(&self.starts) {
@@ -237,7 +237,7 @@ impl NdjsonWorker {
             return Ok(None);
         }
         let batch = RecordBatch::try_new(Arc::clone(&pass.schema), arrays);
-        batch.map(Some).map_err(|e| Error::Internal(format!("building a batch: {e}")))
+        batch.map(Some).map_err(|e| Error::defect_of("building a batch", e))
     }
 }
 

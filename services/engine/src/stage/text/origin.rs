@@ -55,7 +55,7 @@ impl Origin {
 
     fn local_identity(&self) -> Result<(u64, String)> {
         let Location::Local(path) = &self.location else {
-            return Err(Error::Internal("not a local file".to_owned()));
+            return Err(Error::defect("not a local file"));
         };
         let meta = std::fs::metadata(path).map_err(|e| self.file_error(&e))?;
         if !meta.is_file() {
@@ -150,12 +150,12 @@ impl ByteStream {
     pub async fn read(&mut self, mut buffer: Vec<u8>, at: usize, want: usize) -> Result<(Vec<u8>, usize)> {
         match &mut self.feed {
             Feed::File(slot) => {
-                let mut file = slot.take().ok_or_else(|| Error::Internal("a read was given up halfway".to_owned()))?;
+                let mut file = slot.take().ok_or_else(|| Error::defect("a read was given up halfway"))?;
                 let task = tokio::task::spawn_blocking(move || {
                     let read = fill(&mut file, &mut buffer[at..at + want]);
                     (file, buffer, read)
                 });
-                let (file, buffer, read) = task.await.map_err(|e| Error::Internal(format!("reading: {e}")))?;
+                let (file, buffer, read) = task.await.map_err(|e| Error::defect_of("reading", e))?;
                 *slot = Some(file);
                 Ok((buffer, read.map_err(|e| self.origin.file_error(&e))?))
             }
@@ -201,7 +201,7 @@ impl Requests {
             self.under_way.push_back(tokio::spawn(get(Arc::clone(store), path.clone(), etag.clone(), range)));
         }
         let Some(task) = self.under_way.pop_front() else { return Ok(false) };
-        let answer = task.await.map_err(|e| Error::Internal(format!("reading: {e}")))?;
+        let answer = task.await.map_err(|e| Error::defect_of("reading", e))?;
         self.rest = answer.map_err(|e| origin.object_error(&e))?;
         Ok(true)
     }

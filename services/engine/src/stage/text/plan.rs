@@ -9,19 +9,20 @@ use super::column_type::ColumnType;
 use super::dialect::{Dialect, Layout, LayoutError};
 use super::encoding::{EncodingGuess, Transcoder};
 use super::fields::Separators;
-use super::findings::{Column, Evidence, Findings, MAX_COLUMNS};
+use super::findings::{Evidence, Findings, MAX_COLUMNS, TextColumn};
 use super::ndjson::too_many_keys;
 use super::origin::Origin;
 use super::read::{Pass, Sizes, Worker};
 use crate::error::{Error, Place, Result, Violation};
 use crate::job::{FileFormat, ReadOptions};
+use crate::names::no_such_column;
 use crate::stage::{ColumnNote, InputFacts};
 
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ReadPlan {
     pub encoding: EncodingGuess,
     pub format: Format,
-    pub columns: Vec<Column>,
+    pub columns: Vec<TextColumn>,
 }
 
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ pub enum Format {
     Ndjson,
 }
 
-impl Plan {
+impl ReadPlan {
     /// From the head of the file; gives its whole records too. `settled` is an encoding that is known from before.
     pub async fn of(
         origin: &Origin,
@@ -48,7 +49,7 @@ impl Plan {
             let made = match format {
                 FileFormat::Ndjson => ndjson(origin, &text, whole)?,
                 FileFormat::Csv => csv(origin, &text, whole, options)?,
-                FileFormat::Parquet => return Err(Error::Internal("Parquet is not read as text".to_owned())),
+                FileFormat::Parquet => return Err(Error::defect("Parquet is not read as text")),
             };
             match made {
                 Some((format, names, chunk)) => {
@@ -104,14 +105,14 @@ impl Plan {
         let violations: Vec<Violation> = unknown
             .map(|name| {
                 let field = format!("{alias}.options.types.{name}");
-                Violation::new(field, crate::stage::filter::no_such_column(name, names()))
+                Violation::new(field, no_such_column(name, names()))
             })
             .collect();
         if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
     }
 
     pub fn schema(&self) -> SchemaRef {
-        let field = |c: &Column| Field::new(&c.name, c.column_type().unwrap_or(ColumnType::Text).arrow(), true);
+        let field = |c: &TextColumn| Field::new(&c.name, c.column_type().unwrap_or(ColumnType::Text).arrow(), true);
         Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
     }
 
@@ -150,7 +151,7 @@ impl Plan {
                 ("csv", Some(dialect))
             }
         };
-        let note = |c: &Column| c.note.clone().map(|note| ColumnNote { column: c.name.clone(), note });
+        let note = |c: &TextColumn| c.note.clone().map(|note| ColumnNote { column: c.name.clone(), note });
         let like_rows = matches!(&self.format, Format::Csv(layout) if layout.header_like_rows);
         let header = self.columns.first().filter(|_| like_rows).map(|column| ColumnNote {
             column: column.name.clone(),
@@ -167,9 +168,9 @@ impl Plan {
     }
 }
 
-fn column(name: String, options: &ReadOptions) -> Column {
+fn column(name: String, options: &ReadOptions) -> TextColumn {
     let by_hand = options.types.get(&name).copied();
-    Column { name, by_hand, class: Evidence::default().class, note: None }
+    TextColumn { name, by_hand, class: Evidence::default().class, note: None }
 }
 
 /// The head in UTF-8, with a line end after the last record of the file.

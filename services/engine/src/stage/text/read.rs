@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use super::chunks::{CHUNK_SIZE, Chunk, ChunkReader, MAX_RECORD, ReadError};
 use super::csv::CsvWorker;
 use super::encoding::{Encoding, EncodingGuess, Transcoder};
-use super::findings::{Column, Findings};
+use super::findings::{Findings, TextColumn};
 use super::ndjson::NdjsonWorker;
 use super::origin::Origin;
-use super::plan::{Format, Plan};
+use super::plan::{Format, ReadPlan};
 use crate::error::{Error, Result};
 use crate::job::{FileFormat, ReadOptions, Source};
 use crate::location::Location;
@@ -44,7 +44,7 @@ pub async fn stage(source: &Source, location: &Location, format: FileFormat, cx:
 /// Reads the head of a file, about 1 MB, with types inferred from it; at most `rows` rows, filters not applied.
 pub async fn sample(source: &Source, location: &Location, format: FileFormat, rows: usize) -> Result<Sample> {
     let origin = Origin::open(&source.alias, location).await?;
-    let (plan, head) = Plan::of(&origin, &source.options, format, None, Sizes::default()).await?;
+    let (plan, head) = ReadPlan::of(&origin, &source.options, format, None, Sizes::default()).await?;
     plan.check_types(&source.alias, &source.options)?;
     let pass = Arc::new(Pass::new(&source.alias, &plan, &source.options));
     let schema = Arc::clone(&pass.schema);
@@ -69,7 +69,7 @@ pub(super) async fn stage_in(
     let origin = Origin::open(&cx.alias, location).await?;
     let options = &source.options;
     cx.meter.expect(origin.bytes);
-    let (mut plan, mut head) = Plan::of(&origin, options, format, None, sizes).await?;
+    let (mut plan, mut head) = ReadPlan::of(&origin, options, format, None, sizes).await?;
     if format == FileFormat::Csv {
         // Objects of NDJSON may have fields that the head does not show.
         check_columns(&source.filters, plan.columns.iter().map(|c| c.name.as_str()), &cx.alias)?;
@@ -94,7 +94,7 @@ pub(super) async fn stage_in(
         let PassEnd { found, is_utf8 } = run(&origin, &plan, &pass, filter, writer.clone(), cx, sizes).await?;
         origin.check_unchanged()?;
         if let Some(encoding) = other_encoding(plan.encoding, &found, is_utf8) {
-            (plan, head) = Plan::of(&origin, options, format, Some(encoding), sizes).await?;
+            (plan, head) = ReadPlan::of(&origin, options, format, Some(encoding), sizes).await?;
             continue;
         }
         let (rejects, rows) = (found.rejects.clone(), found.rows);
@@ -112,12 +112,12 @@ pub(super) async fn stage_in(
         };
         let file = writer.finish().await?;
         if file.rows() != rows {
-            return Err(Error::Internal(format!("{} rows were written of {rows}", file.rows())));
+            return Err(Error::defect(format!("{} rows were written of {rows}", file.rows())));
         }
         let facts = plan.facts(&origin);
         return Ok(Staged { schema: plan.schema(), file, rejects: rejects.kept, rejected: rejects.count, facts });
     }
-    Err(Error::Internal("the types of a text file do not settle".to_owned()))
+    Err(Error::defect("the types of a text file do not settle"))
 }
 
 /// The encoding to read the file in again, when the one that was guessed is refuted.
@@ -133,7 +133,7 @@ fn other_encoding(guess: EncodingGuess, found: &Findings, is_utf8: bool) -> Opti
 #[derive(Debug)]
 pub struct Pass {
     pub alias: String,
-    pub columns: Vec<Column>,
+    pub columns: Vec<TextColumn>,
     pub schema: SchemaRef,
     pub nulls: Vec<String>,
     /// What the number of fields is measured by.
@@ -145,7 +145,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    pub fn new(alias: &str, plan: &Plan, options: &ReadOptions) -> Self {
+    pub fn new(alias: &str, plan: &ReadPlan, options: &ReadOptions) -> Self {
         let header = matches!(&plan.format, Format::Csv(layout) if layout.header);
         Self {
             alias: alias.to_owned(),
@@ -175,7 +175,7 @@ pub enum Worker {
 }
 
 impl Worker {
-    pub fn new(plan: &Plan, pass: Arc<Pass>) -> Self {
+    pub fn new(plan: &ReadPlan, pass: Arc<Pass>) -> Self {
         match plan.format {
             Format::Csv(_) => Self::Csv(CsvWorker::new(pass, plan.separators())),
             Format::Ndjson => Self::Ndjson(NdjsonWorker::new(pass)),
@@ -216,7 +216,7 @@ struct PassEnd {
 /// One pass over the file.
 async fn run(
     origin: &Origin,
-    plan: &Plan,
+    plan: &ReadPlan,
     pass: &Arc<Pass>,
     filter: Option<BatchFilter>,
     writer: Option<StageWriter>,
@@ -246,7 +246,7 @@ async fn run(
     let mut found = Findings::of(plan.columns.len());
     let mut failed: Option<(u64, Error)> = None;
     while let Some(end) = parsers.join_next().await {
-        let (findings, error) = end.map_err(|e| Error::Internal(format!("a parser broke off: {e}")))?;
+        let (findings, error) = end.map_err(|e| Error::defect_of("a parser broke off", e))?;
         found.merge(findings);
         // The first error in file order, whichever task was the fastest.
         failed = match (failed, error) {
@@ -255,7 +255,7 @@ async fn run(
         };
     }
     let read = match readers.join_next().await {
-        Some(read) => read.map_err(|e| Error::Internal(format!("the reader broke off: {e}")))?,
+        Some(read) => read.map_err(|e| Error::defect_of("the reader broke off", e))?,
         None => Ok(()),
     };
     match (failed, read) {

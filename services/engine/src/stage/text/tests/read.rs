@@ -8,10 +8,10 @@ use super::{Sizes, stage_in};
 use crate::error::{Error, Result};
 use crate::job::{FileFormat, Filter, FilterOp, FilterValue, ReadOptions, Source, SourceUri};
 use crate::location::Location;
-use crate::manifest::type_name;
 use crate::progress::Meter;
 use crate::stage::{Reject, StageContext};
 use crate::tasks::Threads;
+use crate::type_names::type_name;
 
 /// A staged file as text, NULL as `None`.
 #[derive(Debug, PartialEq)]
@@ -313,11 +313,9 @@ fn filters_keep_what_they_say() {
         let table = Reading { filters: vec![filter], ..Reading::default() }.read(text.as_bytes()).unwrap();
         assert_eq!(table.column(0).concat(), expected, "{shown}");
     }
-    for (column, value, wanted) in [
-        ("n", word("x"), "`n` is"),
-        ("id", number("1"), "put `1` in quotes"),
-        ("idd", word("x"), "the nearest is `id`"),
-    ] {
+    for (column, value, wanted) in
+        [("n", word("x"), "`n` is"), ("id", number("1"), "put `1` in quotes"), ("idd", word("x"), "did you mean `id`?")]
+    {
         let filters = vec![Filter { column: column.to_owned(), op: Eq, values: vec![value] }];
         let error = Reading { filters, ..Reading::default() }.read(text.as_bytes()).unwrap_err().to_string();
         assert!(error.starts_with("bank.filters[0]: ") && error.contains(wanted), "{error}");

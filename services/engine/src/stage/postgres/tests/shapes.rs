@@ -1,8 +1,8 @@
 //! Whatever can be selected from: views, partitions, odd names, nothing at all.
 
-use kalla_engine::Error;
+use crate::Error;
 
-use crate::server::{Database, read};
+use super::server::{Database, read};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_relation_gives_all_its_rows() {

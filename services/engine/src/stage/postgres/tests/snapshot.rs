@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::server::{Database, connect, read};
+use super::server::{Database, connect, read};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn writers_do_not_tear_the_reading() {

@@ -1,9 +1,9 @@
 //! Filters are evaluated by the server, exactly, and no value can become SQL.
 
-use kalla_engine::Error;
-use kalla_engine::job::{Filter, FilterOp, FilterValue};
+use crate::Error;
+use crate::job::{Filter, FilterOp, FilterValue};
 
-use crate::server::{Database, peek};
+use super::server::{Database, peek};
 
 fn filter(column: &str, op: FilterOp, values: &[&str]) -> Filter {
     let values = values.iter().map(|value| FilterValue::Text((*value).to_owned())).collect();
@@ -127,8 +127,11 @@ async fn what_is_wrong_with_filters_is_told_at_once() {
     use FilterOp::*;
     let database = Database::with(TABLE).await;
     let cases = [
-        (filter("amont", Eq, &["1"]), "no column `amont`; did you mean `amount`?"),
-        (filter("zzz", Eq, &["1"]), "no column `zzz`"),
+        (filter("amont", Eq, &["1"]), "there is no column `amont`: did you mean `amount`?"),
+        (
+            filter("zzz", Eq, &["1"]),
+            "there is no column `zzz`: there are 13, among them `id`, `amount`, `rate`, `name`, `code`, `short`, `day`, `at`, `open`, `ref`, `mood` and `doc`",
+        ),
         (filter("amount", Eq, &["ten"]), "column `amount`: invalid input syntax for type numeric: \"ten\""),
         (
             filter("id", Eq, &["1; DROP TABLE t"]),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use kalla_engine::Error;
-use kalla_engine::stage::postgres::stage;
+use crate::Error;
+use crate::stage::postgres::stage;
 
-use crate::server::{Database, context, read, source};
+use super::server::{Database, context, read, source};
 
 /// Works until it is stopped: the reading is certainly under way when something happens to it. The server makes all
 /// numbers before it sends the first row.

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::Result;
+use crate::job::{Filter, PostgresTable, ReadOptions, Source, SourceUri};
+use crate::location::Location;
+use crate::progress::Meter;
+use crate::stage::postgres::{sample, stage};
+use crate::stage::{StageContext, Staged, Threads};
 use arrow::array::{Array as _, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use kalla_engine::Result;
-use kalla_engine::job::{Filter, PostgresTable, ReadOptions, Source, SourceUri};
-use kalla_engine::location::Location;
-use kalla_engine::progress::Meter;
-use kalla_engine::stage::postgres::{sample, stage};
-use kalla_engine::stage::{StageContext, Staged, Threads};
 use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 

@@ -1,9 +1,9 @@
 //! TLS in every mode, and passwords.
 
-use kalla_engine::Error;
+use crate::Error;
 
-use crate::cluster::Cluster;
-use crate::server::read;
+use super::cluster::Cluster;
+use super::server::read;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_tls_mode_checks_what_it_says_and_passwords_are_kept_secret() {

@@ -2,10 +2,10 @@
 
 use std::net::TcpListener;
 
-use kalla_engine::Error;
-use kalla_engine::job::PostgresTable;
+use crate::Error;
+use crate::job::PostgresTable;
 
-use crate::server::{Database, peek, read};
+use super::server::{Database, peek, read};
 
 /// Stages and samples: both must say the same.
 async fn failure(uri: &str) -> Error {

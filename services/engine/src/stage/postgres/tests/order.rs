@@ -1,8 +1,8 @@
 //! The order of rows is the heap's, whatever the number of threads.
 
-use kalla_engine::job::{Filter, FilterOp, FilterValue};
+use crate::job::{Filter, FilterOp, FilterValue};
 
-use crate::server::{Database, read};
+use super::server::{Database, read};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_staged_file_is_the_same_for_any_number_of_threads() {

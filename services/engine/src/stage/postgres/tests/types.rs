@@ -1,6 +1,6 @@
 //! Every type comes back as it was put in.
 
-use crate::server::{Database, peek};
+use super::server::{Database, peek};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_type_round_trips_with_nulls() {
@@ -159,7 +159,7 @@ async fn a_surprise_far_down_widens_the_column_and_loses_nothing() {
     )
     .await;
     for threads in [1, 4] {
-        let rows = crate::server::read(&database.uri("t"), &[], threads).await.unwrap();
+        let rows = super::server::read(&database.uri("t"), &[], threads).await.unwrap();
         assert_eq!(rows.types, ["Int64", "Decimal128(38, 6)", "Utf8", "Utf8", "Utf8", "Utf8"]);
         assert_eq!(rows.rows.len(), 150_000);
         let odd = |i: &str, name: &str| {
@@ -214,6 +214,6 @@ async fn long_values_cross_batches() {
 async fn text_that_is_not_utf8_is_refused_by_column() {
     let database = Database::create_with("ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'").await;
     database.run("CREATE TABLE t (a text, b text); INSERT INTO t VALUES ('fine', E'\\xff')").await;
-    let error = crate::server::read(&database.uri("t"), &[], 2).await.unwrap_err();
+    let error = super::server::read(&database.uri("t"), &[], 2).await.unwrap_err();
     assert!(error.to_string().contains("invalid byte sequence for encoding \"UTF8\""), "{error}");
 }
