@@ -107,12 +107,13 @@ async fn plan(job: &Job, found: &[Found]) -> Result<CheckReport> {
 
 fn empty_table(found: &Found) -> PlanTable {
     let row = Arc::new(Field::new(ROW_NUMBER, DataType::Int64, false));
-    let numbered: Vec<_> = found.schema.fields().iter().cloned().chain([row]).collect();
+    let schema = matching::untyped(&found.schema, &found.notes);
+    let numbered: Vec<_> = schema.fields().iter().cloned().chain([row]).collect();
     let empty = |schema: SchemaRef| Arc::new(EmptyTable::new(schema)) as Arc<dyn TableProvider>;
     PlanTable {
-        schema: Arc::clone(&found.schema),
+        schema: Arc::clone(&schema),
         notes: found.notes.clone(),
-        plain: empty(Arc::clone(&found.schema)),
+        plain: empty(schema),
         numbered: empty(Arc::new(Schema::new(numbered))),
     }
 }

@@ -93,7 +93,7 @@ pub struct Column {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Rows of the matched result set.
+    /// Rows of the matched result set in which both sides met. An outer join may list others there.
     pub matched_count: u64,
     pub matched_left_count: u64,
     pub matched_right_count: u64,

@@ -166,7 +166,7 @@ impl Run {
             self.unmatched("unmatched_left", &staged[0], matched.marks.unmatched(Side::Left)),
             self.unmatched("unmatched_right", &staged[1], matched.marks.unmatched(Side::Right)),
         )?;
-        let counts = counts(staged, matched.file.rows, &matched.marks, &unmatched_left.0, &unmatched_right.0)?;
+        let counts = counts(staged, &matched.marks, &unmatched_left.0, &unmatched_right.0)?;
         let sums = [unmatched_left.1, unmatched_right.1].concat();
         files.insert("matched", matched.file);
         files.insert("unmatched_left", unmatched_left.0);
@@ -236,9 +236,17 @@ impl Run {
             "some output rows come from more than {LISTED} rows of a side: all of them count as matched, and the first {LISTED} \
              are listed"
         );
+        let file = writer.finish().await?;
+        let alone = file.rows.saturating_sub(matched.marks.met());
+        let listed = format!(
+            "{alone} output rows list a row without a partner, as outer joins do: they are not counted as matches"
+        );
         Ok(MatchedRows {
-            file: writer.finish().await?,
-            notes: matched.marks.is_cut().then_some(cut).into_iter().collect(),
+            file,
+            notes: [matched.marks.is_cut().then_some(cut), (alone > 0).then_some(listed)]
+                .into_iter()
+                .flatten()
+                .collect(),
             marks: matched.marks,
             spilled_bytes: matched.spilled_bytes,
         })
@@ -278,13 +286,12 @@ struct MatchedRows {
 /// Conservation: every row that was read is matched or unmatched, on both sides, and the files say the same.
 fn counts(
     staged: &[Staged],
-    matched: u64,
     marks: &Marks,
     unmatched_left: &WrittenFile,
     unmatched_right: &WrittenFile,
 ) -> Result<Counts> {
     let counts = Counts {
-        matched_count: matched,
+        matched_count: marks.met(),
         matched_left_count: marks.count(Side::Left),
         matched_right_count: marks.count(Side::Right),
         unmatched_left_count: unmatched_left.rows,

@@ -9,8 +9,8 @@ use crate::attempt;
 use crate::error::{Error, Result, Violation};
 use crate::job::Limits;
 use crate::location::Location;
-use crate::manifest::{Input, Manifest};
-use crate::stage;
+use crate::manifest::{Column, Input, Manifest};
+use crate::stage::{self, ColumnNote};
 use crate::stores::Stores;
 
 /// Rows that are read together.
@@ -46,7 +46,9 @@ pub async fn source_rows(
 pub async fn kept(output: &Location, manifest: &Manifest, limits: &Limits, stores: &Stores) -> Result<Tables> {
     let mut files = Vec::new();
     for input in manifest.inputs() {
-        files.push((input.alias.as_str(), open(output, input, stores).await?, Vec::new()));
+        let note = |column: &Column| Some(ColumnNote { column: column.name.clone(), note: column.note.clone()? });
+        let notes = input.columns.iter().filter_map(note).collect();
+        files.push((input.alias.as_str(), open(output, input, stores).await?, notes));
     }
     Tables::plan(&manifest.match_sql, &files, limits).await
 }

@@ -5,6 +5,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::unparser::expr_to_sql;
 
 use super::passes::has_subquery;
+use crate::functions::as_operators;
 use crate::query::spelled;
 
 /// A condition in the words of SQL; of a subquery only what it reads.
@@ -30,7 +31,7 @@ pub fn condition(expr: &Expr) -> String {
             Some(relation) => format!("{}.{}", relation.table(), plain(&column.name)),
             None => plain(&column.name),
         },
-        other => match expr_to_sql(other) {
+        other => match expr_to_sql(&as_operators(other)) {
             Ok(sql) => without_parentheses(&plain(&sql.to_string())).to_owned(),
             Err(_) => other.human_display().to_string(),
         },

@@ -8,14 +8,22 @@
 //! | `normalize_text(s)` | `s` without case, accents, punctuation and surplus blanks |
 //! | `similarity(a, b)` | Jaro-Winkler similarity of two texts, 0 to 1 |
 //!
+//! | `div(a, b)` | the whole part of a quotient |
+//!
+//! `round`, `trunc`, `ceil`, `floor`, `sum`, `avg` and the operators `+ - * / %` are ours as well, for integers and decimals: exact, or
+//! an error.
+//!
 //! All of them give NULL when an argument is NULL, and swapping `a` and `b` never changes an answer.
 
 mod arguments;
+mod arithmetic;
 mod bounded;
 mod dates;
 mod exact;
+mod rounding;
 mod text;
 mod tolerance;
+mod totals;
 
 use std::sync::Arc;
 
@@ -26,12 +34,16 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use datafusion::prelude::SessionContext;
 
 pub(crate) use arguments::{Argument, ordinal};
+pub(crate) use arithmetic::{Arithmetic, Operation, as_operators};
 pub(crate) use tolerance::difference;
 
-/// Makes the functions of this module known to `ctx`.
-/// Those of DataFusion that may fill the memory get a guard.
+/// Makes the functions of this module known to `ctx`. Those of DataFusion that may fill the memory get a guard, and those that round,
+/// wrap or change their type in silence are replaced.
 pub fn register(ctx: &SessionContext) {
     bounded::guard(ctx);
+    rounding::register(ctx);
+    totals::register(ctx);
+    ctx.register_udf(Arithmetic::udf(Operation::Quotient, String::new()));
     for function in Function::ALL {
         ctx.register_udf(ScalarUDF::new_from_impl(MatchFunction {
             function,

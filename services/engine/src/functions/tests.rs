@@ -81,7 +81,13 @@ async fn tolerance_match_is_exact() {
         ("100.00", "100.02", "arrow_cast('1e-300', 'Float64')", "false"),
         ("100.00", "100.00", "arrow_cast('1e-300', 'Float64')", "true"),
         ("100.00", "100.02", "arrow_cast('inf', 'Float64')", "true"),
-        // Floats are compared as floats.
+        // So is a float amount: rounding does not decide at the boundary.
+        ("arrow_cast('100.02', 'Float64')", "100.00", "0.02", "true"),
+        ("arrow_cast('100.02', 'Float64')", "arrow_cast('100', 'Float64')", "0.02", "true"),
+        ("arrow_cast('0.3', 'Float64')", "0.1", "arrow_cast('0.2', 'Float64')", "true"),
+        ("arrow_cast('100.02', 'Float32')", "100.00", "0.02", "true"),
+        ("arrow_cast('100.0200001', 'Float64')", "100.00", "0.02", "false"),
+        ("arrow_cast('1e300', 'Float64')", "1", "0.02", "false"),
         ("arrow_cast('1.5', 'Float64')", "1.25", "0.25", "true"),
         ("arrow_cast('1.5', 'Float32')", "1.2", "0.25", "false"),
         ("arrow_cast('inf', 'Float64')", "arrow_cast('inf', 'Float64')", "0", "true"),

@@ -1,8 +1,7 @@
 //! `tolerance_match` and `tolerance_pct`.
 //!
 //! Integers and decimals of any precision and scale are compared exactly, in 128 bits where that suffices and in 256
-//! where not. A float threshold stands for the decimal that its shortest text says, so 0.02 is 0.02. As soon as `a` or
-//! `b` is itself a float, all three are compared as 64-bit floats: what was rounded before cannot be made exact here.
+//! where not. A float stands for the decimal that its shortest text says, so 0.02 is 0.02, as a threshold and as an amount.
 //! The percentage is of the greater of `abs(a)` and `abs(b)`, so that neither side is the measure of the other.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
@@ -25,7 +24,9 @@ pub(super) fn absolute(
     let function = "tolerance_match";
     let (left, right) = (a.to_array(rows)?, b.to_array(rows)?);
     if is_float(&left) || is_float(&right) {
-        return floats(function, &left, &right, threshold, rows, |a, b, t| (a - b).abs() <= t);
+        let near = |a: f64, b: f64, t: f64| ((a - b).abs(), t);
+        let exact = |a, b, t: Amount| measure(a, b).map(|(difference, _, scale)| difference <= t.units_at(scale));
+        return floats(function, &left, &right, threshold, rows, near, exact);
     }
     let (x, y) = (Exact::of(&left)?, Exact::of(&right)?);
     match threshold {
@@ -88,9 +89,9 @@ pub(super) fn relative(
     let function = "tolerance_pct";
     let (left, right) = (a.to_array(rows)?, b.to_array(rows)?);
     if is_float(&left) || is_float(&right) {
-        return floats(function, &left, &right, percent, rows, |a, b, p| {
-            (a - b).abs() <= p / 100.0 * a.abs().max(b.abs())
-        });
+        let near = |a: f64, b: f64, p: f64| ((a - b).abs(), p / 100.0 * a.abs().max(b.abs()));
+        let exact = |a, b, p| measure(a, b).and_then(|(difference, greater, _)| share(difference, greater, p));
+        return floats(function, &left, &right, percent, rows, near, exact);
     }
     let (x, y) = (Exact::of(&left)?, Exact::of(&right)?);
     let (percents, constant) = match percent {
@@ -189,11 +190,17 @@ fn floats(
     right: &ArrayRef,
     threshold: &ColumnarValue,
     rows: usize,
-    holds: impl Fn(f64, f64, f64) -> bool,
+    near: impl Fn(f64, f64, f64) -> (f64, f64),
+    exact: impl Fn(Amount, Amount, Amount) -> Option<bool>,
 ) -> Result<BooleanArray> {
+    // How far floats may be off here, as a share of the greatest of them.
+    let narrow = [left, right].iter().any(|array| matches!(array.data_type(), DataType::Float16 | DataType::Float32));
+    let rounded = if narrow { 1e-3 } else { 1e-14 };
+    let thresholds = threshold.to_array(rows)?;
+    let (own_left, own_right) = (left, right);
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let to_floats = |array: &ArrayRef| cast_with_options(array, &DataType::Float64, &strict);
-    let (left, right, threshold) = (to_floats(left)?, to_floats(right)?, to_floats(&threshold.to_array(rows)?)?);
+    let (left, right, threshold) = (to_floats(left)?, to_floats(right)?, to_floats(&thresholds)?);
     let nulls = NullBuffer::union_many([left.nulls(), right.nulls(), threshold.nulls()]);
     let (a, b) = (left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>());
     let t = threshold.as_primitive::<Float64Type>();
@@ -203,7 +210,17 @@ fn floats(
             return exec_err!("{function}: the {} is {t}; it has to be 0 or more", threshold_name(function));
         }
         // Two infinities are equal though their difference is not a number.
-        Ok(a == b || holds(a, b, t))
+        if a == b {
+            return Ok(true);
+        }
+        let (distance, allowed) = near(a, b, t);
+        let holds = distance <= allowed;
+        // What rounding cannot have decided is decided.
+        if !distance.is_finite() || (distance - allowed).abs() > (a.abs() + b.abs() + allowed) * rounded {
+            return Ok(holds);
+        }
+        let amount = |array: &ArrayRef| amount_at(array, row);
+        Ok(exact(amount(own_left)?, amount(own_right)?, amount(&thresholds)?).unwrap_or(holds))
     })
 }
 

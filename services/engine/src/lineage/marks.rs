@@ -23,6 +23,8 @@ pub struct Marks {
     /// Large groups all of whose rows are marked.
     marked: HashSet<i64>,
     cut: bool,
+    /// Output rows in which both sides met.
+    met: u64,
 }
 
 impl Marks {
@@ -30,7 +32,13 @@ impl Marks {
     ///
     /// Errors: [`Error::Internal`] when a side has more rows than this machine can address.
     pub fn new(left_rows: u64, right_rows: u64) -> Result<Self> {
-        Ok(Self { left: Bits::new(left_rows)?, right: Bits::new(right_rows)?, marked: HashSet::new(), cut: false })
+        Ok(Self {
+            left: Bits::new(left_rows)?,
+            right: Bits::new(right_rows)?,
+            marked: HashSet::new(),
+            cut: false,
+            met: 0,
+        })
     }
 
     /// Marks the rows behind a batch of [`Traced::plan`]'s output, and gives the columns `_left_row` and `_right_row` of
@@ -47,6 +55,7 @@ impl Marks {
         let mut right = Listed::new(batch, traced, Side::Right)?;
         for row in 0..batch.num_rows() {
             let met = !left.read(row)?.is_empty() & !right.read(row)?.is_empty();
+            self.met += u64::from(met);
             for listed in [&mut left, &mut right] {
                 if met {
                     self.mark_behind(listed.side, &listed.rows, &traced.groups)?;
@@ -118,10 +127,12 @@ impl Marks {
     fn mark_pairs(&mut self, left: &Int64Array, right: &Int64Array) -> Result<()> {
         match NullBuffer::union(left.nulls(), right.nulls()) {
             None => {
+                self.met += left.len() as u64;
                 self.left.set_all(left.values())?;
                 self.right.set_all(right.values())
             }
             Some(both) => {
+                self.met += (both.len() - both.null_count()) as u64;
                 let (left, right) = (left.values(), right.values());
                 for row in both.valid_indices() {
                     self.left.set(left[row])?;
@@ -137,6 +148,17 @@ impl Marks {
         self.left.merge(&other.left);
         self.right.merge(&other.right);
         self.cut |= other.cut;
+        self.met += other.met;
+    }
+
+    /// Adds output rows in which both sides met, for a caller that knows it.
+    pub fn add_met(&mut self, rows: usize) {
+        self.met += rows as u64;
+    }
+
+    /// Output rows in which both sides met: the matches. An outer join lists others, too.
+    pub fn met(&self) -> u64 {
+        self.met
     }
 
     /// How many rows of a side are matched.

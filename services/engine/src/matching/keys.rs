@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datafusion::arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::DataFusionError;
 use datafusion::execution::context::SessionContext;
-use datafusion::logical_expr::{Expr, JoinType, ident};
+use datafusion::functions_aggregate::expr_fn::{count, max, min};
+use datafusion::logical_expr::{Expr, JoinType, ident, lit};
 use futures::StreamExt as _;
 
 use super::{MatchPlan, StagedTable};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::lineage::{Marks, RowsBehind, Side, Trace};
 use crate::location::Location;
-use crate::names::{INTERNAL, ROW_NUMBER};
+use crate::names::{INTERNAL, ROW_NUMBER, list};
 use crate::query;
 use crate::stage::RowFile;
 use crate::write::{PART_ROWS, Purpose, RowGroups};
@@ -98,6 +100,54 @@ impl FoundKeys {
             _ => Ok(()),
         }
     }
+}
+
+/// Rows that share a key cannot be told apart by it: all of them would count as matched when one is.
+pub async fn refuse_repeated(ctx: &SessionContext, plan: &MatchPlan, side: Side) -> Result<()> {
+    let Some(keys) = plan.keys(side) else { return Ok(()) };
+    let failed = |e| query::execution_error(e, &plan.limits);
+    let Some(repeated) = repeated(ctx, plan, side, &keys.columns).await.map_err(failed)? else { return Ok(()) };
+    let names = list(&keys.columns);
+    Err(Error::Data {
+        alias: keys.alias.clone(),
+        place: Place::default(),
+        reason: format!(
+            "the primary key {names} is not unique: {repeated}. Rows are followed by it, so name the columns that together are \
+             different in each row"
+        ),
+    })
+}
+
+/// A key that stands in more than one row, and in which; rows without a key are nobody's.
+async fn repeated(
+    ctx: &SessionContext,
+    plan: &MatchPlan,
+    side: Side,
+    columns: &[String],
+) -> Result<Option<String>, DataFusionError> {
+    let known = columns.iter().map(|column| ident(column).is_not_null()).reduce(Expr::and);
+    let rows = ident(ROW_NUMBER);
+    let found = ctx
+        .read_table(plan.numbered(side))?
+        .filter(known.unwrap_or_else(|| lit(true)))?
+        .aggregate(columns.iter().map(ident).collect(), vec![min(rows.clone()), max(rows.clone()), count(rows)])?;
+    let places: Vec<String> = found.schema().columns().into_iter().map(|column| column.name).collect();
+    let [.., first, _, times] = places.as_slice() else { return Ok(None) };
+    let found =
+        found.filter(ident(times).gt(lit(1)))?.sort_by(vec![ident(first)])?.limit(0, Some(1))?.collect().await?;
+    let Some(row) = found.into_iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
+    let options = FormatOptions::default();
+    let texts: Vec<String> = row
+        .columns()
+        .iter()
+        .map(|column| Ok(ArrayFormatter::try_new(column, &options)?.value(0).to_string()))
+        .collect::<Result<_, DataFusionError>>()?;
+    let (values, last) = (texts[..columns.len()].join("`, `"), texts[columns.len() + 1].as_str());
+    Ok(Some(format!(
+        "`{values}` stands in {} rows, such as {} and {last}, counted from 0",
+        texts[columns.len() + 2],
+        texts[columns.len()]
+    )))
 }
 
 async fn mark_side(

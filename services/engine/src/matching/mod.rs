@@ -8,8 +8,8 @@ mod table;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::array::{Array as _, ArrayRef, RecordBatch, new_null_array};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
@@ -17,7 +17,7 @@ use futures::StreamExt as _;
 use tokio::task::JoinSet;
 
 pub use plan::{MatchPlan, PlanTable, plan, register, sides};
-pub use table::StagedTable;
+pub use table::{StagedTable, untyped};
 
 use crate::error::{Error, Result};
 use crate::job::Limits;
@@ -43,7 +43,12 @@ const LISTED_AT_ONCE: usize = 1024;
 fn matched_schema(traced: &Traced, physical: &Arc<dyn ExecutionPlan>) -> SchemaRef {
     let visible = physical.schema();
     let (left, right) = traced.row_columns();
-    let fields = visible.fields().iter().take(traced.width).cloned().chain([Arc::new(left), Arc::new(right)]);
+    // What has no type has no value either: other tools read it as text.
+    let typed = |field: &FieldRef| match field.data_type() {
+        DataType::Null => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
+        _ => Arc::clone(field),
+    };
+    let fields = visible.fields().iter().take(traced.width).map(typed).chain([Arc::new(left), Arc::new(right)]);
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
@@ -62,6 +67,9 @@ pub async fn run(
     let streams = execute_stream_partitioned(Arc::clone(&plan.physical), ctx.task_ctx()).map_err(failed)?;
     let schema = plan.schema();
     let keys = FoundKeys::create(plan, scratch)?;
+    for side in Side::BOTH {
+        keys::refuse_repeated(ctx, plan, side).await?;
+    }
     let runs = Runs::new(scratch, &schema, &ctx.runtime_env().memory_pool, &plan.limits, streams.len());
     // One that asks for an order gives its rows in it, one after the other.
     let asked = plan.asks_for_order && streams.len() == 1;
@@ -128,6 +136,7 @@ impl Partition {
                 self.rows.push(visible).await?;
                 if let Some(keys) = &mut self.keys {
                     let met = keys.add(&batch, &self.plan).await?;
+                    self.marks.add_met(met.num_rows());
                     Side::BOTH.into_iter().try_for_each(|side| self.marks.mark_side(&met, &self.plan.traced, side))?;
                 }
             }
@@ -149,7 +158,11 @@ impl Partition {
     /// Marks the rows behind the batch and gives the columns that are written.
     fn visible(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let (left, right) = self.marks.mark(batch, &self.plan.traced)?;
-        let columns = batch.columns().iter().take(self.plan.traced.width).cloned().chain([left, right]);
+        let typed = |column: &ArrayRef| match column.data_type() {
+            DataType::Null => new_null_array(&DataType::Utf8, column.len()),
+            _ => Arc::clone(column),
+        };
+        let columns = batch.columns().iter().take(self.plan.traced.width).map(typed).chain([left, right]);
         RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())
             .map_err(|e| Error::defect_of("matched rows", e))
     }

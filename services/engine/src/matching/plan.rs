@@ -11,7 +11,7 @@ use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::{StagedTable, matched_schema};
+use super::{StagedTable, matched_schema, untyped};
 use crate::error::{Error, Place, Result, Violation};
 use crate::job::{Job, Limits, Source};
 use crate::lineage::{self, Groups, Side, SideTable, SideTables, Trace, Traced};
@@ -33,12 +33,15 @@ pub struct PlanTable {
 impl PlanTable {
     /// Of rows that have been staged.
     pub fn staged(ctx: &SessionContext, file: &RowFile, notes: Vec<ColumnNote>) -> Result<Self> {
-        let table = |numbered| StagedTable::new(ctx, file, numbered).map_err(|e| Error::defect_of("staged table", e));
+        let table = |numbered| match StagedTable::new(ctx, file, numbered) {
+            Ok(table) => Ok(table.untyped(&notes)),
+            Err(e) => Err(Error::defect_of("staged table", e)),
+        };
         Ok(Self {
-            schema: Arc::clone(file.schema()),
-            notes,
+            schema: untyped(file.schema(), &notes),
             plain: Arc::new(table(false)?),
             numbered: Arc::new(table(true)?),
+            notes,
         })
     }
 }
@@ -57,6 +60,8 @@ pub struct MatchPlan {
 
 /// How the rows of a side are followed by key.
 pub struct Keys {
+    /// The source's name.
+    pub alias: String,
     /// The source's own columns.
     pub columns: Vec<String>,
     /// The columns of the output that hold their values.
@@ -170,7 +175,7 @@ fn keys(plan: &LogicalPlan, sides: &SideTables, side: Side, source: &Source, why
         ));
     }
     match lineage::key_columns(plan, sides, side, columns)? {
-        Some(places) => Ok(Keys { columns: columns.clone(), places }),
+        Some(places) => Ok(Keys { alias: alias.clone(), columns: columns.clone(), places }),
         None => refused(format!(
             "{why}; or select the primary key of `{alias}`, from `{alias}` or from columns that a condition sets equal to \
              it: no column of the output holds {}",

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Result, Statistics};
+use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
@@ -16,14 +16,17 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::projection::ProjectionExec;
 use object_store::ObjectMeta;
 use object_store::path::Path as ObjectPath;
 use parquet::arrow::RowNumber;
 
 use crate::location::Location;
 use crate::names::ROW_NUMBER;
-use crate::stage::RowFile;
+use crate::stage::{ColumnNote, NO_VALUES, RowFile};
 
 /// The rows of one source.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct StagedTable {
     url: ObjectStoreUrl,
     path: ObjectPath,
     schema: TableSchema,
+    /// Places of columns without any value, which match_sql finds without a type.
+    untyped: Vec<usize>,
 }
 
 impl StagedTable {
@@ -48,7 +53,14 @@ impl StagedTable {
             let field = Field::new(ROW_NUMBER, DataType::Int64, false).with_extension_type(RowNumber);
             schema = schema.with_virtual_columns(vec![FieldRef::from(field)]);
         }
-        Ok(Self { file: file.clone(), url, path, schema: schema.build() })
+        Ok(Self { file: file.clone(), url, path, schema: schema.build(), untyped: Vec::new() })
+    }
+
+    /// With columns that have no type.
+    pub fn untyped(self, notes: &[ColumnNote]) -> Self {
+        let columns = self.file.schema().fields().iter().enumerate();
+        let untyped = columns.filter(|(_, field)| is_untyped(field, notes)).map(|(place, _)| place).collect();
+        Self { untyped, ..self }
     }
 
     /// The file under its own name: a path that is given as text would be encoded again.
@@ -72,10 +84,34 @@ impl StagedTable {
     }
 }
 
+fn is_untyped(field: &Field, notes: &[ColumnNote]) -> bool {
+    notes.iter().any(|note| note.column == *field.name() && note.note == NO_VALUES)
+}
+
+/// A schema in which columns without any value have no type: they take the one of what they are compared with.
+pub fn untyped(schema: &SchemaRef, notes: &[ColumnNote]) -> SchemaRef {
+    if !schema.fields().iter().any(|field| is_untyped(field, notes)) {
+        return Arc::clone(schema);
+    }
+    let fields = schema.fields().iter().map(|field| match is_untyped(field, notes) {
+        true => Arc::new(Field::new(field.name(), DataType::Null, true)),
+        false => Arc::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 #[async_trait]
 impl TableProvider for StagedTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(self.schema.table_schema())
+        let schema = self.schema.table_schema();
+        if self.untyped.is_empty() {
+            return Arc::clone(schema);
+        }
+        let fields = schema.fields().iter().enumerate().map(|(place, field)| match self.untyped.contains(&place) {
+            true => Arc::new(Field::new(field.name(), DataType::Null, true)),
+            false => Arc::clone(field),
+        });
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     fn table_type(&self) -> TableType {
@@ -100,6 +136,19 @@ impl TableProvider for StagedTable {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        Ok(DataSourceExec::from_data_source(config))
+        let scan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(config);
+        if self.untyped.is_empty() {
+            return Ok(scan);
+        }
+        let schema = scan.schema();
+        let places = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
+        let columns = places.iter().zip(schema.fields()).enumerate().map(|(at, (place, field))| {
+            let column: Arc<dyn PhysicalExpr> = match self.untyped.contains(place) {
+                true => Arc::new(Literal::new(ScalarValue::Null)),
+                false => Arc::new(Column::new(field.name(), at)),
+            };
+            (column, field.name().clone())
+        });
+        Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), scan)?))
     }
 }

@@ -6,7 +6,7 @@ use datafusion::logical_expr::Expr;
 
 use super::facts::{Facts, at, spelled, spelled_column};
 use super::types::{literal, says};
-use crate::functions::{Argument, Function, ordinal};
+use crate::functions::{Argument, Function, as_operators, ordinal};
 use crate::type_names::{EXACT, TypeKind, sql_type};
 
 /// One operand.
@@ -45,7 +45,7 @@ impl Operand<'_> {
         match (self.column(), self.literal()) {
             (Some(column), _) => spelled_column(column),
             (None, Some(value)) => value.to_string(),
-            (None, None) => self.expr.human_display().to_string(),
+            (None, None) => as_operators(self.expr).human_display().to_string(),
         }
     }
 
@@ -89,8 +89,12 @@ fn comparable(data_type: &DataType) -> String {
 pub(super) fn comparison(left: &Operand, right: &Operand, equality: bool) -> Option<String> {
     use TypeKind::{Date, Float, Null, Number, Other, Text, Timestamp};
     let literals = left.literal().is_some() || right.literal().is_some();
+    if left.data_type.is_nested() || right.data_type.is_nested() {
+        return Some(part_by_part(left, right));
+    }
     match (left.kind, right.kind) {
         (Null | Other, _) | (_, Null | Other) => None,
+        (Timestamp, Timestamp) => zones(left, right),
         (a, b) if a == b => None,
         (Number, Float) | (Float, Number) => (equality && !literals).then(|| float_equality(left, right)),
         (Date, Timestamp) | (Timestamp, Date) => (equality && !literals).then(|| date_equality(left, right)),
@@ -104,6 +108,80 @@ pub(super) fn comparison(left: &Operand, right: &Operand, equality: bool) -> Opt
             right.is_a()
         )),
     }
+}
+
+/// Rows and lists: a NULL within them would count as equal to another.
+fn part_by_part(left: &Operand, right: &Operand) -> String {
+    let pairs = match (parts(left.expr), parts(right.expr)) {
+        (Some(left), Some(right)) if left.len() == right.len() => {
+            let pair = |(a, b): (&Expr, &Expr)| format!("{} = {}", a.human_display(), b.human_display());
+            left.into_iter().zip(right).map(pair).collect::<Vec<_>>().join(" AND ")
+        }
+        _ => "a.x = b.x AND a.y = b.y".to_owned(),
+    };
+    format!("rows and lists are not compared as a whole, because NULLs within them are unknown: write {pairs}")
+}
+
+/// What a row or a list is made of.
+fn parts(expr: &Expr) -> Option<Vec<&Expr>> {
+    match expr {
+        Expr::ScalarFunction(call) if ["struct", "row", "make_array"].contains(&call.func.name()) => {
+            Some(call.args.iter().collect())
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "named_struct" => {
+            Some(call.args.iter().skip(1).step_by(2).collect())
+        }
+        _ => None,
+    }
+}
+
+/// A wall clock and an instant: which of its many clocks is meant?
+fn zones(left: &Operand, right: &Operand) -> Option<String> {
+    let zone = |operand: &Operand| match &operand.data_type {
+        DataType::Timestamp(_, zone) => zone.clone(),
+        _ => None,
+    };
+    let (local, instant) = match (zone(left), zone(right)) {
+        (None, Some(_)) => (left, right),
+        (Some(_), None) => (right, left),
+        (Some(a), Some(b)) if a != b => {
+            return Some(format!(
+                "{} is shown in the zone {a} and {} in {b}: both are instants, compare them without AT TIME ZONE",
+                left.name(),
+                right.name()
+            ));
+        }
+        _ => return None,
+    };
+    let zone = match &instant.data_type {
+        DataType::Timestamp(_, Some(zone)) => zone.as_ref(),
+        _ => UTC,
+    };
+    let zoned = in_zone(instant, zone);
+    Some(format!(
+        "{} is a local time and {} an instant, which has another local time in each zone: write to_local_time({zoned}), with the \
+         zone that {} is meant in",
+        local.name(),
+        instant.name(),
+        local.name()
+    ))
+}
+
+/// The zone that instants are kept in, which nobody means when he looks at a clock.
+const UTC: &str = "UTC";
+
+/// As it is shown in its zone already, or in one that stands for the author's.
+fn in_zone(instant: &Operand, zone: &str) -> String {
+    format!("{} AT TIME ZONE '{}'", instant.sql(), if zone == UTC { "Europe/Berlin" } else { zone })
+}
+
+/// A cast of an instant to a local time.
+pub(super) fn clock_of_utc(instant: &Operand, zone: &str) -> String {
+    let zoned = in_zone(instant, zone);
+    format!(
+        "{} is an instant, and a CAST to TIMESTAMP gives the clock of UTC: write to_local_time({zoned}), with the zone that is meant",
+        instant.name()
+    )
 }
 
 fn text_comparison(text: &Operand, other: &Operand) -> Option<String> {

@@ -128,6 +128,7 @@ fn plan_error(text: &str, span: Option<Span>, facts: &Facts, state: &SessionStat
     if let Some((name, reason)) =
         text.strip_prefix("Function '").and_then(|t| t.split_once("' user-defined coercion failed with: "))
     {
+        let reason = reason.split(". No function matches").next().unwrap_or(reason);
         return format!("{}{}", strip_prefixes(reason), at(start(span).or_else(|| facts.find_call(name))));
     }
     if let Some(name) = function_in(text) {

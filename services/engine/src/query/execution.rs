@@ -3,6 +3,7 @@
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
+use super::facts::violation;
 use crate::error::Error;
 use crate::job::Limits;
 
@@ -35,9 +36,20 @@ pub fn execution_error(error: DataFusionError, limits: &Limits) -> Error {
             other => Error::Sql(in_words(&other.to_string())),
         },
         DataFusionError::Execution(_) | DataFusionError::Plan(_) => Error::Sql(in_words(&text)),
+        DataFusionError::NotImplemented(_) => Error::Invalid(vec![violation(not_supported(&text))]),
         DataFusionError::ParquetError(_) => Error::defect_of("reading rows", text),
         _ => Error::defect_of("running match_sql", text),
     }
+}
+
+/// What the planner cannot do is for the author to write otherwise, and no defect.
+fn not_supported(text: &str) -> String {
+    let text = text.trim_start_matches("This feature is not implemented: ");
+    if text.contains("OuterReferenceColumn") || text.contains("subquer") {
+        return "a subquery cannot refer to the query around it in this place: write it as a JOIN, as EXISTS in WHERE, \
+                or number its rows with row_number() OVER (PARTITION BY … ORDER BY …) and join those that are wanted".to_owned();
+    }
+    format!("this is not supported: {}; write it in another way, such as with a JOIN", first_line(text))
 }
 
 fn in_words(text: &str) -> String {
@@ -47,6 +59,15 @@ fn in_words(text: &str) -> String {
         .trim_start_matches("Compute error: ")
         .trim_start_matches("Cast error: ")
         .trim_start_matches("Arithmetic overflow: ");
+    if let Some((form, number)) =
+        text.strip_prefix("Cannot cast to ").and_then(|rest| rest.split_once(". Overflowing on "))
+    {
+        let form = form.replace("Decimal128", "DECIMAL");
+        return format!(
+            "a number is too long for {form}, which all that it is put together with needs: round or CAST the others to fewer digits \
+             after the point ({number} of the smallest unit)"
+        );
+    }
     match text {
         "Divide by zero error" => "a division by zero: guard it with NULLIF(divisor, 0)".to_owned(),
         other => first_line(other),

@@ -1,14 +1,17 @@
 //! From the text of `match_sql` to a checked logical plan.
 
 mod describe;
+mod dialect;
 mod errors;
 mod execution;
 mod facts;
 pub mod order;
 mod session;
+mod sign;
 mod statement;
 mod touched;
 mod types;
+mod using;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,15 +6,17 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SetExpr, Spanned, Statement as SqlStatement, TableFactor, Visit, Visitor,
+    BinaryOperator, Expr, Ident, ObjectName, Query, Select, SetExpr, SetOperator, SetQuantifier, Spanned,
+    Statement as SqlStatement, TableFactor, Visit, Visitor,
 };
-use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 
 use kalla_spelling::nearest;
 
+use super::dialect::MatchSql;
 use super::facts::{Facts, TableInfo, at, spelled, violation};
+use super::{sign, using};
 use crate::error::{Error, Result, Violation};
 use crate::names::{self, list};
 
@@ -34,7 +36,8 @@ pub(super) fn parse(sql: &str, tables: &[TableInfo]) -> Result<(Statement, Facts
     let first = one_statement(&tokens)?;
     refuse_reserved(&tokens)?;
     refuse_long_chains(&tokens)?;
-    let statement = DFParserBuilder::new(sql)
+    let mut statement = DFParserBuilder::new(sql)
+        .with_dialect(&MatchSql)
         .with_recursion_limit(DEPTH)
         .build()
         .and_then(|mut parser| parser.parse_statements())
@@ -42,8 +45,8 @@ pub(super) fn parse(sql: &str, tables: &[TableInfo]) -> Result<(Statement, Facts
         .pop_front();
     let not_a_query =
         || invalid(format!("`{first}` is not a query: match_sql has to be one SELECT, which may begin with WITH"));
-    let Some(Statement::Statement(parsed)) = &statement else { return Err(not_a_query()) };
-    let SqlStatement::Query(query) = parsed.as_ref() else { return Err(not_a_query()) };
+    let Some(Statement::Statement(parsed)) = &mut statement else { return Err(not_a_query()) };
+    let SqlStatement::Query(query) = parsed.as_mut() else { return Err(not_a_query()) };
 
     refuse_huge(query)?;
     let mut facts = Facts { tables: tables.to_vec(), tokens, aliases: BTreeMap::new() };
@@ -51,7 +54,9 @@ pub(super) fn parse(sql: &str, tables: &[TableInfo]) -> Result<(Statement, Facts
     let _ = query.visit(&mut names);
     let mut reader = Reader { facts: &facts, ctes: &names.0, aliases: BTreeMap::new(), found: Vec::new() };
     let _ = query.visit(&mut reader);
-    let Reader { aliases, found, .. } = reader;
+    let Reader { aliases, mut found, .. } = reader;
+    sign::subtract_from_zero(query);
+    found.extend(using::coalesce_keys(query).into_iter().map(violation));
     if !found.is_empty() {
         return Err(Error::Invalid(found));
     }
@@ -64,7 +69,7 @@ fn invalid(message: impl Into<String>) -> Error {
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
-    let mut tokens = Tokenizer::new(&GenericDialect {}, sql)
+    let mut tokens = Tokenizer::new(&MatchSql, sql)
         .tokenize_with_location()
         .map_err(|e| invalid(super::errors::parser_message(&e.to_string())))?;
     tokens.retain(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF));
@@ -348,6 +353,12 @@ impl Visitor for Reader<'_> {
                 }
                 self.table(name, alias.as_ref().map(|a| normalized(&a.name)));
             }
+            TableFactor::Derived { lateral: true, subquery, .. }
+                if subquery.order_by.is_some() || subquery.limit_clause.is_some() || subquery.fetch.is_some() => self.refuse(
+                "LATERAL with ORDER BY or LIMIT is not supported: number the rows with row_number() OVER (PARTITION BY … ORDER BY …) in a WITH clause, and \
+                 join those that have the number 1"
+                    .to_owned(),
+            ),
             TableFactor::Derived { alias: Some(alias), .. } => self.name(normalized(&alias.name), None),
             _ => {}
         }
@@ -361,6 +372,12 @@ impl Visitor for Reader<'_> {
         {
             self.refuse(format!("`{ident}`{} is a variable: there are none", at(Some(ident.span.start))));
         }
+        if let Expr::BinaryOp { op: BinaryOperator::BitwiseXor, left, .. } = expr {
+            let place = at(Some(left.span().end));
+            self.refuse(format!(
+                "`^`{place} is a power in some databases and an exclusive or in others: write power(a, b)"
+            ));
+        }
         ControlFlow::Continue(())
     }
 }
@@ -373,7 +390,13 @@ impl Reader<'_> {
                 let verb = text.split_whitespace().next().unwrap_or_default();
                 self.refuse(format!("`{verb}`{} changes data: match_sql only reads", at(Some(s.span().start))));
             }
-            SetExpr::SetOperation { left, right, .. } => {
+            SetExpr::SetOperation { op, set_quantifier, left, right } => {
+                if *set_quantifier == SetQuantifier::All && *op != SetOperator::Union {
+                    self.refuse(format!(
+                        "{op} ALL would count repeated rows wrongly: number them with row_number() OVER (PARTITION BY … ORDER BY …) on \
+                         both sides and join on that number as well, or write {op} without ALL"
+                    ));
+                }
                 self.body(left);
                 self.body(right);
             }

@@ -190,14 +190,8 @@ async fn only_one_query_over_the_tables_is_allowed() {
             "`INSERT` at line 1, column 22 changes data: match_sql only reads",
         ),
         ("SELECT amount INTO copy FROM invoices", "SELECT INTO `copy` would write a table: match_sql only reads"),
-        (
-            "SELECT FROM WHERE",
-            "unknown table `WHERE` at line 1, column 13: the tables are `invoices`, `payments`, `fx`, `left_src` and `right_src`",
-        ),
-        (
-            "SELECT amount\nFROM invoices WHERE (amount = 1",
-            "the SQL cannot be read: expected: ), found: EOF",
-        ),
+        ("SELECT FROM WHERE", "the SQL cannot be read at line 1, column 13: expected an expression, found: FROM"),
+        ("SELECT amount\nFROM invoices WHERE (amount = 1", "the SQL cannot be read: expected: ), found: EOF"),
         ("SELECT 'abc", "the SQL cannot be read at line 1, column 8: unterminated string literal"),
         (
             "SELECT amount AS __kalla_x FROM invoices",
@@ -399,7 +393,7 @@ async fn arguments_of_our_functions_are_checked() {
         (joined!("similarity(i.customer, p.payment_id) > 0.9"), "similarity: the second argument `p.payment_id` at line 1, column 93 is a number; it has to be text: write CAST(p.payment_id AS VARCHAR)"),
         (
             "SELECT sum(discount) AS s FROM invoices",
-            "`sum` at line 1, column 8 cannot take an argument of the type Utf8: CAST it to one that it can",
+            "sum takes numbers, not text: CAST it, as in CAST(x AS DECIMAL(38,10)) at line 1, column 8",
         ),
     ])
     .await;

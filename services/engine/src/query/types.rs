@@ -13,7 +13,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::utils::{merge_schema, split_conjunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, Volatility};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
@@ -21,7 +21,7 @@ use super::describe::{self, Operand};
 use super::facts::{Facts, at, violation};
 use super::order;
 use crate::error::Violation;
-use crate::functions::{Argument, Function};
+use crate::functions::{Argument, Arithmetic, Function, Operation};
 use crate::type_names::{EXACT, TypeKind};
 
 /// Collects what is wrong while a statement is planned.
@@ -42,10 +42,11 @@ impl ExprPlanner for TypeChecks {
         match expr.op {
             Eq | NotEq | Spaceship => self.compare(&expr.left, &expr.right, true, schema),
             Lt | LtEq | Gt | GtEq => self.compare(&expr.left, &expr.right, false, schema),
-            Plus | Minus | Multiply | Divide | Modulo => {
-                self.arithmetic(&expr.left, &expr.op.to_string(), schema);
-                self.arithmetic(&expr.right, &expr.op.to_string(), schema);
-            }
+            Plus => return Ok(self.arithmetic(Operation::Add, expr, schema)),
+            Minus => return Ok(self.arithmetic(Operation::Subtract, expr, schema)),
+            Multiply => return Ok(self.arithmetic(Operation::Multiply, expr, schema)),
+            Divide => return Ok(self.arithmetic(Operation::Divide, expr, schema)),
+            Modulo => return Ok(self.arithmetic(Operation::Remainder, expr, schema)),
             _ => {}
         }
         Ok(PlannerResult::Original(expr))
@@ -81,6 +82,7 @@ impl TypeChecks {
             }
             let schema = merge_schema(&node.inputs());
             node.apply_expressions(|expr| {
+                self.lists_of_rows(node, expr)?;
                 expr.apply(|expr| {
                     self.expression(expr, &schema);
                     Ok(TreeNodeRecursion::Continue)
@@ -88,6 +90,29 @@ impl TypeChecks {
             })?;
             Ok(TreeNodeRecursion::Continue)
         })?;
+        Ok(())
+    }
+
+    /// `IN (SELECT …)` answers true or false where the standard says NULL, unless it is a condition by itself.
+    fn lists_of_rows(&self, node: &LogicalPlan, expr: &Expr) -> Result<()> {
+        let conditions = if matches!(node, LogicalPlan::Filter(_)) { split_conjunction(expr) } else { vec![expr] };
+        for condition in conditions {
+            let by_itself = matches!(node, LogicalPlan::Filter(_)) && matches!(condition, Expr::InSubquery(_));
+            if by_itself {
+                continue;
+            }
+            let mut within = Within::default();
+            condition.apply(|expr| {
+                match expr {
+                    Expr::InSubquery(q) if q.negated || within.not || !matches!(node, LogicalPlan::Filter(_)) => {
+                        self.refuse(not_exists(&q.expr));
+                    }
+                    Expr::Not(_) | Expr::Case(_) | Expr::IsNull(_) | Expr::IsNotNull(_) => within.not = true,
+                    _ => {}
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
         Ok(())
     }
 
@@ -101,7 +126,12 @@ impl TypeChecks {
                 self.compare(&b.expr, &b.high, false, schema);
             }
             Expr::InList(list) => list.list.iter().for_each(|item| self.compare(&list.expr, item, true, schema)),
-            Expr::InSubquery(q) => self.with_subquery(&q.expr, &q.subquery.subquery, true, schema),
+            Expr::InSubquery(q) => {
+                self.with_subquery(&q.expr, &q.subquery.subquery, true, schema);
+                if q.negated && !q.subquery.outer_ref_columns.is_empty() {
+                    self.refuse(not_exists(&q.expr));
+                }
+            }
             Expr::SetComparison(q) => {
                 let equality = matches!(q.op, Operator::Eq | Operator::NotEq);
                 self.with_subquery(&q.expr, &q.subquery.subquery, equality, schema);
@@ -111,6 +141,7 @@ impl TypeChecks {
                     case.when_then_expr.iter().for_each(|(when, _)| self.compare(operand, when, true, schema));
                 }
             }
+            Expr::Cast(cast) => self.clock_of_utc(&cast.expr, cast.field.data_type(), schema),
             Expr::Like(like) | Expr::SimilarTo(like) => self.pattern(&like.expr, schema),
             Expr::ScalarFunction(call) => self.call(call, schema),
             Expr::WindowFunction(function) => {
@@ -135,6 +166,14 @@ impl TypeChecks {
         }
     }
 
+    /// A cast takes the clock of UTC, whatever the zone that the instant is shown in.
+    fn clock_of_utc(&self, expr: &Expr, to: &DataType, schema: &DFSchema) {
+        let Some(operand) = self.operand(expr, schema) else { return };
+        if let (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(_, None)) = (&operand.data_type, to) {
+            self.refuse(describe::clock_of_utc(&operand, zone));
+        }
+    }
+
     fn with_subquery(&self, expr: &Expr, subquery: &LogicalPlan, equality: bool, schema: &DFSchema) {
         let Some(column) = subquery.schema().columns().into_iter().next() else { return };
         let left = self.operand(expr, schema);
@@ -147,9 +186,21 @@ impl TypeChecks {
         }
     }
 
-    fn arithmetic(&self, operand: &Expr, operator: &str, schema: &DFSchema) {
-        if let Some(operand) = self.operand(operand, schema).filter(|s| s.kind == TypeKind::Text) {
-            self.refuse(describe::needs(&operand, &format!("`{operator}` needs numbers"), EXACT));
+    /// Of exact numbers ours; of floats, dates and intervals DataFusion's.
+    fn arithmetic(&self, operation: Operation, expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
+        for side in [&expr.left, &expr.right] {
+            if let Some(operand) = self.operand(side, schema).filter(|s| s.kind == TypeKind::Text) {
+                self.refuse(describe::needs(&operand, &format!("`{}` needs numbers", expr.op), EXACT));
+            }
+        }
+        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+            return PlannerResult::Original(expr);
+        };
+        let columns = [&expr.left, &expr.right].into_iter().flat_map(Expr::column_refs);
+        let place = at(columns.min_by_key(|column| column.name.len()).and_then(|column| self.facts.position(column)));
+        match Arithmetic::over(operation, (expr.left.clone(), &left), (expr.right.clone(), &right), place) {
+            Some(planned) => PlannerResult::Planned(planned),
+            None => PlannerResult::Original(expr),
         }
     }
 
@@ -209,6 +260,20 @@ impl TypeChecks {
         let data_type = expr.get_type(schema).ok()?;
         Some(Operand { expr, kind: TypeKind::of(&data_type), data_type, facts: &self.facts })
     }
+}
+
+/// What stands around an expression.
+#[derive(Default)]
+struct Within {
+    not: bool,
+}
+
+fn not_exists(expr: &Expr) -> String {
+    let value = expr.human_display();
+    format!(
+        "`{value} [NOT] IN (SELECT …)` is neither true nor false where a NULL is in play, which is not kept here: write [NOT] EXISTS \
+         (SELECT 1 FROM … WHERE … = {value}), with the conditions of the subquery"
+    )
 }
 
 /// The value of a literal, negated ones included.

@@ -119,6 +119,9 @@ pub struct InputFacts {
     pub notes: Vec<ColumnNote>,
 }
 
+/// The note of a column of a text file that has no type, because it has no value: it is kept as text, and compared with anything.
+pub const NO_VALUES: &str = "without any value";
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnNote {
     pub column: String,

@@ -7,6 +7,7 @@ mod dry_run;
 mod keys;
 mod laws;
 mod matching;
+mod meaning;
 mod paths;
 mod refused;
 mod runaway;

@@ -16,7 +16,7 @@ use super::read::{Pass, Sizes, Worker};
 use crate::error::{Error, Place, Result, Violation};
 use crate::job::{FileFormat, ReadOptions};
 use crate::names::no_such_column;
-use crate::stage::{ColumnNote, InputFacts};
+use crate::stage::{ColumnNote, InputFacts, NO_VALUES};
 
 #[derive(Debug, Clone)]
 pub struct ReadPlan {
@@ -151,7 +151,10 @@ impl ReadPlan {
                 ("csv", Some(dialect))
             }
         };
-        let note = |c: &TextColumn| c.note.clone().map(|note| ColumnNote { column: c.name.clone(), note });
+        let note = |c: &TextColumn| {
+            let note = c.note.clone().or_else(|| c.column_type().is_none().then(|| NO_VALUES.to_owned()));
+            note.map(|note| ColumnNote { column: c.name.clone(), note })
+        };
         let like_rows = matches!(&self.format, Format::Csv(layout) if layout.header_like_rows);
         let header = self.columns.first().filter(|_| like_rows).map(|column| ColumnNote {
             column: column.name.clone(),

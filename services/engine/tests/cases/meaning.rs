@@ -1,0 +1,232 @@
+//! SQL means what it says: as in Postgres where the two could differ, or refused with a way out, which is tried here too.
+
+use kalla_engine::Error;
+
+use super::Fixture;
+
+const LEFT: &str = "id,paid,ref,amount,n\n1,true,A,10.00,1\n2,false,,20.00,2\n3,true,C,30.00,3\n4,,D,,4\n";
+const RIGHT: &str = "id,paid,ref,amount,n\n1,true,A,10.00,1\n2,false,,20.00,9\n3,false,C,31.00,3\n5,,D,,4\n";
+
+/// A condition between the two, and the pairs of rows for which it is true.
+const CONDITIONS: &[(&str, &[(i64, i64)])] = &[
+    // What stands after IS DISTINCT FROM ends at AND and OR.
+    ("l.paid IS NOT DISTINCT FROM r.paid AND l.id = r.id", &[(0, 0), (1, 1)]),
+    ("l.id = r.id AND l.paid IS NOT DISTINCT FROM r.paid", &[(0, 0), (1, 1)]),
+    ("l.ref IS NOT DISTINCT FROM r.ref AND l.id = r.id AND l.n = r.n", &[(0, 0), (2, 2)]),
+    ("l.id = r.id AND l.paid IS DISTINCT FROM r.paid OR l.id = 1 AND r.id = 5", &[(0, 3), (2, 2)]),
+    ("l.id = r.id AND NOT l.paid IS DISTINCT FROM r.paid AND l.n = r.n", &[(0, 0)]),
+    ("l.id = r.id AND l.paid IS NOT DISTINCT FROM (r.paid OR r.id = 3)", &[(0, 0), (1, 1), (2, 2)]),
+    ("l.id = r.id AND l.n IS NOT DISTINCT FROM r.n + 0", &[(0, 0), (2, 2)]),
+    ("l.id = r.id AND l.n + 7 IS NOT DISTINCT FROM r.n", &[(1, 1)]),
+    ("l.id = r.id AND l.amount = r.amount IS NOT DISTINCT FROM l.n = r.n", &[(0, 0)]),
+    // LIKE, BETWEEN and IN bind closer than comparisons.
+    ("l.id = r.id AND l.paid = r.ref LIKE 'A%'", &[(0, 0)]),
+    ("l.id = r.id AND l.paid = r.n BETWEEN 1 AND 3", &[(0, 0), (1, 1), (2, 2)]),
+    ("l.id = r.id AND l.paid = r.n IN (1, 3)", &[(0, 0), (1, 1), (2, 2)]),
+    ("l.id = r.id AND NOT l.n = r.n", &[(1, 1)]),
+    ("l.id = r.id AND l.ref || 'x' = r.ref || 'x'", &[(0, 0), (2, 2)]),
+    ("l.id = r.id AND l.n * 2 + 1 = r.n + 1 + r.n", &[(0, 0), (2, 2)]),
+    ("l.id = r.id AND - l.n + 2 * l.n = r.n", &[(0, 0), (2, 2)]),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_bind_as_in_postgres() {
+    for (condition, pairs) in CONDITIONS {
+        let sql = format!("SELECT l.id, r.id AS rid FROM l JOIN r ON {condition}");
+        let fixture = Fixture::new(LEFT.as_bytes(), RIGHT.as_bytes(), &sql, &[]);
+        let (_, answer) = fixture.run().await.unwrap_or_else(|e| panic!("{condition}: {e}"));
+        let found: Vec<_> = answer.pairs.into_iter().map(|(l, r)| (l[0], r[0])).collect();
+        assert_eq!(found, *pairs, "{condition}");
+    }
+}
+
+/// What is refused, words of the refusal, and what it advises, which runs.
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "SELECT l.id FROM l WHERE l.ref NOT IN (SELECT r.ref FROM r WHERE r.id = l.id)",
+        "NOT] EXISTS",
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id WHERE NOT EXISTS (SELECT 1 FROM r x WHERE x.ref = l.ref AND x.n = l.n)",
+    ),
+    (
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id WHERE NOT (l.ref IN (SELECT x.ref FROM r x)) OR l.n = 1",
+        "NOT] EXISTS",
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id WHERE NOT EXISTS (SELECT 1 FROM r x WHERE x.ref = l.ref) OR l.n = 1",
+    ),
+    (
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON (l.id, l.ref) = (r.id, r.ref)",
+        "l.id = r.id AND l.ref = r.ref",
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id AND l.ref = r.ref",
+    ),
+    (
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON [l.id, l.n] = [r.id, r.n]",
+        "l.id = r.id AND l.n = r.n",
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id AND l.n = r.n",
+    ),
+    (
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id AND l.n ^ 2 = r.n",
+        "power(a, b)",
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id AND CAST(power(l.n, 2) AS BIGINT) = r.n",
+    ),
+    (
+        "SELECT l.id, x.id AS rid FROM l, LATERAL (SELECT r.id FROM r WHERE r.id = l.id ORDER BY r.n LIMIT 1) x",
+        "row_number()",
+        "WITH x AS (SELECT r.id, row_number() OVER (PARTITION BY r.ref ORDER BY r.n) AS place FROM r) \
+         SELECT l.id, x.id AS rid FROM l JOIN x ON l.id = x.id AND x.place = 1",
+    ),
+    ("SELECT * FROM l FULL JOIN r USING (id)", "name the columns", "SELECT id FROM l FULL JOIN r USING (id)"),
+    ("SELECT id FROM l NATURAL FULL JOIN r", "FULL JOIN … USING", "SELECT id FROM l FULL JOIN r USING (id, ref)"),
+    (
+        "SELECT id FROM l WHERE ref = 'A' INTERSECT ALL SELECT id FROM r",
+        "without ALL",
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_kept_is_refused_and_the_advice_runs() {
+    for (sql, words, advised) in REFUSED {
+        let error = Fixture::new(LEFT.as_bytes(), RIGHT.as_bytes(), sql, &[]).run().await.map(|_| ()).unwrap_err();
+        assert!(matches!(error, Error::Invalid(_)) && error.to_string().contains(words), "{sql}: {error}");
+        let (manifest, _) = Fixture::new(LEFT.as_bytes(), RIGHT.as_bytes(), advised, &[])
+            .run()
+            .await
+            .unwrap_or_else(|e| panic!("{advised}: {e}"));
+        assert!(manifest.counts.matched_left_count > 0, "{advised}");
+    }
+}
+
+/// The key of a row that only the right side has is the right one, and listed rows are no matches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outer_joins_list_rows_that_are_no_matches() {
+    for (sql, ids, matches) in [
+        ("SELECT id, l.amount AS la, r.amount AS ra FROM l FULL JOIN r USING (id)", vec!["1", "2", "3", "4", "5"], 3),
+        ("SELECT id FROM l RIGHT JOIN r USING (id)", vec!["1", "2", "3", "5"], 3),
+        ("SELECT upper(CAST(id AS VARCHAR)) AS id FROM l RIGHT JOIN r USING (id) WHERE id > 1", vec!["2", "3", "5"], 2),
+        ("SELECT id, count(*) AS n FROM l FULL JOIN r USING (id) GROUP BY id", vec!["1", "2", "3", "4", "5"], 3),
+        ("SELECT l.id FROM l LEFT JOIN r ON l.id = r.id", vec!["1", "2", "3", "4"], 3),
+    ] {
+        let fixture = Fixture::new(LEFT.as_bytes(), RIGHT.as_bytes(), sql, &[]);
+        let (manifest, _) = fixture.run().await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let path = fixture.job.output.as_local().unwrap().join("matched.parquet");
+        let mut found: Vec<String> = super::in_order(&path).iter().map(|row| row[0].clone()).collect();
+        found.sort();
+        assert_eq!(
+            (found, manifest.counts.matched_count),
+            (ids.iter().map(ToString::to_string).collect(), matches),
+            "{sql}"
+        );
+        assert_eq!(manifest.counts.matched_left_count, matches, "{sql}");
+        assert!(manifest.notes.iter().any(|note| note.contains("without a partner")), "{sql}: {:?}", manifest.notes);
+    }
+}
+
+/// A wall clock and an instant.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn local_times_are_not_instants() {
+    let left = b"id,at\n1,2026-03-28 13:00:00\n2,2026-07-01 14:00:00\n";
+    let right = b"id,at\n1,2026-03-28T12:00:00Z\n2,2026-07-01T12:00:00Z\n";
+    let join = |condition: &str| format!("SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id AND {condition}");
+    for condition in [
+        "l.at = r.at",
+        "l.at < r.at",
+        "r.at AT TIME ZONE 'Europe/Berlin' = l.at",
+        "CAST(r.at AT TIME ZONE 'Europe/Berlin' AS TIMESTAMP) = l.at",
+    ] {
+        let error = Fixture::new(left, right, &join(condition), &[]).run().await.map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("to_local_time(r.at AT TIME ZONE 'Europe/Berlin')"), "{condition}: {error}");
+    }
+    let advised = join("to_local_time(r.at AT TIME ZONE 'Europe/Berlin') = l.at");
+    let (manifest, _) = Fixture::new(left, right, &advised, &[]).run().await.unwrap();
+    assert_eq!(manifest.counts.matched_count, 2);
+}
+
+/// Rows that share a primary key would all be matched when one of them is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_key_that_repeats_is_told_with_its_rows() {
+    let sql = "SELECT l.id AS ref, l.n FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.ref = l.id AND r.n = l.n)";
+    let mut fixture = Fixture::new(b"id,n\na,1\nb,2\n", b"ref,n\na,1\na,7\nb,2\n,3\n,4\n", sql, &[]);
+    fixture.job.right.primary_key = vec!["ref".to_owned()];
+    let error = fixture.refused().await.to_string();
+    assert!(error.contains("`ref` is not unique: `a` stands in 2 rows, such as 0 and 1"), "{error}");
+    fixture.job.right.primary_key = vec!["ref".to_owned(), "n".to_owned()];
+    let (_, answer) = fixture.run().await.unwrap();
+    assert_eq!(answer.right, [1, 3, 4]);
+}
+
+/// A column that happens to have no value this time, and a side that has no row, are normal days.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_suits_everything() {
+    let conditions = [
+        "l.id = r.id AND l.ref = r.ref",
+        "l.id = r.id AND tolerance_match(l.amount, r.amount, 0.02) AND date_within(l.day, r.day, 1)",
+        "l.id = r.id AND l.amount + 1 = r.amount - l.ref AND upper(l.note) = r.note",
+        "l.id = (SELECT max(x.id) FROM r x) AND round(l.amount, 1) = r.amount AND l.day < r.day",
+    ];
+    let empty = b"id,ref,amount,day,note\n".as_slice();
+    let hollow = b"id,ref,amount,day,note\n1,,,,\n2,,,,\n".as_slice();
+    let full = b"id,ref,amount,day,note\n1,7,1.00,2026-01-01,x\n2,8,2.00,2026-01-02,y\n".as_slice();
+    for condition in conditions {
+        for (left, right) in
+            [(empty, full), (full, empty), (empty, empty), (hollow, full), (full, hollow), (hollow, empty)]
+        {
+            let sql = format!("SELECT l.id, r.id AS rid, l.note, r.amount FROM l JOIN r ON {condition}");
+            let (manifest, _) =
+                Fixture::new(left, right, &sql, &[]).run().await.unwrap_or_else(|e| panic!("{condition}: {e}"));
+            let counts = manifest.counts;
+            assert_eq!((counts.matched_count, counts.unmatched_left_count), (0, counts.total_left), "{condition}");
+        }
+    }
+    let sql = "SELECT l.id, r.id AS rid, l.ref FROM l JOIN r ON l.id = r.id AND (l.ref IS NULL OR l.ref = r.ref)";
+    let fixture = Fixture::new(hollow, full, sql, &[]);
+    let (manifest, _) = fixture.run().await.unwrap();
+    assert_eq!(manifest.counts.matched_count, 2);
+    assert_eq!(manifest.files["matched"].columns[2].data_type, "text");
+    let sql = "SELECT l.id, sum(r.amount) AS paid FROM l JOIN r ON l.id = r.id GROUP BY l.id HAVING sum(l.amount) = sum(r.amount)";
+    for (left, right) in [(empty, full), (hollow, full), (full, empty)] {
+        let (manifest, _) = Fixture::new(left, right, sql, &[]).run().await.unwrap();
+        assert_eq!(manifest.counts.matched_count, 0);
+    }
+}
+
+/// What would wrap, be cut or change its type is exact, or an error that shows the numbers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_are_exact_or_an_error() {
+    let left = b"id,n,a,wide\n1,25,25.50,99999999999999999999999999999999999.99\n2,9223372036854775807,10.00,99999999999999999999999999999999999.99\n";
+    let right = b"id,n,a\n1,2,2.00\n2,1,3.00\n";
+    for (expression, first) in [
+        ("l.n / 2", "12.5000000000000000"),
+        ("l.a / 3", "8.5000000000000000"),
+        ("div(l.n, 2)", "12"),
+        ("l.n % 4", "1"),
+        ("l.a * r.a", "51.0000"),
+        ("round(l.a / 7, 2)", "3.64"),
+        ("round(l.a, 0)", "26"),
+        ("trunc(l.a)", "25"),
+        ("ceil(l.a)", "26"),
+        ("floor(-l.a)", "-26"),
+        ("round(l.n, -1)", "30"),
+        ("sum(l.n) OVER ()", "9223372036854775832"),
+        ("avg(l.a) OVER ()", "17.7500000000000000"),
+    ] {
+        let condition = if expression.starts_with("round(l.n") { " AND l.id = 1" } else { "" };
+        let sql = format!("SELECT l.id, {expression} AS x FROM l JOIN r ON l.id = r.id{condition} ORDER BY l.id");
+        let fixture = Fixture::new(left, right, &sql, &[]);
+        fixture.run().await.unwrap_or_else(|e| panic!("{expression}: {e}"));
+        let path = fixture.job.output.as_local().unwrap().join("matched.parquet");
+        assert_eq!(super::in_order(&path)[0][1], first, "{expression}");
+    }
+    for (expression, words, advised) in [
+        ("l.n + r.n", "9223372036854775807 + 1 at line 1", "CAST(l.n AS DECIMAL(38,0)) + r.n"),
+        ("l.n * (r.n + 1)", "does not fit 64 bits: CAST one of them", "l.n * CAST(r.n + 1 AS DECIMAL(38,0))"),
+        ("-(-l.n - 1)", "0 - -9223372036854775808", "-(-CAST(l.n AS DECIMAL(38,0)) - 1)"),
+        ("l.wide * l.a", "does not fit 38 digits", "CAST(l.wide AS DECIMAL(38,0)) * CAST(r.n AS DECIMAL(2,0))"),
+        ("sum(l.wide * 9) OVER ()", "does not fit 38 digits", "sum(l.wide) OVER ()"),
+        ("l.n / (r.n - r.n)", "a division by zero", "l.n / NULLIF(r.n - r.n, 0)"),
+        ("round(l.a, r.n)", "written as a number", "round(l.a, 2)"),
+    ] {
+        let sql = |expression: &str| format!("SELECT l.id, {expression} AS x FROM l JOIN r ON l.id = r.id");
+        let error = Fixture::new(left, right, &sql(expression), &[]).run().await.map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(words), "{expression}: {error}");
+        Fixture::new(left, right, &sql(advised), &[]).run().await.unwrap_or_else(|e| panic!("{advised}: {e}"));
+    }
+}
