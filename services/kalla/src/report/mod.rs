@@ -30,7 +30,7 @@ const BAR: usize = 24;
 /// The whole report; `out` is the result directory as the user wrote it.
 pub fn reconciliation(manifest: &Manifest, out: &str, page: Page) -> String {
     let sections = [
-        vec![verdict([&manifest.left.alias, &manifest.right.alias], breaks_in_all(manifest))],
+        vec![verdict(&sides(manifest), breaks_in_all(manifest))],
         balance(&sides(manifest)),
         hints(manifest),
         amounts(manifest, page),
@@ -51,11 +51,25 @@ pub fn breaks_in_all(manifest: &Manifest) -> u64 {
     c.unmatched_left_count + c.unmatched_right_count + c.rejected_left + c.rejected_right + rejected_extras
 }
 
-/// Whether the two sides, by name, agree.
-pub fn verdict([left, right]: [&str; 2], breaks: u64) -> String {
+/// Whether the two sides agree, and what that says: a row that serves several others leaves no break.
+pub fn verdict([left, right]: &[Side; 2], breaks: u64) -> String {
+    let names = format!("{} and {}", left.name, right.name);
     match breaks {
-        0 => style(format!("✓ {left} and {right} agree: every row matches")).green().bold().to_string(),
-        n => style(format!("✗ {left} and {right} differ: {}", counted(n, "break", "breaks"))).red().bold().to_string(),
+        0 if left.total == 0 && right.total == 0 => {
+            style(format!("{names} have no rows: there is nothing to compare")).bold().to_string()
+        }
+        0 => {
+            let rows = match left.total == right.total {
+                true => format!("{} on each side", counted(left.total, "row", "rows")),
+                false => format!(
+                    "{} against {}, so some match several",
+                    counted(left.total, "row", "rows"),
+                    count(right.total)
+                ),
+            };
+            style(format!("✓ {names} agree: every row matches, {rows}")).green().bold().to_string()
+        }
+        n => style(format!("✗ {names} differ: {}", counted(n, "break", "breaks"))).red().bold().to_string(),
     }
 }
 
@@ -300,5 +314,25 @@ mod tests {
         assert_eq!(shown_path("s3://b/x", "s3://b/x/try-1/matched.parquet"), "s3://b/x/try-1/matched.parquet");
         assert_eq!(shown_path("s3://b/x/", "manifest.json"), "s3://b/x/manifest.json");
         assert_eq!(file_path("file:///tmp/x", "m.csv"), Path::new("/tmp/x/m.csv"));
+    }
+
+    #[test]
+    fn agreement_says_of_how_many_rows() {
+        for (left, right, unmatched, words) in [
+            (4, 4, 0, "a and b agree: every row matches, 4 rows on each side"),
+            (4, 3, 0, "a and b agree: every row matches, 4 rows against 3, so some match several"),
+            (0, 0, 0, "a and b have no rows: there is nothing to compare"),
+            (2, 0, 2, "a and b differ: 2 breaks"),
+        ] {
+            let side = |name: &str, total: u64, unmatched: u64| Side {
+                name: name.to_owned(),
+                total,
+                matched: total - unmatched,
+                unmatched,
+                rejected: 0,
+            };
+            let told = verdict(&[side("a", left, unmatched), side("b", right, 0)], unmatched);
+            assert!(told.contains(words), "{told}");
+        }
     }
 }
