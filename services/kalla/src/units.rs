@@ -68,7 +68,7 @@ mod tests {
             ("10 minutes", Some(600_000)),
             ("1.5", Some(1_500)),
             ("-1", None),
-            ("1.5h", None),
+            ("1.5h", Some(5_400_000)),
             ("1e400", None),
         ];
         for (text, expected) in cases {

@@ -14,14 +14,14 @@ use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::{merge_schema, split_conjunction};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, Volatility};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Volatility};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::describe::{self, Operand};
 use super::facts::{Facts, at, violation};
 use super::order;
 use crate::error::Violation;
-use crate::functions::{Argument, Arithmetic, Function, Operation};
+use crate::functions::{Argument, Arithmetic, Function, Operation, as_operators};
 use crate::type_names::{EXACT, TypeKind};
 
 /// Collects what is wrong while a statement is planned.
@@ -93,26 +93,40 @@ impl TypeChecks {
         Ok(())
     }
 
-    /// `IN (SELECT …)` answers true or false where the standard says NULL, unless it is a condition by itself.
+    /// `IN (SELECT …)` answers true or false where the standard says NULL: the same for rows that are chosen, unless something is
+    /// made of the answer.
     fn lists_of_rows(&self, node: &LogicalPlan, expr: &Expr) -> Result<()> {
-        let conditions = if matches!(node, LogicalPlan::Filter(_)) { split_conjunction(expr) } else { vec![expr] };
-        for condition in conditions {
-            let by_itself = matches!(node, LogicalPlan::Filter(_)) && matches!(condition, Expr::InSubquery(_));
-            if by_itself {
-                continue;
-            }
-            let mut within = Within::default();
-            condition.apply(|expr| {
-                match expr {
-                    Expr::InSubquery(q) if q.negated || within.not || !matches!(node, LogicalPlan::Filter(_)) => {
-                        self.refuse(not_exists(&q.expr));
-                    }
-                    Expr::Not(_) | Expr::Case(_) | Expr::IsNull(_) | Expr::IsNotNull(_) => within.not = true,
-                    _ => {}
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })?;
+        if !matches!(node, LogicalPlan::Filter(_)) {
+            return self.no_list_within(expr);
         }
+        for condition in split_conjunction(expr) {
+            // NOT IN is planned with its NULLs where it is a condition by itself.
+            if !matches!(condition, Expr::InSubquery(_)) {
+                self.list_or_not(condition)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One of several conditions that are enough.
+    fn list_or_not(&self, condition: &Expr) -> Result<()> {
+        match condition {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or | Operator::And, right }) => {
+                self.list_or_not(left)?;
+                self.list_or_not(right)
+            }
+            Expr::InSubquery(list) if !list.negated => Ok(()),
+            other => self.no_list_within(other),
+        }
+    }
+
+    fn no_list_within(&self, expr: &Expr) -> Result<()> {
+        expr.apply(|expr| {
+            if let Expr::InSubquery(list) = expr {
+                self.refuse(not_exists(&list.expr));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
         Ok(())
     }
 
@@ -132,10 +146,11 @@ impl TypeChecks {
                     self.refuse(not_exists(&q.expr));
                 }
             }
-            Expr::SetComparison(q) => {
-                let equality = matches!(q.op, Operator::Eq | Operator::NotEq);
-                self.with_subquery(&q.expr, &q.subquery.subquery, equality, schema);
-            }
+            Expr::SetComparison(q) => self.refuse(format!(
+                "`{} {} ANY or ALL (SELECT …)` is not kept where NULLs are in play: write [NOT] EXISTS (SELECT 1 FROM … WHERE …)",
+                as_operators(&q.expr).human_display(),
+                q.op
+            )),
             Expr::Case(case) => {
                 if let Some(operand) = &case.expr {
                     case.when_then_expr.iter().for_each(|(when, _)| self.compare(operand, when, true, schema));
@@ -260,12 +275,6 @@ impl TypeChecks {
         let data_type = expr.get_type(schema).ok()?;
         Some(Operand { expr, kind: TypeKind::of(&data_type), data_type, facts: &self.facts })
     }
-}
-
-/// What stands around an expression.
-#[derive(Default)]
-struct Within {
-    not: bool,
 }
 
 fn not_exists(expr: &Expr) -> String {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, SetExpr, TableFactor,
-    VisitMut, VisitorMut,
+    TableWithJoins, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -28,20 +28,22 @@ struct Joins {
 impl VisitorMut for Joins {
     type Break = ();
 
-    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        let SetExpr::Select(select) = query.body.as_mut() else { return ControlFlow::Continue(()) };
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         match keys(select) {
             Ok(keys) if keys.is_empty() => {}
-            Ok(keys) => {
-                let mut replace = Replace { keys: &keys, depth: 0 };
-                let named: Vec<String> = select.projection.iter().filter_map(name).collect();
-                replace.in_select(select);
-                // What the output calls so is sorted by what it is there.
-                if !keys.keys().any(|key| named.contains(key)) {
-                    let _ = query.order_by.visit(&mut replace);
-                }
-            }
+            Ok(keys) => Replace { keys: &keys, depth: 0 }.in_select(select),
             Err(message) => self.refused.push(message),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The order stands outside of the SELECT. What the output calls so is sorted by what it is there.
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = query.body.as_ref()
+            && let Ok(mut keys) = keys(select)
+        {
+            keys.retain(|key, _| !select.projection.iter().any(|item| name(item).as_ref() == Some(key)));
+            let _ = query.order_by.visit(&mut Replace { keys: &keys, depth: 0 });
         }
         ControlFlow::Continue(())
     }
@@ -49,8 +51,11 @@ impl VisitorMut for Joins {
 
 /// The bare names of keys that either side may have, and what stands for them.
 fn keys(select: &Select) -> Result<BTreeMap<String, Expr>, String> {
-    let [from] = select.from.as_slice() else { return Ok(BTreeMap::new()) };
-    let Some((join, side, constraint)) = from.joins.iter().find_map(either_side) else { return Ok(BTreeMap::new()) };
+    let mut joins = Vec::new();
+    select.from.iter().for_each(|from| collect(from, &mut joins));
+    let Some((join, side, constraint)) = joins.iter().find_map(|join| either_side(join)) else {
+        return Ok(BTreeMap::new());
+    };
     let written_out = |column: &str| {
         format!(
             "{side} JOIN … USING: write ON with both columns instead, and COALESCE(left.{column}, right.{column}) AS {column} \
@@ -65,18 +70,16 @@ fn keys(select: &Select) -> Result<BTreeMap<String, Expr>, String> {
             ));
         }
     };
-    let first = columns.first().map_or("id", |column| column.value.as_str()).to_owned();
-    let whole = select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_)));
-    let (Some(left), Some(right), [_], false) =
-        (alias(&from.relation), alias(&join.relation), from.joins.as_slice(), whole)
-    else {
-        return Err(if whole {
-            format!(
-                "SELECT * over {side} JOIN … USING would leave the key empty for rows of the right side: name the columns"
-            )
-        } else {
-            written_out(&first)
-        });
+    let first = columns.first().map_or("id", |column| column.value.as_str());
+    if select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_))) {
+        return Err(format!(
+            "SELECT * over {side} JOIN … USING would leave the key empty for rows of the right side: name the columns"
+        ));
+    }
+    // Of several joins the key of one is the left side of another.
+    let ([from], [_]) = (select.from.as_slice(), joins.as_slice()) else { return Err(written_out(first)) };
+    let (Some(left), Some(right)) = (alias(&from.relation), alias(&join.relation)) else {
+        return Err(written_out(first));
     };
     let either = |column: &Ident| {
         let name = spelled(&normalized(column));
@@ -85,6 +88,16 @@ fn keys(select: &Select) -> Result<BTreeMap<String, Expr>, String> {
         parsed.map(|expr| (normalized(column), expr)).map_err(|_| written_out(&column.value))
     };
     columns.into_iter().map(either).collect()
+}
+
+/// All joins of a FROM, those in brackets too.
+fn collect<'a>(from: &'a TableWithJoins, joins: &mut Vec<&'a Join>) {
+    for factor in std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)) {
+        if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
+            collect(table_with_joins, joins);
+        }
+    }
+    joins.extend(&from.joins);
 }
 
 /// A join that gives rows of its right side without a partner, and whose keys are one column.

@@ -73,6 +73,21 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "WITH x AS (SELECT r.id, row_number() OVER (PARTITION BY r.ref ORDER BY r.n) AS place FROM r) \
          SELECT l.id, x.id AS rid FROM l JOIN x ON l.id = x.id AND x.place = 1",
     ),
+    (
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE (l.ref IN (SELECT x.ref FROM r x)) IS NOT TRUE",
+        "NOT] EXISTS",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE l.ref IN (SELECT x.ref FROM r x) OR l.n = 2",
+    ),
+    (
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE l.n <> ALL (SELECT x.n FROM r x)",
+        "[NOT] EXISTS",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE NOT EXISTS (SELECT 1 FROM r x WHERE x.n = l.n AND x.id > 3)",
+    ),
+    (
+        "SELECT id FROM (l FULL JOIN r USING (id)) JOIN r x ON x.id = l.id",
+        "COALESCE",
+        "SELECT COALESCE(l.id, r.id) AS id FROM l FULL JOIN r ON l.id = r.id",
+    ),
     ("SELECT * FROM l FULL JOIN r USING (id)", "name the columns", "SELECT id FROM l FULL JOIN r USING (id)"),
     ("SELECT id FROM l NATURAL FULL JOIN r", "FULL JOIN … USING", "SELECT id FROM l FULL JOIN r USING (id, ref)"),
     (
@@ -101,6 +116,11 @@ async fn outer_joins_list_rows_that_are_no_matches() {
     for (sql, ids, matches) in [
         ("SELECT id, l.amount AS la, r.amount AS ra FROM l FULL JOIN r USING (id)", vec!["1", "2", "3", "4", "5"], 3),
         ("SELECT id FROM l RIGHT JOIN r USING (id)", vec!["1", "2", "3", "5"], 3),
+        (
+            "SELECT id FROM l RIGHT JOIN r USING (id) UNION ALL SELECT l.id FROM l JOIN r ON l.id = r.id AND l.id > 3",
+            vec!["1", "2", "3", "5"],
+            3,
+        ),
         ("SELECT upper(CAST(id AS VARCHAR)) AS id FROM l RIGHT JOIN r USING (id) WHERE id > 1", vec!["2", "3", "5"], 2),
         ("SELECT id, count(*) AS n FROM l FULL JOIN r USING (id) GROUP BY id", vec!["1", "2", "3", "4", "5"], 3),
         ("SELECT l.id FROM l LEFT JOIN r ON l.id = r.id", vec!["1", "2", "3", "4"], 3),
