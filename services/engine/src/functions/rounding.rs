@@ -8,6 +8,7 @@ use arrow::compute::kernels::arity::{try_unary, unary};
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
+use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -151,6 +152,12 @@ impl ScalarUDFImpl for Rounding {
 
     fn is_strict(&self) -> bool {
         true
+    }
+
+    /// As of what is rounded: all that its type holds.
+    fn evaluate_bounds(&self, inputs: &[&Interval]) -> Result<Interval> {
+        let number = inputs.first().map_or(DataType::Float64, |input| input.data_type());
+        Interval::make_unbounded(&number)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -52,7 +52,7 @@ pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Resu
 
     let planned = state.statement_to_plan(statement).await;
     let mut found = checks.take();
-    let plan = match planned {
+    let plan = match planned.and_then(sign::checked) {
         Ok(plan) => plan,
         // What planning ended with is a consequence of what the checks have found, if they have.
         Err(error) if found.is_empty() => return Err(Error::Invalid(errors::explain(&error, &facts, &state))),

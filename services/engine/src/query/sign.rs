@@ -1,26 +1,32 @@
-//! `-x` is `0 - x`, which has an answer for every number or says that there is none: negated, the least integer stays what it is.
+//! `-x` of integers is `0 - x`, which says that it does not fit: DataFusion leaves the least integer what it is.
 
-use std::ops::ControlFlow;
+use arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable as _, LogicalPlan, lit};
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator, Value, VisitMut as _, VisitorMut};
+use crate::functions::{Arithmetic, Operation};
 
-pub(super) fn subtract_from_zero(query: &mut Query) {
-    let _ = query.visit(&mut Signs);
-}
-
-struct Signs;
-
-impl VisitorMut for Signs {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Expr::UnaryOp { op: UnaryOperator::Minus, expr: operand } = expr else { return ControlFlow::Continue(()) };
-        // Negative literals are numbers by themselves.
-        if matches!(operand.as_ref(), Expr::Value(_) | Expr::Interval(_)) {
-            return ControlFlow::Continue(());
-        }
-        let zero = Expr::value(Value::Number("0".to_owned(), false));
-        *expr = Expr::BinaryOp { left: Box::new(zero), op: BinaryOperator::Minus, right: operand.clone() };
-        ControlFlow::Continue(())
-    }
+pub(super) fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|node| {
+        let schema = merge_schema(&node.inputs());
+        let names = NamePreserver::new(&node);
+        let checked = node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let checked = expr.transform_up(|expr| match &expr {
+                Expr::Negative(operand) if operand.get_type(&schema)?.is_integer() => {
+                    let (zero, operand) =
+                        ((lit(0_i64), &DataType::Int64), (operand.as_ref().clone(), &DataType::Int64));
+                    let subtracted = Arithmetic::over(Operation::Subtract, zero, operand, String::new());
+                    Ok(subtracted.map_or_else(|| Transformed::no(expr), Transformed::yes))
+                }
+                _ => Ok(Transformed::no(expr)),
+            })?;
+            Ok(checked.update_data(|expr| name.restore(expr)))
+        })?;
+        if checked.transformed { checked.map_data(LogicalPlan::recompute_schema) } else { Ok(checked) }
+    })
+    .data()
 }

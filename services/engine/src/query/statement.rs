@@ -16,7 +16,7 @@ use kalla_spelling::nearest;
 
 use super::dialect::MatchSql;
 use super::facts::{Facts, TableInfo, at, spelled, violation};
-use super::{sign, using};
+use super::using;
 use crate::error::{Error, Result, Violation};
 use crate::names::{self, list};
 
@@ -55,7 +55,6 @@ pub(super) fn parse(sql: &str, tables: &[TableInfo]) -> Result<(Statement, Facts
     let mut reader = Reader { facts: &facts, ctes: &names.0, aliases: BTreeMap::new(), found: Vec::new() };
     let _ = query.visit(&mut reader);
     let Reader { aliases, mut found, .. } = reader;
-    sign::subtract_from_zero(query);
     found.extend(using::coalesce_keys(query).into_iter().map(violation));
     if !found.is_empty() {
         return Err(Error::Invalid(found));
