@@ -72,8 +72,7 @@ impl Form {
 
     /// Sums on their way from one task to another.
     fn state(self, sums: Vec<i128>, rows: Vec<u64>) -> Result<Vec<ArrayRef>> {
-        let present = rows.iter().map(|rows| *rows > 0).collect::<Vec<_>>();
-        let sums = sums.into_iter().zip(present).map(|(sum, present)| present.then_some(sum));
+        let sums = sums.into_iter().zip(&rows).map(|(sum, rows)| (*rows > 0).then_some(sum));
         let sums = sums.collect::<Decimal128Array>().with_precision_and_scale(38, self.from)?;
         Ok(vec![Arc::new(sums), Arc::new(UInt64Array::from(rows))])
     }

@@ -55,9 +55,7 @@ impl FoundKeys {
     pub async fn add(&mut self, batch: &RecordBatch, plan: &MatchPlan) -> Result<RecordBatch> {
         let mut met = vec![true; batch.num_rows()];
         for side in Side::BOTH {
-            if let Trace::Rows(columns) = plan.traced.trace(side)
-                && plan.keys(side).is_none()
-            {
+            if let Trace::Rows(columns) = plan.traced.trace(side) {
                 let mut rows = RowsBehind::new(batch, columns, &plan.traced.groups, 1)?;
                 for (row, met) in met.iter_mut().enumerate() {
                     *met &= !rows.read(row)?.is_empty();
@@ -142,12 +140,10 @@ async fn repeated(
         .iter()
         .map(|column| Ok(ArrayFormatter::try_new(column, &options)?.value(0).to_string()))
         .collect::<Result<_, DataFusionError>>()?;
-    let (values, last) = (texts[..columns.len()].join("`, `"), texts[columns.len() + 1].as_str());
-    Ok(Some(format!(
-        "`{values}` stands in {} rows, such as {} and {last}, counted from 0",
-        texts[columns.len() + 2],
-        texts[columns.len()]
-    )))
+    let (values, rest) = texts.split_at(columns.len());
+    let [first, last, times] = rest else { return Ok(None) };
+    let values = values.join("`, `");
+    Ok(Some(format!("`{values}` stands in {times} rows, such as {first} and {last}, counted from 0")))
 }
 
 async fn mark_side(

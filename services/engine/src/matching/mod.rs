@@ -63,13 +63,13 @@ pub async fn run(
     scratch: &Location,
     counter: &Arc<AtomicU64>,
 ) -> Result<Matched> {
+    for side in Side::BOTH {
+        keys::refuse_repeated(ctx, plan, side).await?;
+    }
     let failed = |e| query::execution_error(e, &plan.limits);
     let streams = execute_stream_partitioned(Arc::clone(&plan.physical), ctx.task_ctx()).map_err(failed)?;
     let schema = plan.schema();
     let keys = FoundKeys::create(plan, scratch)?;
-    for side in Side::BOTH {
-        keys::refuse_repeated(ctx, plan, side).await?;
-    }
     let runs = Runs::new(scratch, &schema, &ctx.runtime_env().memory_pool, &plan.limits, streams.len());
     // One that asks for an order gives its rows in it, one after the other.
     let asked = plan.asks_for_order && streams.len() == 1;

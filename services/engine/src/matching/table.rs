@@ -58,9 +58,7 @@ impl StagedTable {
 
     /// With columns that have no type.
     pub fn untyped(self, notes: &[ColumnNote]) -> Self {
-        let columns = self.file.schema().fields().iter().enumerate();
-        let untyped = columns.filter(|(_, field)| is_untyped(field, notes)).map(|(place, _)| place).collect();
-        Self { untyped, ..self }
+        Self { untyped: without_values(self.file.schema(), notes), ..self }
     }
 
     /// The file under its own name: a path that is given as text would be encoded again.
@@ -84,16 +82,22 @@ impl StagedTable {
     }
 }
 
-fn is_untyped(field: &Field, notes: &[ColumnNote]) -> bool {
-    notes.iter().any(|note| note.column == *field.name() && note.note == NO_VALUES)
+/// The places of columns without any value.
+fn without_values(schema: &SchemaRef, notes: &[ColumnNote]) -> Vec<usize> {
+    let empty = |name: &str| notes.iter().any(|note| note.column == name && note.note == NO_VALUES);
+    (0..schema.fields().len()).filter(|place| empty(schema.field(*place).name())).collect()
 }
 
 /// A schema in which columns without any value have no type: they take the one of what they are compared with.
 pub fn untyped(schema: &SchemaRef, notes: &[ColumnNote]) -> SchemaRef {
-    if !schema.fields().iter().any(|field| is_untyped(field, notes)) {
+    without_types(schema, &without_values(schema, notes))
+}
+
+fn without_types(schema: &SchemaRef, places: &[usize]) -> SchemaRef {
+    if places.is_empty() {
         return Arc::clone(schema);
     }
-    let fields = schema.fields().iter().map(|field| match is_untyped(field, notes) {
+    let fields = schema.fields().iter().enumerate().map(|(place, field)| match places.contains(&place) {
         true => Arc::new(Field::new(field.name(), DataType::Null, true)),
         false => Arc::clone(field),
     });
@@ -103,15 +107,7 @@ pub fn untyped(schema: &SchemaRef, notes: &[ColumnNote]) -> SchemaRef {
 #[async_trait]
 impl TableProvider for StagedTable {
     fn schema(&self) -> SchemaRef {
-        let schema = self.schema.table_schema();
-        if self.untyped.is_empty() {
-            return Arc::clone(schema);
-        }
-        let fields = schema.fields().iter().enumerate().map(|(place, field)| match self.untyped.contains(&place) {
-            true => Arc::new(Field::new(field.name(), DataType::Null, true)),
-            false => Arc::clone(field),
-        });
-        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        without_types(self.schema.table_schema(), &self.untyped)
     }
 
     fn table_type(&self) -> TableType {

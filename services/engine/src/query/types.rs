@@ -141,7 +141,7 @@ impl TypeChecks {
             }
             Expr::InList(list) => list.list.iter().for_each(|item| self.compare(&list.expr, item, true, schema)),
             Expr::InSubquery(q) => {
-                self.with_subquery(&q.expr, &q.subquery.subquery, true, schema);
+                self.with_subquery(&q.expr, &q.subquery.subquery, schema);
                 if q.negated && !q.subquery.outer_ref_columns.is_empty() {
                     self.refuse(not_exists(&q.expr));
                 }
@@ -189,13 +189,13 @@ impl TypeChecks {
         }
     }
 
-    fn with_subquery(&self, expr: &Expr, subquery: &LogicalPlan, equality: bool, schema: &DFSchema) {
+    fn with_subquery(&self, expr: &Expr, subquery: &LogicalPlan, schema: &DFSchema) {
         let Some(column) = subquery.schema().columns().into_iter().next() else { return };
         let left = self.operand(expr, schema);
         let column = Expr::Column(column);
         let right = self.operand(&column, subquery.schema());
         if let (Some(left), Some(right)) = (left, right)
-            && let Some(message) = describe::comparison(&left, &right, equality)
+            && let Some(message) = describe::comparison(&left, &right, true)
         {
             self.refuse(message);
         }
@@ -212,7 +212,8 @@ impl TypeChecks {
             return PlannerResult::Original(expr);
         };
         let columns = [&expr.left, &expr.right].into_iter().flat_map(Expr::column_refs);
-        let place = at(columns.min_by_key(|column| column.name.len()).and_then(|column| self.facts.position(column)));
+        let places = columns.filter_map(|column| self.facts.position(column));
+        let place = at(places.min_by_key(|place| (place.line, place.column)));
         match Arithmetic::over(operation, (expr.left.clone(), &left), (expr.right.clone(), &right), place) {
             Some(planned) => PlannerResult::Planned(planned),
             None => PlannerResult::Original(expr),
