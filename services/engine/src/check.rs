@@ -26,6 +26,8 @@ pub struct CheckReport {
     /// The columns of the matched result set.
     pub output: Vec<Column>,
     pub lineage: Lineage,
+    /// What is otherwise than one would think, a sentence each.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -102,6 +104,7 @@ async fn plan(job: &Job, found: &[Found]) -> Result<CheckReport> {
         sources: sources.collect(),
         output: columns(&plan.schema(), &[]),
         lineage: Lineage { left: plan.mode(Side::Left), right: plan.mode(Side::Right) },
+        notes: plan.notes(),
     })
 }
 

@@ -3,11 +3,13 @@
 //! It stages two sources to typed Parquet, matches them with one SQL statement, and puts every row of both in exactly
 //! one place: matched, unmatched or rejected. It knows no protobuf, no HTTP server, no message broker, no database of ours.
 
+mod amount;
 mod api;
 mod attempt;
 mod check;
 mod clock;
 mod connection;
+mod control_totals;
 pub mod error;
 pub mod explain;
 mod functions;
@@ -32,6 +34,7 @@ pub mod stores;
 mod sums;
 mod sweep;
 mod tasks;
+mod time_zone;
 mod type_names;
 mod unmatched;
 mod workdir;
@@ -44,8 +47,10 @@ pub use api::{
 pub use check::{CheckReport, CheckedSource, validate};
 pub use connection::{Connection, Part};
 pub use error::{Error, Result, Violation};
+pub use functions::KeyRules;
 pub use inspect::{ColumnProfile, Head, Inspection};
 pub use job::Job;
 pub use manifest::Manifest;
 pub use stores::Stores;
 pub use sweep::{sweep_output, sweep_scratch};
+pub use time_zone::TimeZone;

@@ -38,8 +38,11 @@ pub struct Manifest {
     pub match_sql_sha256: String,
     pub lineage: Lineage,
     pub counts: Counts,
-    /// Per decimal column of a side; digits are exact.
+    /// Per column of integers or decimals of a side; digits are exact.
     pub sums: Vec<ColumnSum>,
+    /// Of columns of the two sides that belong together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub control_totals: Vec<ControlTotal>,
     pub timings_ms: Timings,
     pub spilled_bytes: u64,
     /// What was done otherwise than one would think.
@@ -123,6 +126,24 @@ pub struct CurrencySum {
     pub currency: String,
     pub matched: String,
     pub unmatched: String,
+}
+
+/// What matched rows sum up to on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlTotal {
+    /// Columns.
+    pub left: String,
+    pub right: String,
+    /// Of this currency alone, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    pub matched_left: String,
+    pub matched_right: String,
+    /// The left sum less the right one.
+    pub difference: String,
+    /// What the conditions allow all matches to differ by together; absent where they do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::Attempt;
 use crate::check::validate;
 use crate::clock;
+use crate::control_totals::control_totals;
 use crate::error::{Error, Place, Result};
 use crate::job::{Job, Source};
 use crate::lineage::{LISTED, Marks, Side};
 use crate::location::Location;
 use crate::manifest::{
-    ColumnSum, Counts, CurrencySum, Input, Lineage, MANIFEST_VERSION, Manifest, ResultFile, Timings,
+    ColumnSum, ControlTotal, Counts, CurrencySum, Input, Lineage, MANIFEST_VERSION, Manifest, ResultFile, Timings,
 };
 use crate::matching::{self, MatchPlan, PlanTable};
 use crate::monitor::Monitor;
@@ -28,7 +29,7 @@ use crate::query::{self, Joins};
 use crate::rejects;
 use crate::stack::roomy;
 use crate::stage::{self, Reject, StageContext, Staged};
-use crate::sums::{ColumnSplit, Split};
+use crate::sums::{ColumnSplit, Split, Sums};
 use crate::tasks::{self, Threads};
 use crate::unmatched::{unmatched_schema, write_unmatched};
 use crate::write::{TableWriter, WrittenFile};
@@ -103,6 +104,7 @@ struct Accounted {
     lineage: Lineage,
     counts: Counts,
     sums: Vec<ColumnSum>,
+    control_totals: Vec<ControlTotal>,
     timings: Timings,
     spilled_bytes: u64,
     notes: Vec<String>,
@@ -167,15 +169,20 @@ impl Run {
             self.unmatched("unmatched_right", &staged[1], matched.marks.unmatched(Side::Right)),
         )?;
         let counts = counts(staged, &matched.marks, &unmatched_left.0, &unmatched_right.0)?;
-        let sums = [unmatched_left.1, unmatched_right.1].concat();
+        let (sums, unsummed) =
+            sums(&self.job, staged, [&unmatched_left.1, &unmatched_right.1], self.job.limits.threads).await?;
         files.insert("matched", matched.file);
         files.insert("unmatched_left", unmatched_left.0);
         files.insert("unmatched_right", unmatched_right.0);
         let timings = Timings { staging, matching, writing_results: millis(started), total: millis(self.started) };
         let spilled_bytes = matched.spilled_bytes;
         let lineage = Lineage { left: plan.mode(Side::Left), right: plan.mode(Side::Right) };
-        let notes = matched.notes;
-        Ok(Accounted { lineage, counts, sums, timings, spilled_bytes, notes, files })
+        let schemas = [staged[0].schema.as_ref(), staged[1].schema.as_ref()];
+        let control_totals = control_totals(&plan.comparisons, schemas, &sums, counts.matched_count);
+        let names = [self.job.left.alias.as_str(), self.job.right.alias.as_str()];
+        let off = control_totals.iter().filter(|total| total.is_off()).map(|total| total.note(names));
+        let notes = [matched.notes, unsummed, off.collect()].concat();
+        Ok(Accounted { lineage, counts, sums, control_totals, timings, spilled_bytes, notes, files })
     }
 
     /// All sources at once, left, right and extras in this order.
@@ -241,38 +248,24 @@ impl Run {
         let listed = format!(
             "{alone} output rows list a row without a partner, as outer joins do: they are not counted as matches"
         );
+        let totals = plan.notes();
+        let own = [
+            matched.marks.is_cut().then_some(cut),
+            // Totals are such rows too, and told by themselves.
+            (alone > 0 && totals.is_empty()).then_some(listed),
+        ];
         Ok(MatchedRows {
             file,
-            notes: [matched.marks.is_cut().then_some(cut), (alone > 0).then_some(listed)]
-                .into_iter()
-                .flatten()
-                .collect(),
+            notes: own.into_iter().flatten().chain(totals).collect(),
             marks: matched.marks,
             spilled_bytes: matched.spilled_bytes,
         })
     }
 
-    async fn unmatched(
-        &self,
-        name: &'static str,
-        staged: &Staged,
-        rows: BooleanBuffer,
-    ) -> Result<(WrittenFile, Vec<ColumnSum>)> {
+    async fn unmatched(&self, name: &'static str, staged: &Staged, rows: BooleanBuffer) -> Result<(WrittenFile, Sums)> {
         let writer = TableWriter::create(&self.results, name, &unmatched_schema(&staged.schema), self.job.format)?;
         let unmatched = write_unmatched(&staged.file, rows, &writer, self.job.limits.threads).await?;
-        let side = name.trim_start_matches("unmatched_");
-        let split = staged.file.sums().map(|total| total.split(&unmatched)).unwrap_or_default();
-        let sums = split.into_iter().map(|ColumnSplit { column, all, by_currency }| ColumnSum {
-            side: side.to_owned(),
-            column,
-            matched: all.rest,
-            unmatched: all.part,
-            by_currency: by_currency
-                .into_iter()
-                .map(|(currency, Split { part, rest })| CurrencySum { currency, matched: rest, unmatched: part })
-                .collect(),
-        });
-        Ok((writer.finish().await?, sums.collect()))
+        Ok((writer.finish().await?, unmatched))
     }
 }
 
@@ -281,6 +274,39 @@ struct MatchedRows {
     marks: Marks,
     spilled_bytes: u64,
     notes: Vec<String>,
+}
+
+/// Of both sides, given those of their unmatched rows; and a sentence about each column that has none.
+async fn sums(
+    job: &Job,
+    staged: &[Staged],
+    unmatched: [&Sums; 2],
+    threads: usize,
+) -> Result<(Vec<ColumnSum>, Vec<String>)> {
+    let (mut sums, mut missing) = (Vec::new(), Vec::new());
+    for ((side, source), (staged, unmatched)) in
+        Side::BOTH.into_iter().zip(job.sources()).zip(staged.iter().zip(unmatched))
+    {
+        for ColumnSplit { column, all, by_currency } in staged.file.sums(threads).await?.split(unmatched) {
+            let Some(Split { part, rest }) = all else {
+                missing.push(format!("`{}.{column}` sums up to more digits than there is room for", source.alias));
+                continue;
+            };
+            let of_currency = |(currency, Split { part, rest }): (String, Split)| CurrencySum {
+                currency,
+                matched: rest.to_string(),
+                unmatched: part.to_string(),
+            };
+            sums.push(ColumnSum {
+                side: side.as_str().to_owned(),
+                column,
+                matched: rest.to_string(),
+                unmatched: part.to_string(),
+                by_currency: by_currency.into_iter().map(of_currency).collect(),
+            });
+        }
+    }
+    Ok((sums, missing))
 }
 
 /// Conservation: every row that was read is matched or unmatched, on both sides, and the files say the same.
@@ -353,7 +379,7 @@ impl Complete {
         });
         let (left, right) = (inputs.next(), inputs.next());
         let extras = inputs.collect();
-        let Accounted { lineage, counts, sums, timings, spilled_bytes, notes, files } = self.rows;
+        let Accounted { lineage, counts, sums, control_totals, timings, spilled_bytes, notes, files } = self.rows;
         let names = file_names(&files);
         let files = files.iter().zip(&names).map(|((set, file), name)| {
             ((*set).to_owned(), ResultFile::new(file, attempt.committed_path(name).to_string()))
@@ -373,6 +399,7 @@ impl Complete {
             lineage,
             counts,
             sums,
+            control_totals,
             timings_ms: timings,
             spilled_bytes,
             notes,

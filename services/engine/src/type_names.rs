@@ -51,7 +51,7 @@ pub fn sql_type(data_type: &DataType) -> String {
         TypeKind::Timestamp => "TIMESTAMP",
         TypeKind::Time => "TIME",
         TypeKind::Boolean => "BOOLEAN",
-        TypeKind::Number | TypeKind::Null | TypeKind::Other => EXACT,
+        TypeKind::Number | TypeKind::Null | TypeKind::Other => return sql_type(&EXACT),
     };
     name.to_owned()
 }
@@ -68,7 +68,7 @@ fn decimal(data_type: &DataType) -> Option<(u8, i8)> {
 }
 
 /// A decimal for values whose digits nobody has counted: a cast rounds what does not fit, without a word.
-pub const EXACT: &str = "DECIMAL(38,10)";
+pub const EXACT: DataType = DataType::Decimal128(38, 10);
 
 /// The families of types between which SQL must not convert silently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

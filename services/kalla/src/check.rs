@@ -35,6 +35,8 @@ struct Body<'a> {
     right: Side<'a>,
     extras: Vec<Extra<'a>>,
     output: &'a [Column],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -62,6 +64,7 @@ fn body<'a>(job: &'a Job, report: &'a CheckReport) -> Body<'a> {
         right: side(1, report.lineage.right),
         extras: report.sources.iter().skip(2).map(|s| Extra { alias: &s.alias, columns: &s.columns }).collect(),
         output: &report.output,
+        notes: &report.notes,
     }
 }
 
@@ -77,6 +80,7 @@ fn text(job: &Job, report: &CheckReport, width: usize) -> String {
         };
         lines.push(format!("  {}: {how}", source.alias));
     }
+    lines.extend(report.notes.iter().map(|note| format!("  {note}")));
     let sections = report
         .sources
         .iter()

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use kalla_engine::{KeyRules, TimeZone};
+
 /// A column of the left side and the column of the right side that it is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
@@ -12,26 +14,25 @@ pub struct Pair {
 /// What must hold for two rows to match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    Equal(Pair),
+    Equal {
+        pair: Pair,
+        /// What the two may differ in, in the words of [`KeyRules`].
+        rules: Option<String>,
+        /// NULL meets NULL.
+        nulls: bool,
+    },
     /// At most `value` apart.
-    Within {
-        pair: Pair,
-        value: String,
-    },
+    Within { pair: Pair, value: String },
     /// At most `percent` percent apart.
-    WithinPercent {
-        pair: Pair,
-        percent: String,
-    },
+    WithinPercent { pair: Pair, percent: String },
     Days {
         pair: Pair,
         days: u32,
+        /// By whose calendar days are counted; 24 hours each where there is none.
+        zone: Option<TimeZone>,
     },
     /// Alike after normalising, 0 to 1.
-    Similar {
-        pair: Pair,
-        threshold: String,
-    },
+    Similar { pair: Pair, threshold: String },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub struct Columns {
 impl Condition {
     fn pair(&self) -> &Pair {
         match self {
-            Self::Equal(pair)
+            Self::Equal { pair, .. }
             | Self::Within { pair, .. }
             | Self::WithinPercent { pair, .. }
             | Self::Days { pair, .. }
@@ -69,10 +70,17 @@ impl Condition {
         let Pair { left, right } = self.pair();
         let (l, r) = (format!("l.{}", identifier(left)), format!("r.{}", identifier(right)));
         match self {
-            Self::Equal(_) => format!("{l} = {r}"),
+            Self::Equal { rules, nulls, .. } => {
+                let [l, r] = [l, r].map(|column| match rules {
+                    Some(rules) => format!("normalize_key({column}, '{rules}')"),
+                    None => column,
+                });
+                format!("{l} {} {r}", if *nulls { "IS NOT DISTINCT FROM" } else { "=" })
+            }
             Self::Within { value, .. } => format!("tolerance_match({l}, {r}, {value})"),
             Self::WithinPercent { percent, .. } => format!("tolerance_pct({l}, {r}, {percent})"),
-            Self::Days { days, .. } => format!("date_within({l}, {r}, {days})"),
+            Self::Days { days, zone: None, .. } => format!("date_within({l}, {r}, {days})"),
+            Self::Days { days, zone: Some(zone), .. } => format!("date_within({l}, {r}, {days}, '{zone}')"),
             Self::Similar { threshold, .. } => {
                 format!("similarity(normalize_text({l}), normalize_text({r})) >= {threshold}")
             }
@@ -95,7 +103,7 @@ pub fn match_sql(
     for condition in conditions {
         let pair = condition.pair();
         list.add(Side::Left, &pair.left);
-        let same = matches!(condition, Condition::Equal(_)) && pair.left == pair.right;
+        let same = matches!(condition, Condition::Equal { rules: None, .. }) && pair.left == pair.right;
         if !same {
             list.add(Side::Right, &pair.right);
         }
@@ -246,9 +254,24 @@ const KEYWORDS: &[&str] = &[
     "year",
 ];
 
-/// Reads `NAME` or `LEFT=RIGHT`.
+/// Reads `NAME` or `LEFT=RIGHT`, then `~trim,case` for what they may differ in, then `?` where NULL meets NULL.
 pub fn equal(text: &str) -> Result<Condition, String> {
-    Ok(Condition::Equal(pair(text)?))
+    let text = text.trim();
+    let (text, nulls) = text.strip_suffix('?').map_or((text, false), |rest| (rest, true));
+    let (pair, rest) = names(text, "~")?;
+    let rules = match rest.strip_prefix('~') {
+        Some(_) if text.strip_suffix(rest).is_some_and(|names| names.trim_end().ends_with('?')) => {
+            return Err(format!(
+                "`{text}`: `?` comes last, as in `a=b~case?`; a name that ends with it goes in double quotes"
+            ));
+        }
+        Some(rules) => {
+            rules.parse::<KeyRules>()?;
+            Some(rules.replace(' ', ""))
+        }
+        None => None,
+    };
+    Ok(Condition::Equal { pair, rules, nulls })
 }
 
 /// Reads `NAME:0.02`, `LEFT=RIGHT:0.02` or `LEFT=RIGHT:2%`.
@@ -260,11 +283,12 @@ pub fn tolerance(text: &str) -> Result<Condition, String> {
     }
 }
 
-/// Reads `NAME:3` or `LEFT=RIGHT:3`.
+/// Reads `NAME:3` or `LEFT=RIGHT:3`, and `LEFT=RIGHT:3@Europe/Berlin`.
 pub fn days(text: &str) -> Result<Condition, String> {
     let (pair, value) = pair_and_value(text, "3")?;
-    let days = value.parse().map_err(|_| format!("`{value}` is not a whole number of days"))?;
-    Ok(Condition::Days { pair, days })
+    let (days, zone) = value.split_once('@').map_or((value, None), |(days, zone)| (days.trim_end(), Some(zone)));
+    let days = days.parse().map_err(|_| format!("`{days}` is not a whole number of days"))?;
+    Ok(Condition::Days { pair, days, zone: zone.map(str::parse).transpose()? })
 }
 
 /// Reads `NAME:0.9` or `LEFT=RIGHT:0.9`.
@@ -298,16 +322,21 @@ fn pair_and_value<'a>(text: &'a str, example: &str) -> Result<(Pair, &'a str), S
 }
 
 fn pair(text: &str) -> Result<Pair, String> {
-    let (left, rest) = name(text, "=")?;
-    let right = match rest.strip_prefix('=') {
-        None if rest.is_empty() => left.clone(),
-        None => return Err(format!("`{rest}` after `{left}`: write LEFT=RIGHT")),
-        Some(rest) => match name(rest, "")? {
-            (right, "") => right,
-            (right, more) => return Err(format!("`{more}` after `{right}`: write LEFT=RIGHT")),
-        },
+    names(text, "").map(|(pair, _)| pair)
+}
+
+/// A pair of names at the start of `text`, and what follows: nothing, or one of `ends` and more.
+fn names<'a>(text: &'a str, ends: &str) -> Result<(Pair, &'a str), String> {
+    let (left, rest) = name(text, &format!("={ends}"))?;
+    let (right, rest) = match rest.strip_prefix('=') {
+        None => (left.clone(), rest),
+        Some(rest) => name(rest, ends)?,
     };
-    Ok(Pair { left, right })
+    if rest.is_empty() || rest.starts_with(|c| ends.contains(c)) {
+        Ok((Pair { left, right }, rest))
+    } else {
+        Err(format!("`{rest}` after `{right}`: write LEFT=RIGHT"))
+    }
 }
 
 /// A column name at the start of `text`: in double quotes (a quote inside is doubled), or up to one of `ends`.

@@ -150,6 +150,7 @@ pub fn checked(report: CheckReport) -> v1::CheckJobResponse {
         output: columns(&report.output),
         lineage_left: lineage(report.lineage.left).into(),
         lineage_right: lineage(report.lineage.right).into(),
+        notes: report.notes,
     }
 }
 
@@ -369,6 +370,7 @@ pub fn manifest(manifest: Manifest) -> v1::Manifest {
         lineage_left: lineage(manifest.lineage.left).into(),
         lineage_right: lineage(manifest.lineage.right).into(),
         sums: manifest.sums.iter().map(sum).collect(),
+        control_totals: manifest.control_totals.into_iter().map(control_total).collect(),
         timings: Some(v1::Timings {
             staging_ms: timings.staging,
             matching_ms: timings.matching,
@@ -385,6 +387,18 @@ pub fn manifest(manifest: Manifest) -> v1::Manifest {
         engine_version: manifest.engine_version,
         match_sql: manifest.match_sql,
         match_sql_sha256: manifest.match_sql_sha256,
+    }
+}
+
+fn control_total(total: manifest::ControlTotal) -> v1::ControlTotal {
+    v1::ControlTotal {
+        left: total.left,
+        right: total.right,
+        currency: total.currency,
+        matched_left: total.matched_left,
+        matched_right: total.matched_right,
+        difference: total.difference,
+        allowed: total.allowed,
     }
 }
 

@@ -6,9 +6,9 @@ use arrow::datatypes::{DataType, Float64Type, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::logical_expr::{Expr, Operator};
 
-use super::wording;
 use crate::error::{Error, Result};
 use crate::functions::{self, Function};
+use crate::query::wording;
 use crate::type_names::TypeKind;
 
 /// What a condition that does not hold costs at least; at most it is 1.

@@ -19,7 +19,6 @@ mod survey;
 mod tables;
 mod verdict;
 mod why;
-mod wording;
 mod written;
 
 use datafusion::common::DataFusionError;

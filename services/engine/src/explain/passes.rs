@@ -15,9 +15,9 @@ use datafusion::logical_expr::{
     BinaryExpr, Distinct, Expr, Filter, Join, LogicalPlan, LogicalPlanBuilder, Operator, Projection, SubqueryAlias, lit,
 };
 
-use super::wording;
 use crate::error::Error;
 use crate::lineage::{self, Side, SideTables, Trace};
+use crate::query::wording::{self, has_subquery};
 
 /// More are not told apart.
 const MOST_PASSES: usize = 64;
@@ -383,13 +383,6 @@ fn input(parts: &[LogicalPlan], members: &[usize], conditions: &[Condition]) -> 
         plan = plan.join_on(parts[part].clone(), JoinType::Left, on)?;
     }
     plan.build()
-}
-
-pub fn has_subquery(expr: &Expr) -> bool {
-    expr.exists(|e| {
-        Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_)))
-    })
-    .unwrap_or(true)
 }
 
 /// Column by column the same, under other names.

@@ -11,12 +11,13 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable as _, LogicalPlan
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt as _;
 
+use super::broken;
 use super::passes::Pass;
 use super::probe::{Probe, with_numbers};
-use super::{broken, wording};
 use crate::error::{Error, Result};
 use crate::lineage::{self, RowsBehind};
 use crate::query;
+use crate::query::wording;
 use crate::stage::{RowFile, StageContext};
 
 /// Rows that are read together.

@@ -9,15 +9,15 @@ use arrow::datatypes::Int64Type;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, ident, lit};
 
+use super::broken;
 use super::kept::kept;
 use super::measure::{Measure, Outcome, text_of};
 use super::nearest::{Near, nearest};
-use super::passes::{Later, Pass, filters, has_subquery, passes};
+use super::passes::{Later, Pass, filters, passes};
 use super::probe::Probe;
 use super::tables::Tables;
 use super::verdict::{in_words, verdict};
 use super::written::{Written, is_matched};
-use super::{broken, wording};
 use crate::error::{Error, Result, Violation};
 use crate::job::Limits;
 use crate::lineage::Side;
@@ -25,6 +25,7 @@ use crate::location::Location;
 use crate::manifest::Manifest;
 use crate::names::ROW_NUMBER;
 use crate::query;
+use crate::query::wording::{self, has_subquery};
 use crate::results::Reader;
 use crate::stores::Stores;
 

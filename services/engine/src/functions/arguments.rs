@@ -1,7 +1,10 @@
 //! What a function's arguments may be, in the words of the person who writes the SQL.
 
 use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 
+use super::KeyRules;
+use crate::time_zone::TimeZone;
 use crate::type_names::TypeKind;
 
 /// What one argument has to be.
@@ -14,6 +17,12 @@ pub(crate) enum Argument {
     /// A whole number that is not negative.
     Days,
     Text,
+    /// Text, or a number without a fraction.
+    Key,
+    /// What keys may differ in, as a constant.
+    Rules,
+    /// A time zone's name, as a constant.
+    Zone,
 }
 
 impl Argument {
@@ -24,6 +33,9 @@ impl Argument {
             Self::Moment => "a date or timestamp",
             Self::Days => "a whole number of days",
             Self::Text => "text",
+            Self::Key => "text or an integer",
+            Self::Rules => "a text in quotes, such as 'trim,case'",
+            Self::Zone => "a time zone in quotes, such as 'Europe/Berlin'",
         }
     }
 
@@ -33,7 +45,9 @@ impl Argument {
             (_, TypeKind::Null)
             | (Self::Number | Self::Threshold, TypeKind::Number | TypeKind::Float)
             | (Self::Moment, TypeKind::Date | TypeKind::Timestamp)
-            | (Self::Text, TypeKind::Text) => true,
+            | (Self::Text | Self::Key | Self::Rules | Self::Zone, TypeKind::Text) => true,
+            (Self::Key, _) if matches!(data_type, DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0)) => true,
+            (Self::Key, _) => data_type.is_integer(),
             (Self::Days, _) => data_type.is_integer(),
             _ => false,
         }
@@ -43,6 +57,18 @@ impl Argument {
     pub(crate) fn refuses(self, data_type: &DataType) -> Option<String> {
         (!self.accepts(data_type)).then(|| format!("{}; it has to be {}", TypeKind::of(data_type).is_a(), self.what()))
     }
+
+    /// The end of the same sentence about a text that is read once, before there are rows; `constant` is what is written in the SQL.
+    pub(crate) fn refuses_constant(self, constant: Option<&ScalarValue>) -> Option<String> {
+        let text = constant.and_then(ScalarValue::try_as_str).flatten().unwrap_or_default();
+        let reason = match (self, constant) {
+            (Self::Rules | Self::Zone, None) => return Some(format!("is no constant; it has to be {}", self.what())),
+            (Self::Rules, Some(_)) => text.parse::<KeyRules>().err(),
+            (Self::Zone, Some(_)) => text.parse::<TimeZone>().err(),
+            _ => None,
+        };
+        reason.map(|reason| format!("cannot be read: {reason}"))
+    }
 }
 
 /// `argument` when there is only one, else `first argument`, `second argument`, …
@@ -51,7 +77,8 @@ pub(crate) fn ordinal(index: usize, of: usize) -> &'static str {
         (1, _) => "argument",
         (_, 0) => "first argument",
         (_, 1) => "second argument",
-        _ => "third argument",
+        (_, 2) => "third argument",
+        _ => "fourth argument",
     }
 }
 

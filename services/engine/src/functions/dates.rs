@@ -1,9 +1,13 @@
 //! `date_within`.
 //!
-//! A date is its midnight, a timestamp is taken to the nanosecond, one without a zone as if it were in UTC.
+//! A date is its midnight, a timestamp is taken to the nanosecond, one without a zone as if it were in UTC. With a zone, days of the
+//! calendar are counted: those that an instant has there, and those of local times and dates.
+
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Date64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
@@ -11,11 +15,22 @@ use arrow::datatypes::{
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ColumnarValue;
 
+use crate::time_zone::TimeZone;
+
 const NANOSECONDS_PER_DAY: i128 = 86_400_000_000_000;
 
-/// `abs(a - b) <= days * 24 h`.
-pub(super) fn within(a: &ColumnarValue, b: &ColumnarValue, days: &ColumnarValue, rows: usize) -> Result<BooleanArray> {
-    let (left, right, days) = (a.to_array(rows)?, b.to_array(rows)?, days.to_array(rows)?);
+/// `abs(a - b) <= days * 24 h`; of the days that they have in `zone`, where there is one.
+pub(super) fn within(
+    a: &ColumnarValue,
+    b: &ColumnarValue,
+    days: &ColumnarValue,
+    zone: Option<TimeZone>,
+    rows: usize,
+) -> Result<BooleanArray> {
+    let (mut left, mut right, days) = (a.to_array(rows)?, b.to_array(rows)?, days.to_array(rows)?);
+    if let Some(zone) = zone {
+        (left, right) = (calendar_days(&left, zone)?, calendar_days(&right, zone)?);
+    }
     let days = days.as_primitive::<Int64Type>();
     let nulls = NullBuffer::union_many([left.nulls(), right.nulls(), days.nulls()]);
     let valid = |row: usize| nulls.as_ref().is_none_or(|n| n.is_valid(row));
@@ -30,6 +45,19 @@ pub(super) fn within(a: &ColumnarValue, b: &ColumnarValue, days: &ColumnarValue,
         BooleanBuffer::collect_bool(rows, |i| (a[i] - b[i]).abs() <= i128::from(days.value(i)) * NANOSECONDS_PER_DAY)
     };
     Ok(BooleanArray::new(values, nulls))
+}
+
+/// The date of each value; of an instant that in `zone`.
+fn calendar_days(array: &ArrayRef, zone: TimeZone) -> Result<ArrayRef> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    Ok(match array.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            let there = DataType::Timestamp(*unit, Some(zone.to_string().into()));
+            cast_with_options(&cast_with_options(array, &there, &strict)?, &DataType::Date32, &strict)?
+        }
+        DataType::Timestamp(..) | DataType::Date64 => cast_with_options(array, &DataType::Date32, &strict)?,
+        _ => Arc::clone(array),
+    })
 }
 
 /// Nanoseconds since 1970; 64 bits times the greatest factor stay far below 128 bits.

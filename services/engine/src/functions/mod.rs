@@ -5,6 +5,8 @@
 //! | `tolerance_match(a, b, threshold)` | `abs(a - b) <= threshold`, exact for decimals and integers |
 //! | `tolerance_pct(a, b, percent)` | `abs(a - b) <= percent/100 * greatest(abs(a), abs(b))`, exact likewise; 2 means 2% |
 //! | `date_within(a, b, days)` | `a` and `b` are at most `days` times 24 hours apart |
+//! | `date_within(a, b, days, zone)` | `a` and `b` are at most `days` days of the calendar apart, instants by the clock of `zone` |
+//! | `normalize_key(k, rules)` | `k`, text or integer, without what the rules let keys differ in |
 //! | `normalize_text(s)` | `s` without case, accents, punctuation and surplus blanks |
 //! | `similarity(a, b)` | Jaro-Winkler similarity of two texts, 0 to 1 |
 //!
@@ -20,11 +22,13 @@ mod arithmetic;
 mod bounded;
 mod dates;
 mod exact;
+mod key;
 mod rounding;
 mod text;
 mod tolerance;
 mod totals;
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -35,6 +39,8 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) use arguments::{Argument, ordinal};
 pub(crate) use arithmetic::{Arithmetic, Operation, as_operators};
+pub use key::KeyRules;
+pub(crate) use rounding::nearest_integer;
 pub(crate) use tolerance::difference;
 
 /// Makes the functions of this module known to `ctx`. Those of DataFusion that may fill the memory get a guard, and those that round,
@@ -59,12 +65,19 @@ pub(crate) enum Function {
     TolerancePct,
     DateWithin,
     NormalizeText,
+    NormalizeKey,
     Similarity,
 }
 
 impl Function {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::ToleranceMatch, Self::TolerancePct, Self::DateWithin, Self::NormalizeText, Self::Similarity];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::ToleranceMatch,
+        Self::TolerancePct,
+        Self::DateWithin,
+        Self::NormalizeText,
+        Self::NormalizeKey,
+        Self::Similarity,
+    ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|f| f.name() == name)
@@ -76,18 +89,28 @@ impl Function {
             Self::TolerancePct => "tolerance_pct",
             Self::DateWithin => "date_within",
             Self::NormalizeText => "normalize_text",
+            Self::NormalizeKey => "normalize_key",
             Self::Similarity => "similarity",
         }
     }
 
     /// What each argument has to be.
     pub(crate) fn arguments(self) -> &'static [Argument] {
-        use Argument::{Days, Moment, Number, Text, Threshold};
+        use Argument::{Days, Key, Moment, Number, Rules, Text, Threshold, Zone};
         match self {
             Self::ToleranceMatch | Self::TolerancePct => &[Number, Number, Threshold],
-            Self::DateWithin => &[Moment, Moment, Days],
+            Self::DateWithin => &[Moment, Moment, Days, Zone],
             Self::NormalizeText => &[Text],
+            Self::NormalizeKey => &[Key, Rules],
             Self::Similarity => &[Text, Text],
+        }
+    }
+
+    /// How many of them there have to be.
+    fn required(self) -> usize {
+        match self {
+            Self::DateWithin => 3,
+            _ => self.arguments().len(),
         }
     }
 }
@@ -112,7 +135,7 @@ impl ScalarUDFImpl for MatchFunction {
     /// evaluation refuses them for everybody else.
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let expected = self.function.arguments();
-        if types.len() != expected.len() {
+        if !(self.function.required()..=expected.len()).contains(&types.len()) {
             let names = expected.iter().map(|a| a.what()).collect::<Vec<_>>().join(", ");
             return plan_err!(
                 "{} takes {} ({names}), not {}",
@@ -135,6 +158,7 @@ impl ScalarUDFImpl for MatchFunction {
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         Ok(match self.function {
             Function::ToleranceMatch | Function::TolerancePct | Function::DateWithin => DataType::Boolean,
+            Function::NormalizeKey => DataType::Utf8View,
             Function::Similarity => DataType::Float64,
             Function::NormalizeText => match types.first() {
                 Some(DataType::LargeUtf8) => DataType::LargeUtf8,
@@ -151,8 +175,12 @@ impl ScalarUDFImpl for MatchFunction {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let expected = self.function.arguments();
         for (index, (value, argument)) in args.args.iter().zip(expected).enumerate() {
-            if let Some(reason) = argument.refuses(&value.data_type()) {
-                let place = ordinal(index, expected.len());
+            let constant = match value {
+                ColumnarValue::Scalar(value) => Some(value),
+                ColumnarValue::Array(_) => None,
+            };
+            if let Some(reason) = argument.refuses(&value.data_type()).or_else(|| argument.refuses_constant(constant)) {
+                let place = ordinal(index, args.args.len());
                 return Err(exec_datafusion_err!("{}: the {place} {reason}", self.name()));
             }
         }
@@ -164,8 +192,10 @@ impl ScalarUDFImpl for MatchFunction {
         let array: ArrayRef = match (self.function, args.args.as_slice()) {
             (Function::ToleranceMatch, [a, b, t]) => Arc::new(tolerance::absolute(a, b, t, rows)?),
             (Function::TolerancePct, [a, b, p]) => Arc::new(tolerance::relative(a, b, p, rows)?),
-            (Function::DateWithin, [a, b, days]) => Arc::new(dates::within(a, b, days, rows)?),
+            (Function::DateWithin, [a, b, days]) => Arc::new(dates::within(a, b, days, None, rows)?),
+            (Function::DateWithin, [a, b, days, zone]) => Arc::new(dates::within(a, b, days, Some(read(zone)?), rows)?),
             (Function::NormalizeText, [s]) => text::normalize(&s.to_array(rows)?)?,
+            (Function::NormalizeKey, [key, rules]) => key::normalize(&key.to_array(rows)?, read(rules)?)?,
             (Function::Similarity, [a, b]) => Arc::new(text::similarity(&a.to_array(rows)?, &b.to_array(rows)?)?),
             (function, given) => {
                 return Err(exec_datafusion_err!("{} cannot take {} arguments", function.name(), given.len()));
@@ -177,6 +207,15 @@ impl ScalarUDFImpl for MatchFunction {
             ColumnarValue::Array(array)
         })
     }
+}
+
+/// A constant text as what it says.
+fn read<T: FromStr<Err = String>>(argument: &ColumnarValue) -> Result<T> {
+    let text = match argument {
+        ColumnarValue::Scalar(value) => value.try_as_str().flatten().unwrap_or_default(),
+        ColumnarValue::Array(_) => "",
+    };
+    text.parse().map_err(|reason| exec_datafusion_err!("{reason}"))
 }
 
 #[cfg(test)]

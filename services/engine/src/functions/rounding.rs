@@ -18,10 +18,13 @@ use super::arithmetic::{exact, fits};
 
 pub fn register(ctx: &SessionContext) {
     for to in [To::Nearest, To::Zero, To::Above, To::Below] {
-        let aliases = to.aliases().iter().map(|alias| (*alias).to_owned()).collect();
-        let signature = Signature::user_defined(Volatility::Immutable);
-        ctx.register_udf(ScalarUDF::new_from_impl(Rounding { to, aliases, signature }));
+        ctx.register_udf(to.function());
     }
+}
+
+/// `round`, for whoever plans a call of it.
+pub fn nearest_integer() -> ScalarUDF {
+    To::Nearest.function()
 }
 
 /// Which of the neighbours is taken.
@@ -35,6 +38,12 @@ enum To {
 }
 
 impl To {
+    fn function(self) -> ScalarUDF {
+        let aliases = self.aliases().iter().map(|alias| (*alias).to_owned()).collect();
+        let signature = Signature::user_defined(Volatility::Immutable);
+        ScalarUDF::new_from_impl(Rounding { to: self, aliases, signature })
+    }
+
     fn aliases(self) -> &'static [&'static str] {
         match self {
             Self::Nearest | Self::Below => &[],

@@ -55,6 +55,71 @@ async fn check(function: &str, arguments: &[&str], expected: &str) {
 }
 
 #[tokio::test]
+async fn keys_are_texts_or_integers() {
+    let ctx = context();
+    for (call, expected) in [
+        ("normalize_key('007', 'zeros')", "7"),
+        ("normalize_key(7, 'zeros')", "7"),
+        ("normalize_key(CAST(7 AS DECIMAL(20,0)), 'zeros')", "7"),
+        ("normalize_key(arrow_cast(' a', 'LargeUtf8'), 'trim,case')", "a"),
+        ("normalize_key('--', 'punctuation')", "NULL"),
+        ("normalize_key(NULL, 'trim')", "NULL"),
+        ("(SELECT max(normalize_key(x, 'trim')) FROM (VALUES ('b '), (NULL)) AS t(x))", "b"),
+        (
+            "normalize_key(7.5, 'zeros')",
+            "error: normalize_key: the first argument is a number; it has to be text or an integer",
+        ),
+        (
+            "normalize_key('a', 'trin')",
+            "error: normalize_key: the second argument cannot be read: `trin` is nothing that keys may differ in: write one or more \
+             of trim, case, zeros, punctuation, accents, blanks; did you mean trim?",
+        ),
+        (
+            "(SELECT max(normalize_key(x, x)) FROM (VALUES ('b ')) AS t(x))",
+            "error: normalize_key: the second argument is no constant; it has to be a text in quotes, such as 'trim,case'",
+        ),
+    ] {
+        assert_eq!(value(&ctx, &format!("SELECT {call}")).await, expected, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn days_of_the_calendar_in_a_zone() {
+    let ctx = context();
+    let late = "arrow_cast('2024-03-01T23:30:00', 'Timestamp(Microsecond, Some(\"UTC\"))')";
+    for (a, b, days, zone, expected) in [
+        ("DATE '2024-03-02'", late, 0, "Europe/Berlin", "true"),
+        (late, "DATE '2024-03-02'", 0, "Europe/Berlin", "true"),
+        ("DATE '2024-03-02'", late, 0, "UTC", "false"),
+        ("DATE '2024-03-01'", late, 0, "America/New_York", "true"),
+        ("DATE '2024-03-03'", late, 1, "Europe/Berlin", "true"),
+        ("DATE '2024-03-04'", late, 1, "Europe/Berlin", "false"),
+        // A local time has its own day wherever that is.
+        ("TIMESTAMP '2024-03-02 00:00:00'", late, 0, "Europe/Berlin", "true"),
+        ("TIMESTAMP '2024-03-01 23:59:59'", late, 0, "Europe/Berlin", "false"),
+        ("TIMESTAMP '1969-12-31 23:59:59'", "DATE '1969-12-31'", 0, "UTC", "true"),
+        // A day of 25 hours is one day.
+        (
+            "arrow_cast('2024-10-26T22:00:00', 'Timestamp(Second, Some(\"UTC\"))')",
+            "arrow_cast('2024-10-27T22:59:59', 'Timestamp(Nanosecond, Some(\"UTC\"))')",
+            0,
+            "Europe/Berlin",
+            "true",
+        ),
+        (
+            late,
+            late,
+            0,
+            "Europe/Berln",
+            "error: date_within: the fourth argument cannot be read: `Europe/Berln` is not a time zone: did you mean Europe/Berlin?",
+        ),
+    ] {
+        let call = format!("SELECT date_within({a}, {b}, {days}, '{zone}')");
+        assert_eq!(value(&ctx, &call).await, expected, "{call}");
+    }
+}
+
+#[tokio::test]
 async fn tolerance_match_is_exact() {
     let max = "CAST('99999999999999999999999999999999999999' AS DECIMAL(38,0))";
     let min = "CAST('-99999999999999999999999999999999999999' AS DECIMAL(38,0))";

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 
 use super::arithmetic::{Operation, divide_wide, exact, fits};
+use crate::type_names::TypeKind;
 
 /// In the place of a sum that does not fit, which nothing that is added brings back.
 const LOST: i128 = i128::MAX;
@@ -122,7 +123,7 @@ impl AggregateUDFImpl for Total {
                         self.name()
                     );
                 }
-                other => return plan_err!("{} takes numbers, not {other}", self.name()),
+                other => return plan_err!("{} takes numbers, not {}", self.name(), TypeKind::of(other).plural()),
             },
         }])
     }

@@ -27,7 +27,9 @@
 //!    inside a refusal is a positive condition again and follows rule 2.
 //! 4. A condition that is neither clearly positive nor a refusal (inside CASE, as an output column) follows rule 2.
 //! 5. A total (an aggregate without GROUP BY) that is cross joined to many rows is a scalar subquery by another name: its
-//!    rows are not repeated in each of them. Totals joined with totals, or by a condition in ON, are matches like others.
+//!    rows are not repeated in each of them. Totals joined with totals or with rows, by a condition, are matches like others.
+//! 6. A total over rows of both sides, that of ROLLUP too, and totals that stand beside each other without a condition come from no
+//!    rows: they say nothing of any one of them.
 //!
 //! Recursive CTEs and nodes that this module does not know stay as they are; the sides they read are lost by rule 2.
 //!
@@ -39,6 +41,8 @@
 //! grouped by, rows of other tables all their values, and rows of a UNION their branch.
 
 mod behind;
+mod compared;
+mod grouped;
 mod groups;
 mod marks;
 mod node;
@@ -58,6 +62,7 @@ use datafusion::common::{DataFusionError, TableReference};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 
 pub use behind::RowsBehind;
+pub use compared::{Compared, Comparisons, Within};
 pub use groups::Groups;
 pub use marks::{LISTED, Marks};
 
@@ -132,6 +137,8 @@ pub struct Traced {
     pub width: usize,
     pub left: Trace,
     pub right: Trace,
+    /// Whether it has totals, which come from no rows.
+    pub totals: bool,
     /// Those that the lineage columns have the numbers of, once the plan runs.
     pub groups: Arc<Groups>,
 }
@@ -187,7 +194,7 @@ pub fn trace(plan: &LogicalPlan, tables: &SideTables) -> Result<Traced> {
 
 /// [`trace`] of a plan that was checked for our names before, and may have got some since.
 pub fn follow(plan: &LogicalPlan, tables: &SideTables) -> Result<Traced> {
-    let (plan, width, left, right) = rewrite::output(plan, tables).map_err(broken)?;
+    let rewrite::Output { plan, width, left, right, totals } = rewrite::output(plan, tables).map_err(broken)?;
     let columns = left.columns.len();
     let trace = |reach: &Reach, side: Side, first: usize| match lost(reach, &tables.get(side).names) {
         Some(reason) => Trace::Lost(reason),
@@ -195,7 +202,7 @@ pub fn follow(plan: &LogicalPlan, tables: &SideTables) -> Result<Traced> {
     };
     let left = trace(&left, Side::Left, width);
     let right = trace(&right, Side::Right, width + columns);
-    Ok(Traced { plan, width, left, right, groups: Arc::clone(&tables.groups) })
+    Ok(Traced { plan, width, left, right, totals, groups: Arc::clone(&tables.groups) })
 }
 
 /// Output columns of `plan`, as it was before [`trace`], that hold the `key` of the rows of a side that had their part in an
@@ -204,6 +211,13 @@ pub fn follow(plan: &LogicalPlan, tables: &SideTables) -> Result<Traced> {
 /// Errors: [`Error::Internal`] when the plan is not a valid one.
 pub fn key_columns(plan: &LogicalPlan, tables: &SideTables, side: Side, key: &[String]) -> Result<Option<Vec<usize>>> {
     origins::key_columns(plan, tables, side, key).map_err(broken)
+}
+
+/// What the conditions of `plan`, as it was before [`trace`], compare of the two sides.
+///
+/// Errors: [`Error::Internal`] when the plan is not a valid one.
+pub fn comparisons(plan: &LogicalPlan, tables: &SideTables) -> Result<Comparisons> {
+    compared::comparisons(plan, tables).map_err(broken)
 }
 
 /// Why the rows of a side cannot be told from the output, if they cannot.

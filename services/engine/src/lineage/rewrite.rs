@@ -7,19 +7,15 @@
 //! * Where an order of rows matters anywhere, order columns go up the same way: with the plain row numbers they tell any two
 //!   rows of a node apart, unless these are alike in everything.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{Column, ExprSchema as _, JoinType, Result, ScalarValue, internal_err};
-use datafusion::functions_aggregate::array_agg::array_agg;
-use datafusion::functions_aggregate::grouping::grouping_udaf;
 use datafusion::logical_expr::logical_plan::{DistinctOn, TableScanBuilder};
-use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, Filter, Join, Limit, LogicalPlan, Projection, Repartition, Sort, Subquery,
-    SubqueryAlias, TableScan, Union, Unnest, Window, lit,
+    Distinct, Expr, Filter, Join, Limit, LogicalPlan, Projection, Repartition, Sort, Subquery, SubqueryAlias,
+    TableScan, Union, Unnest, Window, lit,
 };
 
 use super::node::{Node, column, extend, fields};
@@ -28,27 +24,43 @@ use super::{Side, SideTables, ties};
 use crate::names::{INTERNAL, ROW_NUMBER};
 use crate::query::order::{asks_for_order, is_order_sensitive};
 
-/// The whole plan: the visible columns in their order, then the lineage columns of the left and of the right side.
-pub(super) fn output(plan: &LogicalPlan, tables: &SideTables) -> Result<(LogicalPlan, usize, Reach, Reach)> {
-    let node =
-        Rewriter { tables, named: 0, ordering: asks_for_order(plan) || is_order_sensitive(plan) }.rewrite(plan)?;
+/// A whole plan that has been rewritten.
+pub(super) struct Output {
+    /// The visible columns in their order, then the lineage columns of the left and of the right side.
+    pub plan: LogicalPlan,
+    /// How many columns are visible.
+    pub width: usize,
+    pub left: Reach,
+    pub right: Reach,
+    /// Whether there are totals that no rows are said to stand behind.
+    pub totals: bool,
+}
+
+pub(super) fn output(plan: &LogicalPlan, tables: &SideTables) -> Result<Output> {
+    let ordering = asks_for_order(plan) || is_order_sensitive(plan);
+    let mut rewriter = Rewriter { tables, named: 0, ordering, filtered: false, totals: false };
+    let node = rewriter.rewrite(plan)?;
     let visible = plan.schema().columns();
     let width = visible.len();
     let columns = visible.into_iter().chain(node.columns()?).map(Expr::Column).collect();
     let plan = LogicalPlan::Projection(Projection::try_new(columns, node.plan)?);
-    Ok((plan, width, node.left, node.right))
+    Ok(Output { plan, width, left: node.left, right: node.right, totals: rewriter.totals })
 }
 
-struct Rewriter<'a> {
-    tables: &'a SideTables,
+pub(super) struct Rewriter<'a> {
+    pub(super) tables: &'a SideTables,
     /// Columns named so far.
     named: usize,
     /// Whether order columns are wanted.
-    ordering: bool,
+    pub(super) ordering: bool,
+    /// Whether the next node's rows are asked for by a condition right above it.
+    filtered: bool,
+    /// See [`Output`].
+    pub(super) totals: bool,
 }
 
 impl Rewriter<'_> {
-    fn rewrite(&mut self, plan: &LogicalPlan) -> Result<Node> {
+    pub(super) fn rewrite(&mut self, plan: &LogicalPlan) -> Result<Node> {
         let decided = self.decided(plan)?;
         let mut node = self.follow(decided.as_ref().unwrap_or(plan))?;
         for_each_subquery(plan, &mut |subquery, polarity, construct| {
@@ -59,6 +71,7 @@ impl Rewriter<'_> {
 
     /// A node without regard to the subqueries in its expressions.
     fn follow(&mut self, plan: &LogicalPlan) -> Result<Node> {
+        let filtered = std::mem::replace(&mut self.filtered, matches!(plan, LogicalPlan::Filter(_)));
         Ok(match plan {
             LogicalPlan::TableScan(scan) => self.scan(plan, scan)?,
             LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => self.by_all_columns(Node::bare(plan), plan)?,
@@ -85,7 +98,7 @@ impl Rewriter<'_> {
             LogicalPlan::Sort(sort) => self.sort(sort)?,
             LogicalPlan::Limit(limit) => self.limit(limit)?,
             LogicalPlan::Window(window) => self.window(window)?,
-            LogicalPlan::Join(join) => self.join(join)?,
+            LogicalPlan::Join(join) => self.join(join, filtered)?,
             LogicalPlan::Aggregate(aggregate) => {
                 self.aggregate(&aggregate.input, aggregate.group_expr.clone(), &aggregate.aggr_expr)?
             }
@@ -131,7 +144,7 @@ impl Rewriter<'_> {
     }
 
     /// Adds copies of `columns` to the order columns of a node.
-    fn ordered_by(&mut self, mut node: Node, columns: Vec<Column>) -> Result<Node> {
+    pub(super) fn ordered_by(&mut self, mut node: Node, columns: Vec<Column>) -> Result<Node> {
         if !self.ordering || columns.is_empty() {
             return Ok(node);
         }
@@ -236,7 +249,8 @@ impl Rewriter<'_> {
     }
 
     /// Inner and outer joins pass both inputs on. Semi, anti and mark joins pass one on; the other one is a subquery.
-    fn join(&mut self, join: &Join) -> Result<Node> {
+    /// `filtered`: a condition stands right above it, which may be that of the join.
+    fn join(&mut self, join: &Join, filtered: bool) -> Result<Node> {
         use JoinType::{Full, Inner, Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
         let (left, right, mut reach, order) = match join.join_type {
             Inner | Left | Right | Full => {
@@ -245,6 +259,7 @@ impl Rewriter<'_> {
                     match (is_total(&join.left), is_total(&join.right)) {
                         (true, false) => left = left.beside_every_row(),
                         (false, true) => right = right.beside_every_row(),
+                        (true, true) if !filtered => (left, right) = (self.alone(left)?, self.alone(right)?),
                         _ => {}
                     }
                 }
@@ -285,46 +300,6 @@ impl Rewriter<'_> {
             join.null_aware,
         )?;
         Ok(Node { plan: Arc::new(LogicalPlan::Join(plan)), left: reach.0, right: reach.1, order })
-    }
-
-    /// A group comes from all its rows: it goes up as one number, so that what is joined with it does not repeat them.
-    fn aggregate(&mut self, input: &LogicalPlan, group: Vec<Expr>, aggregates: &[Expr]) -> Result<Node> {
-        let mut node = self.rewrite(input)?;
-        let ties = node.ties()?;
-        let mut aggregates: Vec<_> = aggregates.iter().map(|expr| ties::aggregate(expr, &ties)).collect();
-        let mut numbers = HashMap::new();
-        for (side, reach) in [(Side::Left, &mut node.left), (Side::Right, &mut node.right)] {
-            for name in &mut reach.columns {
-                let rows = Expr::Column(column(node.plan.schema(), name)?);
-                let lists = self.name(side.as_str());
-                aggregates.push(array_agg(rows).alias(&lists));
-                *name = self.name(side.as_str());
-                numbers.insert(lists, name.clone());
-            }
-        }
-        node.order.clear();
-        if self.ordering && matches!(group[..], [Expr::GroupingSet(_)]) {
-            // A total has the values of a group of NULLs.
-            let level = self.name("order");
-            let exprs = grouping_set_to_exprlist(&group)?.into_iter().cloned().collect();
-            aggregates.push(grouping_udaf().call(exprs).alias(&level));
-            node.order.push(level);
-        }
-        let aggregated = aggregates.len();
-        let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::clone(&node.plan), group, aggregates)?);
-        // Which grouping set a row is of is a column that only the aggregate itself may be asked for.
-        let is_own = |column: &Column| column.name != Aggregate::INTERNAL_GROUPING_ID;
-        let mut keys = plan.schema().columns();
-        keys.truncate(keys.len() - aggregated);
-        keys.retain(is_own);
-        let groups = &self.tables.groups;
-        let columns =
-            plan.schema().columns().into_iter().filter(is_own).map(|column| match numbers.get(&column.name) {
-                Some(number) => groups.number(Expr::Column(column)).alias(number),
-                None => Expr::Column(column),
-            });
-        let numbered = Projection::try_new(columns.collect(), Arc::new(plan))?;
-        self.ordered_by(node.with(LogicalPlan::Projection(numbered)), keys)
     }
 
     /// DISTINCT is GROUP BY all columns.
@@ -428,7 +403,7 @@ impl Rewriter<'_> {
     }
 
     /// A column's name that no other has: `__kalla_left_3`.
-    fn name(&mut self, what: &str) -> String {
+    pub(super) fn name(&mut self, what: &str) -> String {
         let name = format!("{INTERNAL}{what}_{}", self.named);
         self.named += 1;
         name

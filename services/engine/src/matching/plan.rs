@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::{StagedTable, matched_schema, untyped};
 use crate::error::{Error, Place, Result, Violation};
 use crate::job::{Job, Limits, Source};
-use crate::lineage::{self, Groups, Side, SideTable, SideTables, Trace, Traced};
+use crate::lineage::{self, Comparisons, Groups, Side, SideTable, SideTables, Trace, Traced};
 use crate::manifest::LineageMode;
 use crate::names;
 use crate::query::{self, TableInfo};
@@ -52,6 +52,7 @@ pub struct MatchPlan {
     pub physical: Arc<dyn ExecutionPlan>,
     /// The columns that the match reads of every source.
     pub touched: Vec<BTreeSet<String>>,
+    pub comparisons: Comparisons,
     pub limits: Limits,
     pub asks_for_order: bool,
     keys: [Option<Keys>; 2],
@@ -82,6 +83,13 @@ impl MatchPlan {
         Arc::clone(&self.numbered[index(side)])
     }
 
+    /// What the statement gives otherwise than one would think.
+    pub fn notes(&self) -> Vec<String> {
+        let totals = "the statement gives totals over all rows: they stand in the matched set, and no row counts as matched by them. \
+                      GROUP BY what rows of both sides have in common, and they do";
+        self.traced.totals.then(|| totals.to_owned()).into_iter().collect()
+    }
+
     /// The columns of the matched result set.
     pub fn schema(&self) -> SchemaRef {
         matched_schema(&self.traced, &self.physical)
@@ -104,7 +112,8 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     let visible = query::plan(ctx, &job.match_sql, &infos).await?;
     let sides = sides(&aliases, tables, &job.limits);
     let traced = lineage::trace(&visible, &sides)?;
-    let touched = query::touched_columns(ctx, &visible, &infos)?;
+    let touched = query::touched_columns(ctx, &visible, &infos, &job.limits)?;
+    let comparisons = lineage::comparisons(&visible, &sides)?;
     let keys = |side, source: &Source| match traced.trace(side) {
         Trace::Rows(_) => Ok(None),
         Trace::Lost(why) => keys(&visible, &sides, side, source, why).map(Some),
@@ -114,7 +123,7 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     let physical = query::physical_plan(ctx, &traced.plan).await.map_err(failed)?;
     let numbered = [Arc::clone(&tables[0].numbered), Arc::clone(&tables[1].numbered)];
     let (limits, asks_for_order) = (job.limits.clone(), query::order::asks_for_order(&visible));
-    Ok(MatchPlan { traced: Arc::new(traced), physical, touched, limits, asks_for_order, keys, numbered })
+    Ok(MatchPlan { traced: Arc::new(traced), physical, touched, comparisons, limits, asks_for_order, keys, numbered })
 }
 
 /// Makes the tables known to `ctx` under every name that they have in `match_sql`.

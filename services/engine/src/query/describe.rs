@@ -1,12 +1,14 @@
 //! The sentences that refuse a mixture of types: what each operand is, why, and what to write instead.
 
+use arrow::array::timezone::Tz;
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::Expr;
 
 use super::facts::{Facts, at, spelled, spelled_column};
 use super::types::{literal, says};
-use crate::functions::{Argument, Function, as_operators, ordinal};
+use super::wording;
+use crate::functions::{Argument, Function, ordinal};
 use crate::type_names::{EXACT, TypeKind, sql_type};
 
 /// One operand.
@@ -45,7 +47,7 @@ impl Operand<'_> {
         match (self.column(), self.literal()) {
             (Some(column), _) => spelled_column(column),
             (None, Some(value)) => value.to_string(),
-            (None, None) => as_operators(self.expr).human_display().to_string(),
+            (None, None) => wording::condition(self.expr),
         }
     }
 
@@ -65,6 +67,16 @@ impl Operand<'_> {
         }
     }
 
+    /// `` , or give `at` of source `bank` the type timestamptz@Europe/Berlin ``.
+    fn or_give_a_zone(&self, zone: &str) -> String {
+        match self.column().and_then(|column| Some((column, self.facts.origin(column)?))) {
+            Some((column, (table, _))) => {
+                format!(", or, if `{}` is a text file, give `{}` the type timestamptz@{zone}", table.alias, column.name)
+            }
+            None => String::new(),
+        }
+    }
+
     /// `` , or set the type of `amount` in source `invoices` ``.
     fn or_set_the_type(&self) -> String {
         match self.column().and_then(|column| Some((column, self.facts.origin(column)?))) {
@@ -75,20 +87,91 @@ impl Operand<'_> {
         }
     }
 
-    fn cast(&self, to: &str) -> String {
-        format!("CAST({} AS {to})", self.sql())
+    fn cast(&self, to: &DataType) -> String {
+        format!("CAST({} AS {})", self.sql(), sql_type(to))
+    }
+
+    /// A cast that the value which made the column text comes through, and what else may be said at the end of the sentence.
+    fn readable(&self, to: &DataType) -> (String, String) {
+        let note = self.column().and_then(|column| self.facts.origin(column)).and_then(|(_, note)| note);
+        let Some(value) = note.and_then(evidence).filter(|_| self.kind == TypeKind::Text) else {
+            return (self.cast(to), self.or_set_the_type());
+        };
+        let (sql, target) = (self.sql(), sql_type(to));
+        let written = match Spelling::of(value, to) {
+            Some(Spelling::Plain) => return (self.cast(to), self.or_set_the_type()),
+            Some(Spelling::Padded) => format!("CAST(trim({sql}) AS {target})"),
+            Some(Spelling::Thousands) => format!("CAST(replace({sql}, ',', '') AS {target})"),
+            Some(Spelling::DecimalComma) => format!("CAST(replace(replace({sql}, '.', ''), ',', '.') AS {target})"),
+            None => {
+                let rest = format!(
+                    ", where TRY_CAST gives NULL for `{value}`, as the option nulls={value} of the source would"
+                );
+                return (format!("TRY_CAST({sql} AS {target})"), rest);
+            }
+        };
+        (written, String::new())
+    }
+}
+
+/// The value that a note shows: ``text because of `N/A` in line 812``.
+fn evidence(note: &str) -> Option<&str> {
+    let value = note.split_once('`')?.1.split_once("` in line ")?.0;
+    // Cut to be shown.
+    (!value.ends_with('…')).then_some(value)
+}
+
+/// How a value is spelled that a plain cast may not read.
+enum Spelling {
+    Plain,
+    /// With blanks around it.
+    Padded,
+    /// `1,234.50`
+    Thousands,
+    /// `1.234,50`
+    DecimalComma,
+}
+
+impl Spelling {
+    /// `None` where it is no value of the type in any of these spellings, or may be one in two of them.
+    fn of(value: &str, to: &DataType) -> Option<Self> {
+        let comma = value.rfind(',');
+        let whole = comma.is_some_and(|at| value.len() - at - 1 == 3);
+        let kinds = [
+            (Self::Plain, value.to_owned(), true),
+            (Self::Padded, value.trim_matches(' ').to_owned(), true),
+            (Self::Thousands, value.replace(',', ""), comma < value.rfind('.')),
+            (
+                Self::DecimalComma,
+                value.replace('.', "").replace(',', "."),
+                comma > value.rfind('.') && (!whole || value.contains('.')),
+            ),
+        ];
+        let found = kinds.into_iter().find(|(_, text, applies)| *applies && says(text, to));
+        found.map(|(spelling, ..)| spelling)
     }
 }
 
 /// What to CAST a text or a float to so that it can be compared with this type, and keeps its digits.
-fn comparable(data_type: &DataType) -> String {
-    if data_type.is_decimal() { EXACT.to_owned() } else { sql_type(data_type) }
+fn comparable(data_type: &DataType) -> DataType {
+    if data_type.is_decimal() { EXACT } else { data_type.clone() }
 }
 
 /// Why two operands must not be compared; `None` when they may be.
 pub(super) fn comparison(left: &Operand, right: &Operand, equality: bool) -> Option<String> {
     use TypeKind::{Date, Float, Null, Number, Other, Text, Timestamp};
     let literals = left.literal().is_some() || right.literal().is_some();
+    for (span, other) in [(left, right), (right, left)] {
+        if matches!(span.data_type, DataType::Interval(_) | DataType::Duration(_))
+            && matches!(other.kind, Number | Float)
+        {
+            return Some(format!(
+                "`{}` is a span of time and {} a number: write INTERVAL '3 days', or date_within(a, b, 3)",
+                span.sql(),
+                other.name()
+            ));
+        }
+    }
     if left.data_type.is_nested() || right.data_type.is_nested() {
         return Some(part_by_part(left, right));
     }
@@ -114,7 +197,7 @@ pub(super) fn comparison(left: &Operand, right: &Operand, equality: bool) -> Opt
 fn part_by_part(left: &Operand, right: &Operand) -> String {
     let pairs = match (parts(left.expr), parts(right.expr)) {
         (Some(left), Some(right)) if left.len() == right.len() => {
-            let pair = |(a, b): (&Expr, &Expr)| format!("{} = {}", a.human_display(), b.human_display());
+            let pair = |(a, b): (&Expr, &Expr)| format!("{} = {}", wording::condition(a), wording::condition(b));
             left.into_iter().zip(right).map(pair).collect::<Vec<_>>().join(" AND ")
         }
         _ => "a.x = b.x AND a.y = b.y".to_owned(),
@@ -141,6 +224,10 @@ fn zones(left: &Operand, right: &Operand) -> Option<String> {
         DataType::Timestamp(_, zone) => zone.clone(),
         _ => None,
     };
+    // A zone that nobody knows is told as such.
+    if [zone(left), zone(right)].iter().flatten().any(|zone| zone.parse::<Tz>().is_err()) {
+        return None;
+    }
     let (local, instant) = match (zone(left), zone(right)) {
         (None, Some(_)) => (left, right),
         (Some(_), None) => (right, left),
@@ -160,19 +247,29 @@ fn zones(left: &Operand, right: &Operand) -> Option<String> {
     let zoned = in_zone(instant, zone);
     Some(format!(
         "{} is a local time and {} an instant, which has another local time in each zone: write to_local_time({zoned}), with the \
-         zone that {} is meant in",
+         zone that {} is meant in{}",
         local.name(),
         instant.name(),
-        local.name()
+        local.name(),
+        local.or_give_a_zone(meant(zone))
     ))
 }
 
 /// The zone that instants are kept in, which nobody means when he looks at a clock.
 const UTC: &str = "UTC";
 
+/// One that stands for the author's, where it is nobody's.
+fn meant(zone: &str) -> &str {
+    if zone == UTC { "Europe/Berlin" } else { zone }
+}
+
 /// As it is shown in its zone already, or in one that stands for the author's.
 fn in_zone(instant: &Operand, zone: &str) -> String {
-    format!("{} AT TIME ZONE '{}'", instant.sql(), if zone == UTC { "Europe/Berlin" } else { zone })
+    let shown = match instant.expr {
+        Expr::Cast(cast) => wording::condition(&cast.expr),
+        _ => instant.sql(),
+    };
+    format!("{shown} AT TIME ZONE '{}'", meant(zone))
 }
 
 /// A cast of an instant to a local time.
@@ -204,16 +301,15 @@ fn text_comparison(text: &Operand, other: &Operand) -> Option<String> {
             )
         });
     }
-    let as_text = if other.literal().is_some() { format!("'{}'", other.sql()) } else { other.cast("VARCHAR") };
+    let (cast, rest) = text.readable(&comparable(&other.data_type));
+    let as_text = if other.literal().is_some() { format!("'{}'", other.sql()) } else { other.cast(&DataType::Utf8) };
     Some(format!(
-        "{} {}, and {} {}: write {} to compare {} or {as_text} to compare text{}",
+        "{} {}, and {} {}: write {cast} to compare {} or {as_text} to compare text{rest}",
         text.name(),
         text.is_a(),
         other.name(),
         other.is_a(),
-        text.cast(&comparable(&other.data_type)),
         other.kind.plural(),
-        text.or_set_the_type()
     ))
 }
 
@@ -233,48 +329,136 @@ fn float_equality(left: &Operand, right: &Operand) -> String {
 
 fn date_equality(left: &Operand, right: &Operand) -> String {
     let timestamp = if left.kind == TypeKind::Timestamp { left } else { right };
+    if let DataType::Timestamp(_, Some(zone)) = &timestamp.data_type {
+        return format!(
+            "{} {} and {} {}, and an instant has another date in each zone: write date_within({}, {}, 0, '{}'), with the zone that the \
+             date is meant in",
+            left.name(),
+            left.is_a(),
+            right.name(),
+            right.is_a(),
+            left.sql(),
+            right.sql(),
+            meant(zone)
+        );
+    }
     format!(
         "{} {} and {} {}, equal at midnight only: write {} or date_within({}, {}, 1)",
         left.name(),
         left.is_a(),
         right.name(),
         right.is_a(),
-        timestamp.cast("DATE"),
+        timestamp.cast(&DataType::Date32),
         left.sql(),
         right.sql()
     )
 }
 
-/// `operand` is of the wrong type for what is `needed`.
-pub(super) fn needs(operand: &Operand, needed: &str, cast: &str) -> String {
+/// `operand` stands where a condition has to.
+pub(super) fn no_condition(operand: &Operand, what: &str) -> String {
+    let other = if operand.kind == TypeKind::Text { "'…'" } else { "…" };
     format!(
-        "{} {}, and {needed}: write {}{}",
+        "{what}, and {} {}: compare it with something, as in {} = {other}",
         operand.name(),
         operand.is_a(),
-        operand.cast(cast),
-        operand.or_set_the_type()
+        operand.sql()
     )
 }
 
-/// Why `operand` cannot be this argument of one of our functions.
-pub(super) fn argument(function: Function, argument: Argument, index: usize, operand: &Operand) -> Option<String> {
-    let place = ordinal(index, function.arguments().len());
+/// Why an operator of arithmetic cannot take these two; `None` when it can, or when text is refused for another reason.
+pub(super) fn arithmetic(op: &str, left: &Operand, right: &Operand) -> Option<String> {
+    use TypeKind::{Boolean, Date, Float, Number, Time, Timestamp};
+    let number = |operand: &Operand| matches!(operand.kind, Number | Float);
+    let moment = |operand: &Operand| matches!(operand.kind, Date | Timestamp | Time);
+    let span = |operand: &Operand| matches!(operand.data_type, DataType::Interval(_) | DataType::Duration(_));
+    let said = || format!("{} {} and {} {}", left.name(), left.is_a(), right.name(), right.is_a());
+    for (one, other) in [(left, right), (right, left)] {
+        if one.kind == Boolean {
+            return Some(format!(
+                "`{op}` needs numbers, and {} is a boolean: write {}",
+                one.name(),
+                one.cast(&DataType::Int64)
+            ));
+        }
+        let days = other.kind == Number && !other.data_type.is_decimal();
+        if moment(one) && number(other) && !(one.kind == Date && days && ["+", "-"].contains(&op)) {
+            return Some(format!(
+                "{}, which `{op}` does not take together: write {} + INTERVAL '3 days'",
+                said(),
+                one.sql()
+            ));
+        }
+        if span(one) && number(other) && ["+", "-"].contains(&op) {
+            return Some(format!(
+                "`{op}` does not take a span of time and a number: write INTERVAL '3 days' for {}",
+                other.name()
+            ));
+        }
+        if span(one) && other.kind == Number && ["*", "/"].contains(&op) {
+            return Some(format!(
+                "`{op}` does not take a span of time and a number: write the span itself, as in INTERVAL '3 days'"
+            ));
+        }
+    }
+    None
+}
+
+/// A float that becomes an integer.
+pub(super) fn whole(float: &Operand, to: &DataType) -> String {
+    let (sql, target) = (float.sql(), sql_type(to));
+    format!(
+        "{} {}, and a CAST to {target} cuts here what it rounds elsewhere: write CAST(round({sql}) AS {target}) or CAST(trunc({sql}) AS \
+         {target})",
+        float.name(),
+        float.is_a()
+    )
+}
+
+/// `operand` is of the wrong type for what is `needed`.
+pub(super) fn needs(operand: &Operand, needed: &str, cast: &DataType) -> String {
+    let (cast, rest) = operand.readable(cast);
+    format!("{} {}, and {needed}: write {cast}{rest}", operand.name(), operand.is_a())
+}
+
+/// Why `operand` cannot be this argument of one of our functions: the one at `index` of those that are given.
+pub(super) fn argument(
+    function: Function,
+    argument: Argument,
+    (index, given): (usize, usize),
+    operand: &Operand,
+) -> Option<String> {
+    let place = ordinal(index, given);
     let head = format!("{}: the {place} {}", function.name(), operand.name());
     if argument.accepts(&operand.data_type) {
+        let literal = operand.literal();
         let negative = matches!(argument, Argument::Threshold | Argument::Days)
-            && operand.literal().is_some_and(|value| value.to_string().starts_with('-'));
-        return negative.then(|| format!("{head} is negative; it has to be 0 or more"));
+            && literal.as_ref().is_some_and(|value| value.to_string().starts_with('-'));
+        let reason = if negative {
+            Some("is negative; it has to be 0 or more".to_owned())
+        } else {
+            argument.refuses_constant(literal.as_ref())
+        };
+        return reason.map(|reason| format!("{head} {reason}"));
     }
     let target = match argument {
         Argument::Number | Argument::Threshold => EXACT,
-        Argument::Moment => "DATE",
-        Argument::Days => "INT",
-        Argument::Text => "VARCHAR",
+        Argument::Moment => DataType::Date32,
+        Argument::Days => DataType::Int64,
+        Argument::Text | Argument::Key | Argument::Rules | Argument::Zone => DataType::Utf8,
     };
     let remedy = match (argument, operand.literal()) {
         (Argument::Moment, Some(_)) if operand.kind == TypeKind::Text => format!("write DATE {}", operand.sql()),
-        (_, Some(_)) => "write it as one".to_owned(),
-        _ => format!("write {}{}", operand.cast(target), operand.or_set_the_type()),
+        (Argument::Rules | Argument::Zone, _) | (_, Some(_)) => "write it as one".to_owned(),
+        (Argument::Number, _) if matches!(operand.kind, TypeKind::Date | TypeKind::Timestamp) => {
+            "write date_within(a, b, days) for dates".to_owned()
+        }
+        (Argument::Moment, _) if operand.kind == TypeKind::Number => {
+            format!("write to_date(CAST({} AS VARCHAR), '%Y%m%d') where its digits are those of a date", operand.sql())
+        }
+        _ => {
+            let (cast, rest) = operand.readable(&target);
+            format!("write {cast}{rest}")
+        }
     };
     Some(format!("{head} {}; it has to be {}: {remedy}", operand.is_a(), argument.what()))
 }

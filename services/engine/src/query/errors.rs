@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 use kalla_spelling::nearest;
 
 use super::facts::{Facts, at, spelled, spelled_column, violation};
+use super::plain::{everyday, plain};
 use crate::error::Violation;
 use crate::names::list;
 
@@ -96,10 +97,22 @@ fn unknown_column(field: &Column, valid: &[Column], place: &str, facts: &Facts) 
     let elsewhere = known.iter().find(|c| c.name == field.name);
     let suggestion = elsewhere.cloned().or_else(|| find(known.iter().filter(same_table).collect()));
     match suggestion.or_else(|| find(known.iter().collect())) {
+        // LIMIT knows no columns.
+        Some(column) if known.is_empty() || spelled_column(&column) == shown => {
+            format!("`{shown}`{place} cannot stand here: write a number")
+        }
         Some(column) => format!("unknown column `{shown}`{place}: did you mean `{}`?", spelled_column(&column)),
         None => {
-            let names: Vec<String> = known.iter().filter(same_table).map(|c| spelled(&c.name)).collect();
-            format!("unknown column `{shown}`{place}: the columns are {}", list(&names))
+            let mut names: Vec<String> = known.iter().filter(same_table).map(|c| spelled(&c.name)).collect();
+            let mut seen = BTreeSet::new();
+            names.retain(|name| seen.insert(name.clone()));
+            let quoted = field.relation.is_none() && facts.is_quoted(&field.name);
+            let hint = if quoted {
+                format!(", and a text is written in single quotes, '{}'", field.name)
+            } else {
+                String::new()
+            };
+            format!("unknown column `{shown}`{place}: the columns are {}{hint}", list(&names))
         }
     }
 }
@@ -119,7 +132,12 @@ fn plan_error(text: &str, span: Option<Span>, facts: &Facts, state: &SessionStat
         let place = at(start(span).or_else(|| facts.find_call(name)));
         let names = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
         let names: BTreeSet<&str> = names.chain(state.window_functions().keys()).map(String::as_str).collect();
-        let hint = nearest(name, names).map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+        let known = ELSEWHERE.iter().find(|(known, _)| *known == name);
+        let hint = match (known, nearest(name, names)) {
+            (Some((_, instead)), _) => format!(": write {instead}"),
+            (None, Some(near)) => format!(": did you mean `{near}`?"),
+            (None, None) => String::new(),
+        };
         return format!("unknown function `{name}`{place}{hint}");
     }
     if let Some(first) = between(text, "require unique expression names but the expression \"", "\" at position") {
@@ -133,15 +151,78 @@ fn plan_error(text: &str, span: Option<Span>, facts: &Facts, state: &SessionStat
     }
     if let Some(name) = function_in(text) {
         let place = at(start(span).or_else(|| facts.find_call(name)));
-        return match between(text, "(DataType: ", ")") {
-            Some(given) => {
-                format!("`{name}`{place} cannot take an argument of the type {given}: CAST it to one that it can")
-            }
-            None => format!("`{name}`{place} cannot take these arguments: {}", text.lines().next().unwrap_or(text)),
-        };
+        return format!("`{name}`{place} {}", arguments(text));
     }
     let first = text.lines().next().unwrap_or(text);
-    format!("{first}{}", at(start(span)))
+    let place =
+        start(span).or_else(|| named(first).and_then(|column| facts.position(&Column::from_qualified_name(column))));
+    match plain(text) {
+        Some(told) => format!("{told}{}", bracketed(&at(place))),
+        None => format!("{first}{}", at(place)),
+    }
+}
+
+/// Functions of other systems, and what they are here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("mod", "a % b"),
+    ("len", "length(x)"),
+    ("charindex", "strpos(text, part)"),
+    ("instr", "strpos(text, part)"),
+    ("isnull", "coalesce(x, y)"),
+    ("iif", "CASE WHEN a THEN b ELSE c END"),
+    ("decode", "CASE x WHEN a THEN b ELSE c END"),
+    ("convert", "CAST(x AS …)"),
+    ("to_number", "CAST(x AS DECIMAL(38,10))"),
+    ("datediff", "a - b, which gives days"),
+    ("dateadd", "day + INTERVAL '3 days'"),
+    ("date_add", "day + INTERVAL '3 days'"),
+    ("datepart", "extract(month FROM day)"),
+    ("year", "extract(year FROM day)"),
+    ("month", "extract(month FROM day)"),
+    ("day", "extract(day FROM day)"),
+    ("getdate", "the date itself, as in DATE '2026-01-31'"),
+    ("group_concat", "string_agg(x, ', ')"),
+    ("listagg", "string_agg(x, ', ')"),
+];
+
+/// Why a function does not take what it is given.
+fn arguments(text: &str) -> String {
+    let wanted =
+        between(text, " requires ", ", but received ").or_else(|| between(text, "' expects ", " but received "));
+    let given = between(text, ", but received ", " ").or_else(|| {
+        text.split_once(" but received ").map(|(_, rest)| rest.split([' ', '.', '\n']).next().unwrap_or(rest))
+    });
+    match (wanted, given) {
+        (Some(wanted), Some(given)) => match wanted.strip_suffix(" arguments") {
+            Some(count) => format!("takes {count} argument{}, not {given}", if count == "1" { "" } else { "s" }),
+            None => {
+                let (wanted, given) = (everyday(wanted), everyday(given));
+                let cast = if wanted == "text" { "CAST(… AS VARCHAR)" } else { "a CAST" };
+                format!("takes {wanted}, not {given}: write {cast}")
+            }
+        },
+        _ => {
+            // Of all the signatures that there are, nobody reads one.
+            let given = between(text, "coercion from ", " to the signature").unwrap_or("these arguments");
+            let given: Vec<String> = given.split(", ").map(everyday).collect();
+            format!(
+                "does not take {} argument{} of this kind ({}): see what it takes in the reference of functions of DataFusion",
+                given.len(),
+                if given.len() == 1 { "" } else { "s" },
+                given.join(", ")
+            )
+        }
+    }
+}
+
+/// The column that a message is about.
+fn named(text: &str) -> Option<&str> {
+    between(text, "non-boolean predicate '", "'").or_else(|| between(text, "column \"", "\" must appear"))
+}
+
+/// ` (at line 1, column 8)`, at the end of a sentence that has its advice already.
+fn bracketed(place: &str) -> String {
+    if place.is_empty() { String::new() } else { format!(" ({})", place.trim_start()) }
 }
 
 /// The name of the function whose arguments DataFusion refuses.

@@ -4,6 +4,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
 use super::facts::violation;
+use super::plain::plain;
 use crate::error::Error;
 use crate::job::Limits;
 
@@ -38,6 +39,9 @@ pub fn execution_error(error: DataFusionError, limits: &Limits) -> Error {
         DataFusionError::Execution(_) | DataFusionError::Plan(_) => Error::Sql(in_words(&text)),
         DataFusionError::NotImplemented(_) => Error::Invalid(vec![violation(not_supported(&text))]),
         DataFusionError::ParquetError(_) => Error::defect_of("reading rows", text),
+        // What was folded while it was planned.
+        DataFusionError::SchemaError(..) | DataFusionError::SQL(..) => Error::defect_of("running match_sql", text),
+        _ if plain(&text).is_some() => Error::Sql(in_words(&text)),
         _ => Error::defect_of("running match_sql", text),
     }
 }
@@ -49,16 +53,13 @@ fn not_supported(text: &str) -> String {
         return "a subquery cannot refer to the query around it in this place: write it as a JOIN, as EXISTS in WHERE, \
                 or number its rows with row_number() OVER (PARTITION BY … ORDER BY …) and join those that are wanted".to_owned();
     }
-    format!("this is not supported: {}; write it in another way, such as with a JOIN", first_line(text))
+    plain(text).unwrap_or_else(|| {
+        format!("this is not supported: {}; write it in another way, such as with a JOIN", first_line(text))
+    })
 }
 
 fn in_words(text: &str) -> String {
-    let text = text
-        .trim_start_matches("Execution error: ")
-        .trim_start_matches("Error during planning: ")
-        .trim_start_matches("Compute error: ")
-        .trim_start_matches("Cast error: ")
-        .trim_start_matches("Arithmetic overflow: ");
+    let text = without_prefixes(text);
     if let Some((form, number)) =
         text.strip_prefix("Cannot cast to ").and_then(|rest| rest.split_once(". Overflowing on "))
     {
@@ -70,8 +71,26 @@ fn in_words(text: &str) -> String {
     }
     match text {
         "Divide by zero error" => "a division by zero: guard it with NULLIF(divisor, 0)".to_owned(),
-        other => first_line(other),
+        other => plain(other).unwrap_or_else(|| first_line(other)),
     }
+}
+
+/// Whose error it is says nothing to the author of the SQL.
+fn without_prefixes(text: &str) -> &str {
+    const PREFIXES: [&str; 7] = [
+        "External error: ",
+        "Arrow error: ",
+        "Execution error: ",
+        "Error during planning: ",
+        "Compute error: ",
+        "Cast error: ",
+        "Arithmetic overflow: ",
+    ];
+    let mut rest = text;
+    while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
+        rest = shorter;
+    }
+    rest
 }
 
 /// Of DataFusion's account of who holds how much, whose wish was one too many.

@@ -78,6 +78,14 @@ impl Facts {
 }
 
 impl Facts {
+    /// Whether `name` stands in the statement in double quotes.
+    pub(super) fn is_quoted(&self, name: &str) -> bool {
+        self.tokens.iter().any(|token| match &token.token {
+            Token::Word(word) => word.quote_style.is_some() && word.value == name,
+            _ => false,
+        })
+    }
+
     /// The first call of the function `name`.
     pub(super) fn find_call(&self, name: &str) -> Option<Location> {
         let calls = self.tokens.windows(2).find(|pair| is_word(&pair[0].token, name) && pair[1].token == Token::LParen);

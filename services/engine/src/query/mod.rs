@@ -1,17 +1,21 @@
 //! From the text of `match_sql` to a checked logical plan.
 
+mod casts;
 mod describe;
 mod dialect;
 mod errors;
 mod execution;
 mod facts;
+mod numbers;
 pub mod order;
+mod output;
+mod plain;
 mod session;
-mod sign;
 mod statement;
 mod touched;
 mod types;
 mod using;
+pub mod wording;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +27,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionContext};
 
 pub use execution::execution_error;
-pub use facts::{TableInfo, spelled};
+pub use facts::TableInfo;
 pub use session::{Joins, physical_plan, session};
 pub use touched::touched_columns;
 
@@ -52,7 +56,7 @@ pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Resu
 
     let planned = state.statement_to_plan(statement).await;
     let mut found = checks.take();
-    let plan = match planned.and_then(sign::checked) {
+    let plan = match planned.and_then(numbers::checked).and_then(output::named) {
         Ok(plan) => plan,
         // What planning ended with is a consequence of what the checks have found, if they have.
         Err(error) if found.is_empty() => return Err(Error::Invalid(errors::explain(&error, &facts, &state))),

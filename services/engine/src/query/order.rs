@@ -11,6 +11,8 @@ use datafusion::logical_expr::{
     Distinct, Expr, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
 };
 
+use super::wording;
+
 /// Window functions that tell rows with equal keys apart.
 const NUMBERING: [&str; 4] = ["row_number", "ntile", "lag", "lead"];
 /// Window functions that treat such rows alike, whatever their frame.
@@ -98,7 +100,7 @@ fn is_unbounded(bound: &WindowFrameBound) -> bool {
     }
 }
 
-fn name(function: &WindowFunction) -> &str {
+pub(super) fn name(function: &WindowFunction) -> &str {
     match &function.fun {
         WindowFunctionDefinition::AggregateUDF(f) => f.name(),
         WindowFunctionDefinition::WindowUDF(f) => f.name(),
@@ -138,7 +140,11 @@ pub(super) fn refused_aggregate(
     let why = format!("`{name}`{place} of floats is not the same each time, because their sum hangs on the order");
     Some(match function.params.args.as_slice() {
         [argument] if ["sum", "avg"].contains(&name) => {
-            format!("{why}: write {name}(CAST({} AS DECIMAL(38,9)))", argument.human_display())
+            let exact = match argument {
+                Expr::Cast(cast) if cast.field.data_type().is_floating() => &cast.expr,
+                other => other,
+            };
+            format!("{why}: write {name}(CAST({} AS DECIMAL(38,9)))", wording::condition(exact))
         }
         _ => format!("{why}: write it with sums of decimals"),
     })

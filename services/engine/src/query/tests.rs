@@ -294,7 +294,7 @@ async fn text_is_never_converted_silently() {
         ),
         (
             joined!("p.paid_amount < i.discount"),
-            "`i.discount` at line 1, column 86 is text because of `N/A` in line 812, and `p.paid_amount` at line 1, column 70 is a number: write CAST(i.discount AS DECIMAL(38,10)) to compare numbers or CAST(p.paid_amount AS VARCHAR) to compare text, or set the type of `discount` in source `invoices`",
+            "`i.discount` at line 1, column 86 is text because of `N/A` in line 812, and `p.paid_amount` at line 1, column 70 is a number: write TRY_CAST(i.discount AS DECIMAL(38,10)) to compare numbers or CAST(p.paid_amount AS VARCHAR) to compare text, where TRY_CAST gives NULL for `N/A`, as the option nulls=N/A of the source would",
         ),
         (
             "SELECT amount FROM invoices WHERE account = 7",
@@ -343,11 +343,11 @@ async fn text_is_never_converted_silently() {
         (joined!("i.invoice_date = i.amount"), "`i.invoice_date` at line 1, column 70 is a date and `i.amount` at line 1, column 87 is a number: they cannot be compared; CAST one of them"),
         (
             joined!("i.amount = i.discount * 2"),
-            "`i.discount` at line 1, column 81 is text because of `N/A` in line 812, and `*` needs numbers: write CAST(i.discount AS DECIMAL(38,10)), or set the type of `discount` in source `invoices`",
+            "`i.discount` at line 1, column 81 is text because of `N/A` in line 812, and `*` needs numbers: write TRY_CAST(i.discount AS DECIMAL(38,10)), where TRY_CAST gives NULL for `N/A`, as the option nulls=N/A of the source would",
         ),
         (
             "SELECT amount + discount AS net FROM invoices",
-            "`invoices.discount` at line 1, column 17 is text because of `N/A` in line 812, and `+` needs numbers: write CAST(invoices.discount AS DECIMAL(38,10)), or set the type of `discount` in source `invoices`",
+            "`invoices.discount` at line 1, column 17 is text because of `N/A` in line 812, and `+` needs numbers: write TRY_CAST(invoices.discount AS DECIMAL(38,10)), where TRY_CAST gives NULL for `N/A`, as the option nulls=N/A of the source would",
         ),
         (joined!("i.amount LIKE '1%'"), "`i.amount` at line 1, column 70 is a number, and LIKE needs text: write CAST(i.amount AS VARCHAR)"),
         (
@@ -379,11 +379,11 @@ async fn arguments_of_our_functions_are_checked() {
     refused(&[
         (
             joined!("tolerance_match(p.paid_amount, i.discount, 0.02)"),
-            "tolerance_match: the second argument `i.discount` at line 1, column 101 is text because of `N/A` in line 812; it has to be a number: write CAST(i.discount AS DECIMAL(38,10)), or set the type of `discount` in source `invoices`",
+            "tolerance_match: the second argument `i.discount` at line 1, column 101 is text because of `N/A` in line 812; it has to be a number: write TRY_CAST(i.discount AS DECIMAL(38,10)), where TRY_CAST gives NULL for `N/A`, as the option nulls=N/A of the source would",
         ),
         (
             "SELECT tolerance_pct(i.invoice_date, i.amount, 2) AS ok FROM invoices i",
-            "tolerance_pct: the first argument `i.invoice_date` at line 1, column 22 is a date; it has to be a number: write CAST(i.invoice_date AS DECIMAL(38,10))",
+            "tolerance_pct: the first argument `i.invoice_date` at line 1, column 22 is a date; it has to be a number: write date_within(a, b, days) for dates",
         ),
         (joined!("tolerance_match(i.amount, p.paid_amount, -0.02)"), "tolerance_match: the third argument `-0.02` is negative; it has to be 0 or more"),
         (joined!("tolerance_match(i.amount, p.paid_amount, '0.02')"), "tolerance_match: the third argument '0.02' is text; it has to be a number of at least 0: write it as one"),
@@ -443,7 +443,7 @@ async fn only_the_columns_that_a_statement_reads_are_touched() {
         ("SELECT count(*) AS n FROM invoices", [names(&[]), names(&[]), names(&[])]),
     ] {
         let logical = plan(&ctx, sql, &tables()).await.unwrap();
-        assert_eq!(touched_columns(&ctx, &logical, &tables()).unwrap(), expected, "{sql}");
+        assert_eq!(touched_columns(&ctx, &logical, &tables(), &Limits::default()).unwrap(), expected, "{sql}");
     }
 }
 

@@ -8,20 +8,24 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::timezone::Tz;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::{merge_schema, split_conjunction};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Volatility};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Volatility, WindowFrameBound, WindowFrameUnits,
+};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::describe::{self, Operand};
 use super::facts::{Facts, at, violation};
-use super::order;
+use super::{order, wording};
 use crate::error::Violation;
-use crate::functions::{Argument, Arithmetic, Function, Operation, as_operators};
+use crate::functions::{Argument, Arithmetic, Function, Operation};
+use crate::time_zone::TimeZone;
 use crate::type_names::{EXACT, TypeKind};
 
 /// Collects what is wrong while a statement is planned.
@@ -38,10 +42,16 @@ impl std::fmt::Debug for TypeChecks {
 
 impl ExprPlanner for TypeChecks {
     fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        use BinaryOperator::{Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus, Spaceship};
+        use BinaryOperator::{
+            And, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Or, Plus, Spaceship,
+        };
         match expr.op {
             Eq | NotEq | Spaceship => self.compare(&expr.left, &expr.right, true, schema),
             Lt | LtEq | Gt | GtEq => self.compare(&expr.left, &expr.right, false, schema),
+            And | Or => {
+                self.condition(&expr.left, "AND and OR join conditions", schema);
+                self.condition(&expr.right, "AND and OR join conditions", schema);
+            }
             Plus => return Ok(self.arithmetic(Operation::Add, expr, schema)),
             Minus => return Ok(self.arithmetic(Operation::Subtract, expr, schema)),
             Multiply => return Ok(self.arithmetic(Operation::Multiply, expr, schema)),
@@ -83,6 +93,7 @@ impl TypeChecks {
             let schema = merge_schema(&node.inputs());
             node.apply_expressions(|expr| {
                 self.lists_of_rows(node, expr)?;
+                self.no_windows(node, expr)?;
                 expr.apply(|expr| {
                     self.expression(expr, &schema);
                     Ok(TreeNodeRecursion::Continue)
@@ -130,6 +141,40 @@ impl TypeChecks {
         Ok(())
     }
 
+    /// Rows are chosen before windows are laid over them.
+    fn no_windows(&self, node: &LogicalPlan, expr: &Expr) -> Result<()> {
+        if !matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_)) {
+            return Ok(());
+        }
+        expr.apply(|expr| {
+            if let Expr::WindowFunction(function) = expr {
+                let name = order::name(function);
+                self.refuse(format!(
+                    "`{name}`{} is of the rows that WHERE and ON have chosen, and cannot stand in them: give it a name in a subquery and \
+                     ask for that outside, as in SELECT … FROM (SELECT …, {name}(…) OVER (…) AS n FROM …) WHERE n = 1",
+                    at(self.facts.find_call(name))
+                ));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(())
+    }
+
+    /// What is asked for as a condition has to be one.
+    fn condition(&self, expr: &Expr, what: &str, schema: &DFSchema) {
+        let Some(operand) = self.operand(expr, schema) else { return };
+        if !matches!(operand.data_type, DataType::Boolean | DataType::Null) {
+            self.refuse(describe::no_condition(&operand, what));
+        }
+    }
+
+    /// Values of which one is taken have to be of one kind.
+    fn alternatives<'a>(&self, values: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) {
+        let mut values = values.into_iter();
+        let Some(first) = values.next() else { return };
+        values.for_each(|other| self.compare(first, other, false, schema));
+    }
+
     fn expression(&self, expr: &Expr, schema: &DFSchema) {
         match expr {
             Expr::BinaryExpr(b) if matches!(b.op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) => {
@@ -148,24 +193,52 @@ impl TypeChecks {
             }
             Expr::SetComparison(q) => self.refuse(format!(
                 "`{} {} ANY or ALL (SELECT …)` is not kept where NULLs are in play: write [NOT] EXISTS (SELECT 1 FROM … WHERE …)",
-                as_operators(&q.expr).human_display(),
+                wording::condition(&q.expr),
                 q.op
             )),
             Expr::Case(case) => {
-                if let Some(operand) = &case.expr {
-                    case.when_then_expr.iter().for_each(|(when, _)| self.compare(operand, when, true, schema));
+                for (when, _) in &case.when_then_expr {
+                    match &case.expr {
+                        Some(operand) => self.compare(operand, when, true, schema),
+                        None => self.condition(when, "CASE WHEN needs a condition", schema),
+                    }
                 }
+                let results = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+                self.alternatives(results.chain(case.else_expr.as_deref()), schema);
             }
-            Expr::Cast(cast) => self.clock_of_utc(&cast.expr, cast.field.data_type(), schema),
-            Expr::Like(like) | Expr::SimilarTo(like) => self.pattern(&like.expr, schema),
+            Expr::Cast(cast) => {
+                self.zone(cast.field.data_type());
+                self.clock_of_utc(&cast.expr, cast.field.data_type(), schema);
+                self.whole(&cast.expr, cast.field.data_type(), schema);
+            }
+            Expr::TryCast(cast) => self.whole(&cast.expr, cast.field.data_type(), schema),
+            Expr::SimilarTo(like) => self.refuse(format!(
+                "SIMILAR TO is not kept here: write LIKE, or a regular expression, as in {} ~ '^(A|B)[0-9]*$'",
+                wording::condition(&like.expr)
+            )),
+            Expr::Like(like) => {
+                self.pattern(&like.expr, schema);
+                self.pattern(&like.pattern, schema);
+            }
+            Expr::IsTrue(asked)
+            | Expr::IsFalse(asked)
+            | Expr::IsUnknown(asked)
+            | Expr::IsNotTrue(asked)
+            | Expr::IsNotFalse(asked)
+            | Expr::IsNotUnknown(asked) => self.condition(asked, "IS TRUE and the like ask of conditions", schema),
             Expr::ScalarFunction(call) => self.call(call, schema),
             Expr::WindowFunction(function) => {
                 let place = |name: &str| at(self.facts.find_call(name));
                 order::refused_window(function, place).into_iter().for_each(|message| self.refuse(message));
+                self.range(function, schema);
+                let params = &function.params;
+                self.aggregate(order::name(function), params.distinct, params.filter.as_deref(), schema);
             }
             Expr::AggregateFunction(function) => {
                 let data_type = expr.get_type(schema).unwrap_or(DataType::Null);
                 let place = |name: &str| at(self.facts.find_call(name));
+                let params = &function.params;
+                self.aggregate(function.func.name(), params.distinct, params.filter.as_deref(), schema);
                 let refused = order::refused_aggregate(function, &data_type, place);
                 refused.into_iter().for_each(|message| self.refuse(message));
             }
@@ -178,6 +251,48 @@ impl TypeChecks {
         let (Some(left), Some(right)) = (self.operand(left, schema), self.operand(right, schema)) else { return };
         if let Some(message) = describe::comparison(&left, &right, equality) {
             self.refuse(message);
+        }
+    }
+
+    /// Whether a float is rounded or cut on the way to an integer is for the author to say.
+    fn whole(&self, expr: &Expr, to: &DataType, schema: &DFSchema) {
+        let said = matches!(expr, Expr::ScalarFunction(call) if ["round", "trunc", "ceil", "floor"].contains(&call.func.name()));
+        let Some(operand) = self.operand(expr, schema).filter(|o| o.kind == TypeKind::Float) else { return };
+        if to.is_integer() && !said {
+            self.refuse(describe::whole(&operand, to));
+        }
+    }
+
+    fn zone(&self, data_type: &DataType) {
+        if let DataType::Timestamp(_, Some(zone)) = data_type
+            && zone.parse::<Tz>().is_err()
+            && let Err(message) = zone.parse::<TimeZone>()
+        {
+            self.refuse(message);
+        }
+    }
+
+    fn aggregate(&self, name: &str, distinct: bool, filter: Option<&Expr>, schema: &DFSchema) {
+        if distinct && ["avg", "mean"].contains(&name) {
+            let place = at(self.facts.find_call(name));
+            self.refuse(format!("avg(DISTINCT x){place} is not supported: write sum(DISTINCT x) / count(DISTINCT x)"));
+        }
+        filter.into_iter().for_each(|filter| self.condition(filter, "FILTER needs a condition", schema));
+    }
+
+    /// How far a frame reaches is counted in the values of its key.
+    fn range(&self, function: &WindowFunction, schema: &DFSchema) {
+        let frame = &function.params.window_frame;
+        let counts = |bound: &WindowFrameBound| match bound {
+            WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) => !by.is_null(),
+            WindowFrameBound::CurrentRow => false,
+        };
+        let counted =
+            frame.units == WindowFrameUnits::Range && (counts(&frame.start_bound) || counts(&frame.end_bound));
+        for key in function.params.order_by.iter().filter(|_| counted) {
+            if let Some(operand) = self.operand(&key.expr, schema).filter(|key| key.kind == TypeKind::Text) {
+                self.refuse(describe::needs(&operand, "a frame of RANGE counts in its ORDER BY key", &EXACT));
+            }
         }
     }
 
@@ -205,8 +320,12 @@ impl TypeChecks {
     fn arithmetic(&self, operation: Operation, expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
         for side in [&expr.left, &expr.right] {
             if let Some(operand) = self.operand(side, schema).filter(|s| s.kind == TypeKind::Text) {
-                self.refuse(describe::needs(&operand, &format!("`{}` needs numbers", expr.op), EXACT));
+                self.refuse(describe::needs(&operand, &format!("`{}` needs numbers", expr.op), &EXACT));
             }
+        }
+        if let (Some(left), Some(right)) = (self.operand(&expr.left, schema), self.operand(&expr.right, schema)) {
+            let refused = describe::arithmetic(&expr.op.to_string(), &left, &right);
+            refused.into_iter().for_each(|message| self.refuse(message));
         }
         let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
             return PlannerResult::Original(expr);
@@ -223,7 +342,7 @@ impl TypeChecks {
     fn pattern(&self, expr: &Expr, schema: &DFSchema) {
         let accepted = [TypeKind::Text, TypeKind::Null, TypeKind::Other];
         if let Some(operand) = self.operand(expr, schema).filter(|s| !accepted.contains(&s.kind)) {
-            self.refuse(describe::needs(&operand, "LIKE needs text", "VARCHAR"));
+            self.refuse(describe::needs(&operand, "LIKE needs text", &DataType::Utf8));
         }
     }
 
@@ -236,16 +355,27 @@ impl TypeChecks {
         if let Some(function) = Function::named(name) {
             let expected = function.arguments();
             for (index, (argument, expr)) in expected.iter().zip(&call.args).enumerate() {
-                self.argument(function, *argument, index, expr, schema);
+                self.argument(function, *argument, (index, call.args.len()), expr, schema);
             }
         } else if ["nullif", "greatest", "least"].contains(&name) {
             for (first, second) in call.args.iter().zip(call.args.iter().skip(1)) {
                 self.compare(first, second, true, schema);
             }
+        } else if ["to_char", "date_format"].contains(&name) {
+            let form =
+                call.args.get(1).and_then(literal).and_then(|form| form.try_as_str().flatten().map(str::to_owned));
+            if let Some(form) = form.filter(|form| !form.contains('%')) {
+                self.refuse(format!(
+                    "`{name}`{place} takes a form such as '%Y-%m-%d', in which % stands before each part, and '{form}' has none: \
+                     write '%Y' for the year, '%m' for the month, '%d' for the day, '%H:%M:%S' for the time"
+                ));
+            }
+        } else if ["coalesce", "nvl", "ifnull", "nvl2"].contains(&name) {
+            self.alternatives(call.args.iter().skip(usize::from(name == "nvl2")), schema);
         }
     }
 
-    fn argument(&self, function: Function, argument: Argument, index: usize, expr: &Expr, schema: &DFSchema) {
+    fn argument(&self, function: Function, argument: Argument, index: (usize, usize), expr: &Expr, schema: &DFSchema) {
         let Some(operand) = self.operand(expr, schema) else { return };
         if let Some(message) = describe::argument(function, argument, index, &operand) {
             self.refuse(message);
@@ -257,8 +387,7 @@ impl TypeChecks {
         for other in rest {
             for (index, (a, b)) in first.schema().fields().iter().zip(other.schema().fields()).enumerate() {
                 let (left, right) = (TypeKind::of(a.data_type()), TypeKind::of(b.data_type()));
-                let known = ![left, right].iter().any(|k| matches!(k, TypeKind::Null | TypeKind::Other));
-                if known && left != right && [left, right].contains(&TypeKind::Text) {
+                if !are_alike(left, right) {
                     self.refuse(format!(
                         "column {} of the UNION (`{}`) {} in one part and {} in another: CAST one of them",
                         index + 1,
@@ -278,8 +407,18 @@ impl TypeChecks {
     }
 }
 
+/// Whether values of both kinds can stand in one column.
+fn are_alike(left: TypeKind, right: TypeKind) -> bool {
+    use TypeKind::{Date, Float, Null, Number, Other, Timestamp};
+    let pair = |a, b| [(a, b), (b, a)].contains(&(left, right));
+    left == right
+        || [left, right].iter().any(|kind| matches!(kind, Null | Other))
+        || pair(Number, Float)
+        || pair(Date, Timestamp)
+}
+
 fn not_exists(expr: &Expr) -> String {
-    let value = expr.human_display();
+    let value = wording::condition(expr);
     format!(
         "`{value} [NOT] IN (SELECT …)` is neither true nor false where a NULL is in play, which is not kept here: write [NOT] EXISTS \
          (SELECT 1 FROM … WHERE … = {value}), with the conditions of the subquery"

@@ -168,6 +168,14 @@ pub async fn sample(source: &Source, rows: usize) -> Result<Sample> {
     }
 }
 
+/// Whether a source is read as text, whose columns have the types that are found in it or given.
+pub fn is_text(source: &Source) -> bool {
+    match &source.uri {
+        SourceUri::Postgres(_) => false,
+        SourceUri::File(location) => file_format(source, location) != FileFormat::Parquet,
+    }
+}
+
 /// As set by hand, else by extension; what has no telling extension is CSV, which finds out if it is not.
 fn file_format(source: &Source, location: &Location) -> FileFormat {
     source.options.format.unwrap_or_else(|| match location.extension().as_deref() {

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::SchemaRef;
 use bytes::{Buf, Bytes};
 use object_store::ObjectStore as _;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
@@ -23,11 +24,14 @@ use super::{damaged, store_error};
 use crate::error::{Error, Result};
 use crate::location::{Location, in_words};
 use crate::sums::Sums;
+use crate::tasks;
 
 /// Row groups up to this size are fetched with one read; larger local ones are read page by page.
 const WINDOW: u64 = 64 << 20;
 /// Rows of a source that are looked at together, when it may be damaged.
 const CHECKED: u64 = 64 * 1024;
+/// Rows of a source that are summed up together.
+const SUMMED: u64 = 256 * 1024;
 const DAMAGED: &str = "is damaged";
 
 #[derive(Debug, Clone)]
@@ -75,8 +79,32 @@ impl RowFile {
         Self { sums: Some(sums), ..self }
     }
 
-    pub fn sums(&self) -> Option<&Sums> {
-        self.sums.as_ref()
+    /// Of all rows: known, or read from the columns that are summed up.
+    pub async fn sums(&self, threads: usize) -> Result<Sums> {
+        if let Some(sums) = &self.sums {
+            return Ok(sums.clone());
+        }
+        let columns = Sums::columns(self.schema());
+        let sums = Arc::new(Mutex::new(Sums::default()));
+        if columns.is_empty() {
+            return Ok(Sums::default());
+        }
+        let units = Arc::new(self.units(SUMMED));
+        let count = units.len();
+        let (file, shared) = (self.clone(), Arc::clone(&sums));
+        tasks::for_each(threads, count, move |index| {
+            let (file, columns, sums) = (file.clone(), columns.clone(), Arc::clone(&shared));
+            let units = Arc::clone(&units);
+            async move {
+                let mut own = Sums::default();
+                file.read_columns(&units[index], &columns).await?.iter().for_each(|batch| own.add(batch));
+                sums.lock().unwrap_or_else(|e| e.into_inner()).merge(&own);
+                Ok(())
+            }
+        })
+        .await?;
+        let sums = std::mem::take(&mut *sums.lock().unwrap_or_else(|e| e.into_inner()));
+        Ok(sums)
     }
 
     pub fn location(&self) -> &Location {
@@ -139,21 +167,45 @@ impl RowFile {
 
     /// The rows of `unit` that are set in `selected` (as long as the unit), in order.
     pub async fn read(&self, unit: &Unit, selected: BooleanBuffer) -> Result<Vec<RecordBatch>> {
-        let selection = selection(unit, selected);
+        let range = byte_range(&self.groups()[unit.groups.clone()], |_| true);
+        self.read_ranges(unit, selection(unit, selected), ProjectionMask::all(), vec![range]).await
+    }
+
+    /// All rows of `unit`, of some columns.
+    async fn read_columns(&self, unit: &Unit, columns: &[usize]) -> Result<Vec<RecordBatch>> {
+        let schema = self.metadata().file_metadata().schema_descr();
+        let mask = ProjectionMask::roots(schema, columns.iter().copied());
+        let groups = &self.groups()[unit.groups.clone()];
+        let ranges = groups.iter().flat_map(|group| {
+            let leaves = (0..group.num_columns()).filter(|leaf| mask.leaf_included(*leaf));
+            leaves.map(|leaf| byte_range(std::slice::from_ref(group), |index| index == leaf))
+        });
+        let ranges = ranges.collect();
+        self.read_ranges(unit, selection(unit, all_of(unit)), mask, ranges).await
+    }
+
+    /// `ranges` hold what is in the projection.
+    async fn read_ranges(
+        &self,
+        unit: &Unit,
+        selection: RowSelection,
+        mask: ProjectionMask,
+        ranges: Vec<Range<u64>>,
+    ) -> Result<Vec<RecordBatch>> {
         let groups: Vec<usize> = unit.groups.clone().collect();
-        let range = byte_range(&self.groups()[unit.groups.clone()]);
+        let bytes: u64 = ranges.iter().map(|range| range.end - range.start).sum();
         let decoded = match &self.location {
-            Location::Local(path) if range.end - range.start > WINDOW => {
+            Location::Local(path) if bytes > WINDOW => {
                 let file = File::open(path).map_err(|e| self.unreadable(&e))?;
-                self.decode(file, groups, selection)
+                self.decode(file, groups, selection, mask)
             }
             Location::Local(path) => {
-                let chunks = File::open(path).and_then(|file| Chunks::read_local(&file, &[range]));
-                self.decode(chunks.map_err(|e| self.unreadable(&e))?, groups, selection)
+                let chunks = File::open(path).and_then(|file| Chunks::read_local(&file, &ranges));
+                self.decode(chunks.map_err(|e| self.unreadable(&e))?, groups, selection, mask)
             }
             Location::Object { .. } => {
-                let chunks = Chunks::fetch(&self.location, &[range]).await;
-                self.decode(chunks.map_err(|e| self.out_of_reach(&e))?, groups, selection)
+                let chunks = Chunks::fetch(&self.location, &ranges).await;
+                self.decode(chunks.map_err(|e| self.out_of_reach(&e))?, groups, selection, mask)
             }
         };
         decoded.map_err(|e| self.damaged(e))
@@ -196,8 +248,7 @@ impl RowFile {
 
     /// All rows of `unit`.
     pub async fn read_all(&self, unit: &Unit) -> Result<Vec<RecordBatch>> {
-        let rows = usize::try_from(unit.rows.end - unit.rows.start).unwrap_or(usize::MAX);
-        self.read(unit, BooleanBuffer::new_set(rows)).await
+        self.read(unit, all_of(unit)).await
     }
 
     fn decode<R: ChunkReader + 'static>(
@@ -205,10 +256,12 @@ impl RowFile {
         input: R,
         groups: Vec<usize>,
         selection: RowSelection,
+        mask: ProjectionMask,
     ) -> Result<Vec<RecordBatch>, ParquetError> {
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.reader.clone())
             .with_row_groups(groups)
             .with_row_selection(selection)
+            .with_projection(mask)
             .with_batch_size(8192)
             .build()?;
         Ok(reader.collect::<Result<Vec<_>, _>>()?)
@@ -217,6 +270,10 @@ impl RowFile {
 
 fn group_rows(group: &RowGroupMetaData) -> u64 {
     u64::try_from(group.num_rows()).unwrap_or(0)
+}
+
+fn all_of(unit: &Unit) -> BooleanBuffer {
+    BooleanBuffer::new_set(usize::try_from(unit.rows.end - unit.rows.start).unwrap_or(usize::MAX))
 }
 
 fn selection(unit: &Unit, selected: BooleanBuffer) -> RowSelection {
@@ -229,9 +286,10 @@ fn selection(unit: &Unit, selected: BooleanBuffer) -> RowSelection {
     RowSelection::from_boolean_buffer(mask.finish())
 }
 
-/// From the first to the last byte of some row groups.
-fn byte_range(groups: &[RowGroupMetaData]) -> Range<u64> {
-    let columns = groups.iter().flat_map(RowGroupMetaData::columns).map(|c| c.byte_range());
+/// From the first to the last byte of some row groups, of some of their columns.
+fn byte_range(groups: &[RowGroupMetaData], wanted: impl Fn(usize) -> bool + Copy) -> Range<u64> {
+    let columns = groups.iter().flat_map(|group| group.columns().iter().enumerate());
+    let columns = columns.filter(|(index, _)| wanted(*index)).map(|(_, column)| column.byte_range());
     let (mut start, mut end) = (u64::MAX, 0);
     for (offset, length) in columns {
         start = start.min(offset);
@@ -257,10 +315,12 @@ impl Chunks {
 
     /// From `start` to the end of the part that holds it.
     fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
-        let found = self.0.iter().find_map(|(offset, bytes)| {
+        let part = |(offset, bytes): &(u64, Bytes)| {
             let within = usize::try_from(start.checked_sub(*offset)?).ok()?;
-            (within <= bytes.len()).then(|| bytes.slice(within..))
-        });
+            (within <= bytes.len()).then(|| (*offset, bytes.slice(within..)))
+        };
+        // Where one part ends and another begins, the latter.
+        let found = self.0.iter().filter_map(part).max_by_key(|(offset, _)| *offset).map(|(_, bytes)| bytes);
         found.ok_or_else(|| ParquetError::EOF(format!("offset {start} is outside of what was read")))
     }
 }

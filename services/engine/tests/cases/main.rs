@@ -11,8 +11,10 @@ mod meaning;
 mod paths;
 mod refused;
 mod runaway;
+mod totals;
 mod values;
 mod why;
+mod wording;
 
 use std::collections::BTreeSet;
 use std::path::Path;

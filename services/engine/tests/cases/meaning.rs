@@ -1,6 +1,7 @@
 //! SQL means what it says: as in Postgres where the two could differ, or refused with a way out, which is tried here too.
 
 use kalla_engine::Error;
+use kalla_engine::job::FileFormat;
 
 use super::Fixture;
 
@@ -65,7 +66,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id AND l.n ^ 2 = r.n",
         "power(a, b)",
-        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id AND CAST(power(l.n, 2) AS BIGINT) = r.n",
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.id = r.id AND CAST(round(power(l.n, 2)) AS BIGINT) = r.n",
     ),
     (
         "SELECT l.id, x.id AS rid FROM l, LATERAL (SELECT r.id FROM r WHERE r.id = l.id ORDER BY r.n LIMIT 1) x",
@@ -158,6 +159,126 @@ async fn local_times_are_not_instants() {
     let advised = join("to_local_time(r.at AT TIME ZONE 'Europe/Berlin') = l.at");
     let (manifest, _) = Fixture::new(left, right, &advised, &[]).run().await.unwrap();
     assert_eq!(manifest.counts.matched_count, 2);
+    let mut zoned = Fixture::new(left, right, &join("l.at = r.at"), &[]);
+    zoned.job.left.options.types.insert("at".to_owned(), "timestamptz@Europe/Berlin".parse().unwrap());
+    assert_eq!(zoned.run().await.unwrap().0.counts.matched_count, 2);
+}
+
+/// Hours that a zone has twice or never fail no job, and are told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hours_of_clock_changes_are_told() {
+    let csv = "id,at\n1,2024-10-27 01:59:59\n2,2024-10-27 02:30:00\n3,2024-10-27 02:59:00\n4,2024-10-27 03:00:00\n\
+               5,2024-03-31 02:30:00\n6,2024-03-31\n7,2024-10-27T02:30:00+01:00\n8,\n";
+    let instants = "id,at\n1,2024-10-26T23:59:59Z\n2,2024-10-27T00:30:00Z\n3,2024-10-27T00:59:00Z\n4,2024-10-27T02:00:00Z\n\
+                    5,2024-03-31T01:30:00Z\n6,2024-03-30T23:00:00Z\n7,2024-10-27T01:30:00Z\n8,\n";
+    let ndjson: String = csv
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(','))
+        .map(|(id, at)| format!("{{\"id\": {id}, \"at\": \"{at}\"}}\n"))
+        .collect();
+    let sql = "SELECT l.id, l.at FROM l JOIN r ON l.id = r.id AND l.at IS NOT DISTINCT FROM r.at";
+    for (text, format, line) in [(csv, None, 3), (ndjson.as_str(), Some(FileFormat::Ndjson), 2)] {
+        let mut fixture = Fixture::new(text.as_bytes(), instants.as_bytes(), sql, &[]);
+        fixture.job.left.options.format = format;
+        fixture.job.left.options.types.insert("at".to_owned(), "timestamptz@Europe/Berlin".parse().unwrap());
+        let (manifest, _) = fixture.run().await.unwrap();
+        assert_eq!(manifest.counts.matched_count, 8, "{format:?}");
+        let at = &manifest.left.columns[1];
+        assert_eq!(
+            (at.data_type.as_str(), at.note.as_deref()),
+            (
+                "timestamptz",
+                Some(
+                    format!(
+                        "read in Europe/Berlin, where clocks change: 2 in an hour that occurs twice, taken as its first \
+                         (`2024-10-27 02:30:00` in line {line}), and 1 in one that never occurs, taken as if the clocks had not \
+                         been set forward yet (`2024-03-31 02:30:00` in line {})",
+                        line + 3
+                    )
+                    .as_str()
+                )
+            )
+        );
+    }
+    let mut wrong = Fixture::new(b"id,at\n1,27.10.2024\n", instants.as_bytes(), sql, &[]);
+    wrong.job.left.options.types.insert("at".to_owned(), "timestamptz@Europe/Berlin".parse().unwrap());
+    let error = wrong.refused().await.to_string();
+    assert!(error.contains("`27.10.2024` is not a timestamp"), "{error}");
+}
+
+/// Keys that two systems write differently, and days of a calendar.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_equal_by_rules() {
+    let left = "ref,n,day\n\"  ab-1 \",007,2024-03-02\nÄB 2,0,2024-03-02\n,8,2024-03-02\n---,9,2024-03-02\n";
+    let right = "ref,n,day\nAB 1,7,2024-03-01T23:30:00Z\nab2,0,2024-03-02T23:30:00Z\n,8,2024-03-01T22:30:00Z\n...,9,2024-03-02T12:00:00Z\n";
+    for (condition, pairs) in [
+        (
+            "normalize_key(l.ref, 'trim,case,punctuation,blanks') = normalize_key(r.ref, 'trim,case,punctuation,blanks')",
+            &[(0, 0)][..],
+        ),
+        (
+            "normalize_key(l.ref, 'case,punctuation,blanks,accents') = normalize_key(r.ref, 'case,punctuation,blanks')",
+            &[(0, 0), (1, 1)],
+        ),
+        ("normalize_key(l.n, 'zeros') = normalize_key(r.n, 'zeros')", &[(0, 0), (1, 1), (2, 2), (3, 3)]),
+        (
+            "normalize_key(l.ref, 'punctuation') IS NOT DISTINCT FROM normalize_key(r.ref, 'punctuation')",
+            &[(2, 2), (2, 3), (3, 2), (3, 3)],
+        ),
+        ("l.ref IS NOT DISTINCT FROM r.ref", &[(2, 2)]),
+        (
+            "normalize_key(l.n, 'zeros') = normalize_key(r.n, 'zeros') AND date_within(l.day, r.day, 0, 'Europe/Berlin')",
+            &[(0, 0), (3, 3)],
+        ),
+        (
+            "normalize_key(l.n, 'zeros') = normalize_key(r.n, 'zeros') AND date_within(l.day, r.day, 0, 'UTC')",
+            &[(1, 1), (3, 3)],
+        ),
+    ] {
+        let sql = format!("SELECT l.ref, r.ref AS right_ref FROM l JOIN r ON {condition}");
+        let (_, answer) = Fixture::new(left.as_bytes(), right.as_bytes(), &sql, &[])
+            .run()
+            .await
+            .unwrap_or_else(|e| panic!("{condition}: {e}"));
+        let found: Vec<_> = answer.pairs.into_iter().map(|(l, r)| (l[0], r[0])).collect();
+        assert_eq!(found, pairs, "{condition}");
+    }
+    for (call, words) in [
+        ("normalize_key(l.ref, 'trim,cases')", "did you mean case?"),
+        ("normalize_key(l.ref, r.ref)", "is no constant"),
+        ("normalize_key(l.day, 'trim')", "is a date; it has to be text or an integer: write CAST(l.day AS VARCHAR)"),
+        ("CAST(date_within(l.day, r.day, 0, 'Berlin') AS VARCHAR)", "did you mean Europe/Berlin?"),
+    ] {
+        let sql = format!("SELECT l.ref, {call} AS x FROM l JOIN r ON l.n = CAST(r.n AS VARCHAR)");
+        let error = Fixture::new(left.as_bytes(), right.as_bytes(), &sql, &[]).run().await.map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains(words), "{call}: {error}");
+    }
+}
+
+/// Text that stands for numbers in one spelling or another: what is advised reads it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cast_that_is_advised_reads_what_is_there() {
+    let right = b"id,amount\n1,1234.50\n2,7.25\n";
+    for (first, advised, pairs) in [
+        ("N/A", "TRY_CAST(l.amount AS DECIMAL(38,10))", 1),
+        ("\"1,234.50\"", "CAST(replace(l.amount, ',', '') AS DECIMAL(38,10))", 2),
+        ("\"1.234,50\"", "CAST(replace(replace(l.amount, '.', ''), ',', '.') AS DECIMAL(38,10))", 1),
+        ("\" 1234.50\"", "CAST(l.amount AS DECIMAL(38,10))", 2),
+        ("01234.50", "CAST(l.amount AS DECIMAL(38,10))", 2),
+        // Who knows?
+        ("\"1,234\"", "TRY_CAST(l.amount AS DECIMAL(38,10))", 1),
+    ] {
+        let left = format!("id,amount\n1,{first}\n2,7.25\n");
+        let join = |amount: &str| format!("SELECT l.id FROM l JOIN r ON l.id = r.id AND {amount} = r.amount");
+        let error = Fixture::new(left.as_bytes(), right, &join("l.amount"), &[]).run().await.map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains(&format!("write {advised} to compare numbers")), "{first}: {error}");
+        let run = Fixture::new(left.as_bytes(), right, &join(advised), &[]).run().await;
+        // The second value is not spelled like the first one.
+        if !first.starts_with("\"1.234,") {
+            assert_eq!(run.unwrap_or_else(|e| panic!("{advised}: {e}")).0.counts.matched_count, pairs, "{first}");
+        }
+    }
 }
 
 /// Rows that share a primary key would all be matched when one of them is.
@@ -225,6 +346,12 @@ async fn numbers_are_exact_or_an_error() {
         ("ceil(l.a)", "26"),
         ("floor(-l.a)", "-26"),
         ("round(l.n, -1)", "30"),
+        ("CAST(l.a AS BIGINT)", "26"),
+        ("CAST(-l.a AS INT)", "-26"),
+        ("TRY_CAST(l.a / 2 AS BIGINT)", "13"),
+        ("CAST(2.5 AS INT) + CAST(-0.5 AS INT)", "2"),
+        ("CAST('abc' AS VARCHAR(2)) || CAST('d' AS VARCHAR(9))", "abd"),
+        ("arrow_typeof(CAST(l.a AS FLOAT))", "Float64"),
         ("sum(l.n) OVER ()", "9223372036854775832"),
         ("avg(l.a) OVER ()", "17.7500000000000000"),
     ] {
@@ -249,4 +376,35 @@ async fn numbers_are_exact_or_an_error() {
         assert!(error.contains(words), "{expression}: {error}");
         Fixture::new(left, right, &sql(advised), &[]).run().await.unwrap_or_else(|e| panic!("{advised}: {e}"));
     }
+}
+
+/// A column that is given no name has the one that is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_without_a_name_are_called_what_is_written() {
+    let sql = "SELECT l.id, l.n + 1, round(l.amount, 1), CASE WHEN l.n = 1 THEN 'a' ELSE 'b' END, sum(r.n) OVER (), count(*) OVER \
+               (PARTITION BY l.ref), CAST(l.n AS VARCHAR), l.ref || 'y', 5, r.n AS m, max(l.n) OVER (), max(l.n) OVER (PARTITION BY l.ref) \
+               FROM l JOIN r ON l.id = r.id ORDER BY l.id";
+    let (manifest, _) = Fixture::new(LEFT.as_bytes(), RIGHT.as_bytes(), sql, &[]).run().await.unwrap();
+    let names: Vec<_> = manifest.files["matched"].columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(
+        names[..11],
+        [
+            "id",
+            "l.n + 1",
+            "round(l.amount, 1)",
+            "CASE WHEN (l.n = 1) THEN 'a' ELSE 'b' END",
+            "sum(r.n)",
+            "count(*)",
+            "CAST(l.n AS VARCHAR)",
+            "l.ref || 'y'",
+            "5",
+            "m",
+            "max(l.n)",
+        ]
+    );
+    assert!(names[11].starts_with("max(l.n) PARTITION BY"), "{names:?}");
+    let sql = "SELECT l.ref, count(*), sum(r.amount) FROM l JOIN r ON l.id = r.id GROUP BY l.ref HAVING count(*) > 0";
+    let (manifest, _) = Fixture::new(LEFT.as_bytes(), RIGHT.as_bytes(), sql, &[]).run().await.unwrap();
+    let names: Vec<_> = manifest.files["matched"].columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names[..3], ["ref", "count(*)", "sum(r.amount)"]);
 }

@@ -67,6 +67,8 @@ const RECONCILE_EXAMPLES: &str = "\
 Examples:
   Rows with the same reference, amounts at most two cents apart:
     kalla reconcile invoices.csv payments.csv --on invoice_id=reference --tolerance amount=paid:0.02
+  References that one side writes in capitals or pads with zeros, and a branch that may be empty on both:
+    kalla reconcile a.csv b.csv --on 'ref=reference~case,zeros' --on 'branch?'
   Paid within three days, at most 1 % apart, names written alike:
     kalla reconcile a.csv b.csv --on account --days due=booked:3 --tolerance 'amount:1%' --similar 'name=payee:0.9'
   A file against a table of a database:
@@ -81,7 +83,8 @@ Examples:
 
 How rows match:
   All conditions must hold, and all pairs of rows for which they hold are matches: where a key stands in two rows on
-  the left and in three on the right, that makes six pairs. An empty value (NULL) equals nothing, not even another one.
+  the left and in three on the right, that makes six pairs. An empty value (NULL) equals nothing, not even another one,
+  unless `?` says so (--on 'branch?').
   A difference of exactly the tolerance is within it. --show-sql prints the SQL that the flags stand for; start there
   when they do not say enough (one payment for several invoices, passes in order of priority), and give it to --sql.
 
@@ -149,14 +152,19 @@ pub struct Reconcile {
 pub struct Matching {
     /// Columns that must be equal; one NAME when both sides call it the same. Repeatable
     ///
-    /// A name with `=` in it goes in double quotes: '"a=b"=c'.
-    #[arg(long, value_name = "LEFT=RIGHT", value_parser = sql::equal)]
+    /// 'ref=reference~trim,case,zeros' forgives what keys may differ in: trim (outer blanks), blanks (all of them), case, accents,
+    /// punctuation, zeros (leading ones). A `?` at the end lets NULL meet NULL: 'branch?', 'ref=reference~case?'. A name with one of
+    /// = ~ ? in it goes in double quotes: '"a=b"=c'.
+    #[arg(long, value_name = "LEFT=RIGHT[~RULES][?]", value_parser = sql::equal)]
     pub on: Vec<Condition>,
     /// Numbers at most so far apart: 'amount=paid:0.02', or 'amount=paid:2%' of the larger one. Repeatable
     #[arg(long, value_name = "LEFT=RIGHT:X", value_parser = sql::tolerance)]
     pub tolerance: Vec<Condition>,
     /// Dates at most so many days apart: 'due=booked:3'. Repeatable
-    #[arg(long, value_name = "LEFT=RIGHT:N", value_parser = sql::days)]
+    ///
+    /// A day has 24 hours. With a time zone, days of the calendar count, and an instant is of the day that it has there:
+    /// 'booked=paid_at:0@Europe/Berlin'.
+    #[arg(long, value_name = "LEFT=RIGHT:N[@ZONE]", value_parser = sql::days)]
     pub days: Vec<Condition>,
     /// Texts alike, from 0 to 1, whatever their case, accents and punctuation: 'name=payee:0.9'. Repeatable
     ///
@@ -169,7 +177,8 @@ pub struct Matching {
     /// Write the match as one SELECT instead; @FILE reads it from a file
     ///
     /// The tables are left_src and right_src, and also have the names of their files. Besides the functions of DataFusion:
-    /// tolerance_match(a, b, x), tolerance_pct(a, b, percent), date_within(a, b, days), normalize_text(s), similarity(a, b).
+    /// tolerance_match(a, b, x), tolerance_pct(a, b, percent), date_within(a, b, days[, zone]), normalize_text(s),
+    /// normalize_key(k, rules), similarity(a, b).
     #[arg(long, value_name = "SQL|@FILE", conflicts_with_all = ["on", "tolerance", "days", "similar", "select", "recipe"])]
     pub sql: Option<String>,
     /// Take match and sources from a recipe, in YAML or JSON
@@ -209,8 +218,8 @@ pub struct Reading {
     pub right_options: Vec<String>,
     /// Type of a left column, instead of the one found out: 'amount=decimal(2)'. Repeatable
     ///
-    /// integer, decimal(SCALE), float, boolean, date, timestamp, timestamptz, text. A value that does not fit makes a
-    /// rejected row.
+    /// integer, decimal(SCALE), float, boolean, date, timestamp, timestamptz, text, and timestamptz@Europe/Berlin for local times
+    /// of a zone. A value that does not fit makes a rejected row.
     #[arg(long, value_name = "COLUMN=TYPE")]
     pub left_type: Vec<String>,
     /// Type of a right column

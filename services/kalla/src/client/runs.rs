@@ -117,7 +117,7 @@ pub fn report(run: &Run) -> Outcome {
         },
     ];
     let breaks = sides.iter().map(|side| side.unmatched + side.rejected).sum();
-    let mut lines = vec![pages::verdict(&sides, breaks), String::new()];
+    let mut lines = vec![pages::verdict(&sides, breaks, &[]), String::new()];
     lines.extend(pages::balance(&sides));
     lines.push(String::new());
     lines.push(format!("run {}, {}", run.run_id, counted(done.matched_count, "match", "matches")));

@@ -7,7 +7,7 @@ pub mod table;
 use std::path::{Path, PathBuf};
 
 use console::style;
-use kalla_engine::manifest::{Input, Manifest};
+use kalla_engine::manifest::{ColumnSum, ControlTotal, Input, Manifest};
 use kalla_engine::results::ResultSet;
 
 use numbers::{bar, bytes, count, counted, decimal, millis, percent};
@@ -30,7 +30,7 @@ const BAR: usize = 24;
 /// The whole report; `out` is the result directory as the user wrote it.
 pub fn reconciliation(manifest: &Manifest, out: &str, page: Page) -> String {
     let sections = [
-        vec![verdict(&sides(manifest), breaks_in_all(manifest))],
+        vec![verdict(&sides(manifest), breaks_in_all(manifest), &manifest.control_totals)],
         balance(&sides(manifest)),
         hints(manifest),
         amounts(manifest, page),
@@ -51,8 +51,9 @@ pub fn breaks_in_all(manifest: &Manifest) -> u64 {
     c.unmatched_left_count + c.unmatched_right_count + c.rejected_left + c.rejected_right + rejected_extras
 }
 
-/// Whether the two sides agree, and what that says: a row that serves several others leaves no break.
-pub fn verdict([left, right]: &[Side; 2], breaks: u64) -> String {
+/// Whether the two sides agree, and what that says: a row that serves several others leaves no break, and amounts that nothing
+/// compares neither.
+pub fn verdict([left, right]: &[Side; 2], breaks: u64, totals: &[ControlTotal]) -> String {
     let names = format!("{} and {}", left.name, right.name);
     match breaks {
         0 if left.total == 0 && right.total == 0 => {
@@ -67,9 +68,39 @@ pub fn verdict([left, right]: &[Side; 2], breaks: u64) -> String {
                     count(right.total)
                 ),
             };
-            style(format!("✓ {names} agree: every row matches, {rows}")).green().bold().to_string()
+            let off = totals.iter().find(|total| total.is_off());
+            match off {
+                None => style(format!("✓ {names} agree: every row matches, {rows}{}", balanced(totals))).green(),
+                Some(off) => style(format!(
+                    "! every row of {names} matches, {rows}, but {}: {} apart",
+                    summed(off),
+                    decimal(off.apart())
+                ))
+                .yellow(),
+            }
+            .bold()
+            .to_string()
         }
         n => style(format!("✗ {names} differ: {}", counted(n, "break", "breaks"))).red().bold().to_string(),
+    }
+}
+
+/// Control totals that stand in a sentence.
+const TOTALS_TOLD: usize = 3;
+
+fn balanced(totals: &[ControlTotal]) -> String {
+    totals.iter().take(TOTALS_TOLD).map(|total| format!("; {}", summed(total))).collect()
+}
+
+fn summed(total: &ControlTotal) -> String {
+    let ControlTotal { left, right, matched_left, matched_right, .. } = total;
+    let currency =
+        total.currency.as_deref().filter(|name| !name.is_empty()).map_or(String::new(), |name| format!(" {name}"));
+    let (a, b) = (decimal(matched_left), decimal(matched_right));
+    match (left == right, a == b) {
+        (true, true) => format!("{left} sums up to {a}{currency} on both"),
+        (false, true) => format!("{left} and {right} sum up to {a}{currency}"),
+        (_, false) => format!("{left} sums up to {a}{currency} and {right} to {b}{currency}"),
     }
 }
 
@@ -162,7 +193,15 @@ fn hints(manifest: &Manifest) -> Vec<String> {
 fn amounts(manifest: &Manifest, page: Page) -> Vec<String> {
     let mut table = Table::new([("sums", Align::Left), ("matched", Align::Right), ("unmatched", Align::Right)]);
     let mut rows = 0;
-    for sum in manifest.sums.iter().filter(|s| mentions(&manifest.match_sql, &s.column)) {
+    // Integers are mostly keys, whose sums mean nothing.
+    let compared = |sum: &ColumnSum| {
+        let columns =
+            manifest.control_totals.iter().map(|total| if sum.side == "left" { &total.left } else { &total.right });
+        columns.into_iter().any(|column| *column == sum.column)
+    };
+    let decimals =
+        |sum: &&ColumnSum| sum.matched.contains('.') && mentions(&manifest.match_sql, &sum.column) || compared(sum);
+    for sum in manifest.sums.iter().filter(decimals) {
         let alias = if sum.side == "left" { &manifest.left.alias } else { &manifest.right.alias };
         let name = format!("{alias}.{}", sum.column);
         // Amounts of different currencies are not added up.
@@ -318,11 +357,41 @@ mod tests {
 
     #[test]
     fn agreement_says_of_how_many_rows() {
-        for (left, right, unmatched, words) in [
-            (4, 4, 0, "a and b agree: every row matches, 4 rows on each side"),
-            (4, 3, 0, "a and b agree: every row matches, 4 rows against 3, so some match several"),
-            (0, 0, 0, "a and b have no rows: there is nothing to compare"),
-            (2, 0, 2, "a and b differ: 2 breaks"),
+        let total = |left: &str, sums: [&str; 2], difference: &str| ControlTotal {
+            left: left.to_owned(),
+            right: "paid".to_owned(),
+            currency: None,
+            matched_left: sums[0].to_owned(),
+            matched_right: sums[1].to_owned(),
+            difference: difference.to_owned(),
+            allowed: Some("0.08".to_owned()),
+        };
+        let (even, near, off) = (
+            total("paid", ["1200.00", "1200.00"], "0.00"),
+            total("amount", ["1.00", "1.04"], "-0.04"),
+            total("amount", ["1.00", "1.09"], "-0.09"),
+        );
+        for (left, right, unmatched, totals, words) in [
+            (4, 4, 0, &[][..], "a and b agree: every row matches, 4 rows on each side"),
+            (4, 3, 0, &[], "a and b agree: every row matches, 4 rows against 3, so some match several"),
+            (4, 4, 0, std::slice::from_ref(&even), "4 rows on each side; paid sums up to 1,200.00 on both"),
+            (
+                4,
+                4,
+                0,
+                &[near],
+                "a and b agree: every row matches, 4 rows on each side; amount sums up to 1.00 and paid to 1.04",
+            ),
+            (
+                4,
+                3,
+                0,
+                &[even.clone(), off],
+                "! every row of a and b matches, 4 rows against 3, so some match several, but amount sums up to 1.00 and paid to \
+                 1.09: 0.09 apart",
+            ),
+            (0, 0, 0, &[], "a and b have no rows: there is nothing to compare"),
+            (2, 0, 2, &[], "a and b differ: 2 breaks"),
         ] {
             let side = |name: &str, total: u64, unmatched: u64| Side {
                 name: name.to_owned(),
@@ -331,7 +400,7 @@ mod tests {
                 unmatched,
                 rejected: 0,
             };
-            let told = verdict(&[side("a", left, unmatched), side("b", right, 0)], unmatched);
+            let told = verdict(&[side("a", left, unmatched), side("b", right, 0)], unmatched, totals);
             assert!(told.contains(words), "{told}");
         }
     }

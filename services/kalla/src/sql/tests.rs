@@ -67,7 +67,10 @@ fn names_that_need_quotes() {
 
 #[test]
 fn names_in_flags() {
-    let pair = |l: &str, r: &str| Some(Condition::Equal(Pair { left: l.to_owned(), right: r.to_owned() }));
+    let pair = |l: &str, r: &str| {
+        let pair = Pair { left: l.to_owned(), right: r.to_owned() };
+        Some(Condition::Equal { pair, rules: None, nulls: false })
+    };
     let cases = [
         ("id", pair("id", "id")),
         (" a = b ", pair("a", "b")),
@@ -81,9 +84,37 @@ fn names_in_flags() {
         ("", None),
         ("\"a", None),
         ("\"a\"b=c", None),
+        ("\"a?\"=\"b~c\"", pair("a?", "b~c")),
     ];
     for (text, expected) in cases {
         assert_eq!(equal(text).ok(), expected, "{text}");
+    }
+}
+
+#[test]
+fn keys_that_are_written_differently() {
+    for (text, condition) in [
+        ("ref=reference~case, zeros", "normalize_key(l.ref, 'case,zeros') = normalize_key(r.reference, 'case,zeros')"),
+        ("id~trim", "normalize_key(l.id, 'trim') = normalize_key(r.id, 'trim')"),
+        ("branch?", "l.branch IS NOT DISTINCT FROM r.branch"),
+        ("a = b ?", "l.a IS NOT DISTINCT FROM r.b"),
+        ("a=\"b?\"~case?", "normalize_key(l.a, 'case') IS NOT DISTINCT FROM normalize_key(r.\"b?\", 'case')"),
+    ] {
+        let text = sql(&[equal(text).unwrap()]);
+        assert!(text.ends_with(&format!("ON {condition}")), "{text}");
+    }
+    // Both are of interest where they may differ.
+    assert!(sql(&[equal("id~case").unwrap()]).contains("l.id,\n    r.id AS right_id\n"));
+    assert!(!sql(&[equal("id?").unwrap()]).contains("right_id"));
+    for (text, told) in [
+        ("a~", "write one or more of trim"),
+        ("a~cases", "did you mean case?"),
+        ("a~trim') = (x", "is nothing that keys may differ in"),
+        ("a=b?~case", "`?` comes last"),
+        ("a=\"b\"c~case", "write LEFT=RIGHT"),
+    ] {
+        let message = equal(text).unwrap_err();
+        assert!(message.contains(told), "{text}: {message}");
     }
 }
 
@@ -103,7 +134,15 @@ fn values_in_flags() {
     ] {
         assert_eq!(tolerance(text).is_ok(), good, "{text}");
     }
-    for (text, good) in [("d:3", true), ("d=e:0", true), ("d:3.5", false), ("d:-3", false), ("d", false)] {
+    for (text, good) in [
+        ("d:3", true),
+        ("d=e:0", true),
+        ("d:3.5", false),
+        ("d:-3", false),
+        ("d", false),
+        ("d:1@Europe/Berlin", true),
+        ("d:1@Berlin", false),
+    ] {
         assert_eq!(days(text).is_ok(), good, "{text}");
     }
     for (text, good) in [("n:0.9", true), ("n:1", true), ("n:1.1", false), ("n:90%", false)] {

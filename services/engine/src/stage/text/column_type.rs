@@ -3,15 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use arrow::datatypes::{DataType, TimeUnit};
-use serde::Serialize;
-
 use super::values;
+use crate::time_zone::TimeZone;
 use crate::type_names::{a_value_of, type_name};
+use arrow::datatypes::{DataType, TimeUnit};
 
 /// The type of a column. Decided from every value of the column, or set by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ColumnType {
     Integer,
     /// All digits kept; `precision` is 18 or 38.
@@ -26,6 +24,8 @@ pub enum ColumnType {
     Timestamp,
     /// A timestamp with an offset or `Z`, kept in UTC.
     TimestampUtc,
+    /// A local time of this zone, kept in UTC. Never inferred: only set by hand.
+    TimestampIn(TimeZone),
     Text,
 }
 
@@ -38,20 +38,24 @@ impl ColumnType {
             Self::Boolean => DataType::Boolean,
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-            Self::TimestampUtc => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::TimestampUtc | Self::TimestampIn(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Text => DataType::Utf8,
         }
     }
 
     /// For sentences: "`abc` is not an integer".
     pub fn describe(self) -> String {
-        a_value_of(&self.arrow())
+        match self {
+            Self::TimestampIn(_) => "a timestamp (YYYY-MM-DD HH:MM:SS)".to_owned(),
+            _ => a_value_of(&self.arrow()),
+        }
     }
 }
 
 impl fmt::Display for ColumnType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&type_name(&self.arrow()))
+        f.write_str(&type_name(&self.arrow()))?;
+        if let Self::TimestampIn(zone) = self { write!(f, "@{zone}") } else { Ok(()) }
     }
 }
 
@@ -71,7 +75,12 @@ impl FromStr for ColumnType {
             // The second is how contracts before called it.
             "timestamptz" | "timestamp_utc" => Self::TimestampUtc,
             "text" => Self::Text,
-            _ => return decimal(&word).ok_or_else(|| unknown(text)),
+            _ => match text.trim().split_once('@') {
+                Some((word, zone)) if word.trim_end().eq_ignore_ascii_case("timestamptz") => {
+                    Self::TimestampIn(zone.parse()?)
+                }
+                _ => return decimal(&word).ok_or_else(|| unknown(text)),
+            },
         })
     }
 }
@@ -95,7 +104,7 @@ fn decimal(word: &str) -> Option<ColumnType> {
 fn unknown(text: &str) -> String {
     format!(
         "`{text}` is not a type: use integer, decimal(SCALE), decimal(PRECISION,SCALE) of at most 38 digits, float, \
-         boolean, date, timestamp, timestamptz or text"
+         boolean, date, timestamp, timestamptz, timestamptz@ZONE for local times, such as timestamptz@Europe/Berlin, or text"
     )
 }
 

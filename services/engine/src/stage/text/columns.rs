@@ -150,20 +150,14 @@ impl Target {
             }
             Some(ColumnType::Timestamp) => {
                 let mut out = buffers.integers.take(spans.len());
-                let valid = each(text, spans, &mut buffers.words, &mut out, local_time)?;
+                let valid = each(text, spans, &mut buffers.words, &mut out, values::local_time)?;
                 let class = class_unless_null(&valid, Class::Timestamp);
                 let nulls = buffers.nulls(valid, spans.len());
                 let values = ScalarBuffer::new(buffers.integers.lend(out), 0, spans.len());
                 Ok((Arc::new(TimestampMicrosecondArray::try_new(values, nulls)?), class))
             }
-            Some(ColumnType::TimestampUtc) => {
-                let mut out = buffers.integers.take(spans.len());
-                let valid = each(text, spans, &mut buffers.words, &mut out, utc_time)?;
-                let class = class_unless_null(&valid, Class::TimestampUtc);
-                let nulls = buffers.nulls(valid, spans.len());
-                let values = ScalarBuffer::new(buffers.integers.lend(out), 0, spans.len());
-                Ok((Arc::new(TimestampMicrosecondArray::try_new(values, nulls)?.with_timezone("UTC")), class))
-            }
+            Some(ColumnType::TimestampUtc) => instants(text, spans, buffers, values::utc_time),
+            Some(ColumnType::TimestampIn(zone)) => instants(text, spans, buffers, |field| values::time_in(zone, field)),
             Some(ColumnType::Text) => strings(text, spans, buffers),
         }
     }
@@ -180,8 +174,9 @@ impl Target {
             Some(ColumnType::Float) => values::float(field).is_some(),
             Some(ColumnType::Boolean) => boolean(field, by_hand).is_some(),
             Some(ColumnType::Date) => values::date(field).is_some(),
-            Some(ColumnType::Timestamp) => local_time(field).is_some(),
-            Some(ColumnType::TimestampUtc) => utc_time(field).is_some(),
+            Some(ColumnType::Timestamp) => values::local_time(field).is_some(),
+            Some(ColumnType::TimestampUtc) => values::utc_time(field).is_some(),
+            Some(ColumnType::TimestampIn(zone)) => values::time_in(zone, field).is_some(),
             Some(ColumnType::Text) => true,
         }
     }
@@ -230,17 +225,18 @@ fn boolean(field: &[u8], by_hand: bool) -> Option<bool> {
     if by_hand { values::boolean_by_hand(field) } else { values::boolean(field) }
 }
 
-#[inline]
-fn local_time(field: &[u8]) -> Option<i64> {
-    if field.len() == 10 {
-        return values::date(field).map(|days| i64::from(days) * 86_400_000_000);
-    }
-    values::timestamp(field).filter(|t| !t.offset).map(|t| t.micros)
-}
-
-#[inline]
-fn utc_time(field: &[u8]) -> Option<i64> {
-    values::timestamp(field).filter(|t| t.offset).map(|t| t.micros)
+fn instants(
+    text: Text<'_>,
+    spans: &[Span],
+    buffers: &mut Buffers,
+    parse: impl FnMut(&[u8]) -> Option<i64>,
+) -> Result<(ArrayRef, Class), BuildError> {
+    let mut out = buffers.integers.take(spans.len());
+    let valid = each(text, spans, &mut buffers.words, &mut out, parse)?;
+    let class = class_unless_null(&valid, Class::TimestampUtc);
+    let nulls = buffers.nulls(valid, spans.len());
+    let values = ScalarBuffer::new(buffers.integers.lend(out), 0, spans.len());
+    Ok((Arc::new(TimestampMicrosecondArray::try_new(values, nulls)?.with_timezone("UTC")), class))
 }
 
 fn integers(

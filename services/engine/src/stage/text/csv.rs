@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use arrow::array::RecordBatch;
 
 use super::chunks::{Chunk, count_lines};
-use super::column_type::Class;
+use super::column_type::{Class, ColumnType};
 use super::columns::{Buffers, BuildError, Target, Text};
 use super::encoding::Utf8Evidence;
 use super::fields::{FieldIndex, Row, Separators, Span};
@@ -169,7 +169,14 @@ impl CsvWorker {
                 let target = Target { column_type: column.column_type(), by_hand: column.by_hand.is_some() };
                 match target.build(source, &self.spans, &mut self.buffers) {
                     Ok((array, class)) => {
-                        self.findings.columns[c].class = self.findings.columns[c].class.join(class);
+                        let evidence = &mut self.findings.columns[c];
+                        evidence.class = evidence.class.join(class);
+                        if let Some(ColumnType::TimestampIn(zone)) = column.by_hand {
+                            for (row, span) in self.rows.iter().zip(&self.spans) {
+                                let start = self.index.field_start(*row, 0);
+                                evidence.clocks.see(zone, span.of(text), || lines.of(start));
+                            }
+                        }
                         arrays.push(array);
                         continue;
                     }

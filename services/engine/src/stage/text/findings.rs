@@ -1,5 +1,6 @@
 //! What the tasks that parse a file find out about it besides the rows.
 
+use super::clocks::ClockChanges;
 use super::column_type::{Class, ColumnType};
 use super::encoding::Utf8Evidence;
 use super::values;
@@ -20,6 +21,7 @@ pub struct Evidence {
     /// Values that were looked at one by one, and how many of them are a number, date or boolean or look like one.
     values: u64,
     typed: u64,
+    pub clocks: ClockChanges,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +50,7 @@ impl Evidence {
         self.class = self.class.join(other.class);
         self.values += other.values;
         self.typed += other.typed;
+        self.clocks.merge(other.clocks);
         for (mine, theirs) in self.firsts.iter_mut().zip(other.firsts) {
             if let Some(theirs) = theirs
                 && mine.as_ref().is_none_or(|mine| theirs.line < mine.line)
@@ -204,6 +207,9 @@ impl TextColumn {
         if self.by_hand.is_none() && class == Class::Text && self.class != Class::Text {
             let surprised = self.class != Class::Null || evidence.mostly_typed();
             self.note = surprised.then(|| evidence.why_text(self.class));
+        }
+        if let Some(ColumnType::TimestampIn(zone)) = self.by_hand {
+            self.note = evidence.clocks.note(zone);
         }
         self.class = class;
         self.column_type() != before

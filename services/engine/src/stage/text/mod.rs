@@ -8,6 +8,7 @@
 //! never match each other. A line without any byte is no row, except in a file of one column, where it is a NULL.
 
 mod chunks;
+mod clocks;
 mod column_type;
 mod columns;
 mod csv;

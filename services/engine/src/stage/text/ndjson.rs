@@ -219,6 +219,11 @@ impl NdjsonWorker {
                 match built {
                     Ok((array, class)) => {
                         evidence.class = evidence.class.join(class);
+                        if let Some(ColumnType::TimestampIn(zone)) = column.by_hand {
+                            for (span, start) in values.spans.iter().zip(&self.starts) {
+                                evidence.clocks.see(zone, span.of(&values.text), || lines.of(*start));
+                            }
+                        }
                         arrays.push(array);
                         continue;
                     }

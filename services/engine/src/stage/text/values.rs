@@ -2,6 +2,8 @@
 //!
 //! Hot: called once per value, so arithmetic wraps where the length of the input already bounds the result.
 
+use crate::time_zone::TimeZone;
+
 /// A plain decimal number: `[-]digits[.digits]`, without leading zeros, of at most 38 digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number {
@@ -220,6 +222,26 @@ fn offset(text: &[u8]) -> Option<Option<i32>> {
         _ => return None,
     };
     (hours <= 23 && minutes <= 59).then(|| Some(sign * (hours * 60 + minutes).cast_signed()))
+}
+
+/// A date, or a timestamp without an offset, in microseconds since 1970-01-01 of the local clock.
+#[inline]
+pub fn local_time(text: &[u8]) -> Option<i64> {
+    if text.len() == 10 {
+        return date(text).map(|days| i64::from(days) * 86_400_000_000);
+    }
+    timestamp(text).filter(|t| !t.offset).map(|t| t.micros)
+}
+
+/// A timestamp with an offset, in microseconds since 1970-01-01 in UTC.
+#[inline]
+pub fn utc_time(text: &[u8]) -> Option<i64> {
+    timestamp(text).filter(|t| t.offset).map(|t| t.micros)
+}
+
+/// A local time of `zone`, or a timestamp with an offset of its own, in UTC.
+pub fn time_in(zone: TimeZone, text: &[u8]) -> Option<i64> {
+    utc_time(text).or_else(|| Some(zone.instant(local_time(text)?).0))
 }
 
 /// A finite number, for columns that are set to float by hand.

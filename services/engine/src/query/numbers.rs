@@ -1,13 +1,14 @@
-//! `-x` of integers is `0 - x`, which says that it does not fit: DataFusion leaves the least integer what it is.
+//! `-x` of integers is `0 - x`, which says that it does not fit: DataFusion leaves the least integer what it is. A decimal that is CAST
+//! to an integer is rounded: DataFusion cuts it.
 
 use arrow::datatypes::DataType;
-use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable as _, LogicalPlan, lit};
 
-use crate::functions::{Arithmetic, Operation};
+use crate::functions::{Arithmetic, Operation, nearest_integer};
 
 pub(super) fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| {
@@ -22,6 +23,8 @@ pub(super) fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
                     let subtracted = Arithmetic::over(Operation::Subtract, zero, operand, String::new());
                     Ok(subtracted.map_or_else(|| Transformed::no(expr), Transformed::yes))
                 }
+                Expr::Cast(cast) if cast.field.data_type().is_integer() => rounded(expr, &schema),
+                Expr::TryCast(cast) if cast.field.data_type().is_integer() => rounded(expr, &schema),
                 _ => Ok(Transformed::no(expr)),
             })?;
             Ok(checked.update_data(|expr| name.restore(expr)))
@@ -29,4 +32,18 @@ pub(super) fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
         if checked.transformed { checked.map_data(LogicalPlan::recompute_schema) } else { Ok(checked) }
     })
     .data()
+}
+
+/// A cast to an integer.
+fn rounded(mut cast: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let operand = match &mut cast {
+        Expr::Cast(cast) => &mut cast.expr,
+        Expr::TryCast(cast) => &mut cast.expr,
+        _ => return Ok(Transformed::no(cast)),
+    };
+    if !operand.get_type(schema)?.is_decimal() {
+        return Ok(Transformed::no(cast));
+    }
+    **operand = nearest_integer().call(vec![operand.as_ref().clone()]);
+    Ok(Transformed::yes(cast))
 }

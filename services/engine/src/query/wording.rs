@@ -1,14 +1,15 @@
-//! Conditions as people read them.
+//! Expressions as people read them.
 
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::TreeNode as _;
 use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::unparser::expr_to_sql;
 
-use super::passes::has_subquery;
+use super::facts::spelled;
 use crate::functions::as_operators;
-use crate::query::spelled;
 
-/// A condition in the words of SQL; of a subquery only what it reads.
+/// An expression in the words of SQL; of a subquery only what it reads.
 pub fn condition(expr: &Expr) -> String {
     match expr {
         Expr::Exists(exists) => {
@@ -27,15 +28,31 @@ pub fn condition(expr: &Expr) -> String {
         Expr::BinaryExpr(binary) if has_subquery(expr) => {
             format!("{} {} {}", condition(&binary.left), binary.op, condition(&binary.right))
         }
+        Expr::Cast(cast) => match cast.field.data_type() {
+            DataType::Timestamp(_, Some(zone)) => format!("{} AT TIME ZONE '{zone}'", condition(&cast.expr)),
+            _ => unparsed(expr),
+        },
         Expr::Column(column) => match &column.relation {
             Some(relation) => format!("{}.{}", relation.table(), plain(&column.name)),
             None => plain(&column.name),
         },
-        other => match expr_to_sql(&as_operators(other)) {
-            Ok(sql) => without_parentheses(&plain(&sql.to_string())).to_owned(),
-            Err(_) => other.human_display().to_string(),
-        },
+        other => unparsed(other),
     }
+}
+
+fn unparsed(expr: &Expr) -> String {
+    match expr_to_sql(&as_operators(expr)) {
+        Ok(sql) => without_parentheses(&plain(&sql.to_string())).to_owned(),
+        Err(_) => expr.human_display().to_string(),
+    }
+}
+
+/// Whether what an expression is rests on rows of a subquery.
+pub fn has_subquery(expr: &Expr) -> bool {
+    expr.exists(|e| {
+        Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_)))
+    })
+    .unwrap_or(true)
 }
 
 pub fn conjunction(exprs: &[Expr]) -> String {
@@ -43,7 +60,7 @@ pub fn conjunction(exprs: &[Expr]) -> String {
 }
 
 /// The planner's names of aggregates and windows hold its own words for numbers, and stand in quotes: `"count(Int64(1))"`.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut text = text.replace("count(Int64(1))", "count(*)");
     while let Some(start) = text.find("Int64(") {
         let number = start + "Int64(".len();
