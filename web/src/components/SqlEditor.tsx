@@ -21,7 +21,8 @@ import type { Editing } from "./Sql";
 const FUNCTIONS: Completion[] = [
   ["tolerance_match", "(a, b, threshold)", "at most so far apart"],
   ["tolerance_pct", "(a, b, percent)", "at most so many percent apart"],
-  ["date_within", "(a, b, days)", "at most so many days apart"],
+  ["date_within", "(a, b, days[, zone])", "at most so many days apart"],
+  ["normalize_key", "(k, rules)", "without what keys may differ in: 'trim,case'"],
   ["normalize_text", "(s)", "without case, accents and punctuation"],
   ["similarity", "(a, b)", "how alike two texts are, 0 to 1"],
 ].map(([label = "", detail = "", info = ""]) => ({ label, detail, info, type: "function" }));

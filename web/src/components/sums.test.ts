@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { ColumnSum } from "../api/client";
-import { apart, currencies, settled, usualPair, worth } from "./sums";
+import { amounts, apart, currencies, settled, usualPair, worth } from "./sums";
 
 type Of = [currency: string, matched: string, unmatched: string];
 
@@ -38,14 +38,29 @@ const mixed = [
 ];
 
 it("takes the columns that are called alike and sum up alike", () => {
-  expect(usualPair(plain)).toEqual(["amount", "paid_amount"]);
-  expect(usualPair(plain.slice(0, 2))).toBeUndefined();
+  expect(usualPair({ sums: plain, control_totals: [] })).toEqual(["amount", "paid_amount"]);
+  expect(usualPair({ sums: plain.slice(0, 2), control_totals: [] })).toBeUndefined();
   expect(apart(plain, ["amount", "paid_amount"])).toBe("0.02");
+});
+
+it("takes what the conditions compare before anything else, and integers only so", () => {
+  const total = { matched_left: "2", matched_right: "2", difference: "0" };
+  const sums = [...plain, sum("left", "cents", "7", "0"), sum("right", "paid_cents", "7", "0")];
+  expect(usualPair({ sums, control_totals: [] })).toEqual(["amount", "paid_amount"]);
+  const control_totals = [{ left: "cents", right: "paid_cents", ...total }];
+  expect(usualPair({ sums, control_totals })).toEqual(["cents", "paid_cents"]);
+  const names = (side: "left" | "right") =>
+    amounts({ sums, control_totals }, side).map(({ column }) => column);
+  expect(names("left")).toEqual(["tax", "amount", "cents"]);
+  expect(amounts({ sums, control_totals: [] }, "right").map(({ column }) => column)).toEqual([
+    "fee",
+    "paid_amount",
+  ]);
 });
 
 it("adds up no different currencies", () => {
   expect(currencies(mixed, ["amount", "paid"])).toEqual(["SEK", "EUR", "USD"]);
-  expect(usualPair(mixed)).toEqual(["amount", "paid", "SEK"]);
+  expect(usualPair({ sums: mixed, control_totals: [] })).toEqual(["amount", "paid", "SEK"]);
   expect(settled(mixed, ["amount", "paid", "EUR"])).toEqual(["amount", "paid", "EUR"]);
   expect(settled(mixed, ["amount", "paid", "gone"])).toEqual(["amount", "paid", "SEK"]);
   expect(settled(plain, ["amount", "fee", "EUR"])).toEqual(["amount", "fee"]);

@@ -1,5 +1,5 @@
-/** What decimal columns of the two sides of a run sum up to: of each currency by itself, where one is said. */
-import type { ColumnSum } from "../api/client";
+/** What columns of the two sides of a run sum up to: of each currency by itself, where one is said. */
+import type { ColumnSum, Manifest } from "../api/client";
 import type { Side } from "../api/runs";
 import { minus, plus, size } from "../format/decimals";
 import { alike } from "../format/names";
@@ -12,12 +12,18 @@ interface Worth {
   unmatched: string;
 }
 
-export function of(sums: ColumnSum[], side: Side): ColumnSum[] {
-  return sums.filter((sum) => sum.side === side);
+export type Totals = Pick<Manifest, "sums" | "control_totals">;
+
+/** The columns of a side that hold amounts. Integers are mostly keys, unless they are compared as amounts. */
+export function amounts({ sums, control_totals }: Totals, side: Side): ColumnSum[] {
+  const compared = control_totals.map((total) => total[side]);
+  return sums.filter(
+    (sum) => sum.side === side && (sum.matched.includes(".") || compared.includes(sum.column)),
+  );
 }
 
 function column(sums: ColumnSum[], side: Side, name: string): ColumnSum | undefined {
-  return of(sums, side).find((sum) => sum.column === name);
+  return sums.find((sum) => sum.side === side && sum.column === name);
 }
 
 /** What a side has of it. A currency that it does not have is nothing. */
@@ -60,11 +66,14 @@ export function apart(sums: ColumnSum[], pair: Pair): string | undefined {
   return difference === undefined ? undefined : size(difference);
 }
 
-/** The columns that are likely to be meant: called alike, and with sums of about the same size where rows match. */
-export function usualPair(sums: ColumnSum[]): Pair | undefined {
+/** The columns that are likely to be meant: compared, or called alike and with sums of about the same size where rows match. */
+export function usualPair(totals: Totals): Pair | undefined {
+  const { sums, control_totals } = totals;
+  const [compared] = control_totals;
+  if (compared) return settled(sums, [compared.left, compared.right]);
   let best: { score: number; pair: Pair } | undefined;
-  for (const l of of(sums, "left")) {
-    for (const r of of(sums, "right")) {
+  for (const l of amounts(totals, "left")) {
+    for (const r of amounts(totals, "right")) {
       const [a, b] = [Number(l.matched), Number(r.matched)];
       const most = Math.max(Math.abs(a), Math.abs(b));
       const score = alike(l.column, r.column) + (most > 0 ? 1 - Math.abs(a - b) / most : 0);

@@ -3,7 +3,7 @@ import { Plus, X } from "lucide-react";
 import { useState } from "react";
 import type { Column } from "../../api/client";
 import { Button } from "../../components/Button";
-import { type Condition, type Kind, kinds, NAMES, USUAL, wrong } from "./conditions";
+import { type Condition, type Kind, kinds, NAMES, RULES, type Rule, rules, USUAL, wrong } from "./conditions";
 import type { Proposal } from "./proposals";
 
 interface Props {
@@ -106,7 +106,8 @@ function One({
           </option>
         ))}
       </select>
-      {condition.kind !== "equal" && (
+      {condition.kind === "key" && <Rules condition={condition} change={change} />}
+      {condition.kind !== "equal" && condition.kind !== "key" && (
         <input
           aria-label={`How far ${condition.left} and ${condition.right} may be apart`}
           aria-invalid={complaint !== undefined}
@@ -127,6 +128,33 @@ function One({
       </button>
       {complaint && <span className="text-error">{complaint}</span>}
     </li>
+  );
+}
+
+/** What two keys may differ in. */
+function Rules({ condition, change }: { condition: Condition; change: (condition: Condition) => void }) {
+  const chosen = rules(condition);
+  const turn = (rule: Rule) => {
+    const next = chosen.includes(rule) ? chosen.filter((one) => one !== rule) : [...chosen, rule];
+    change({ ...condition, within: next.join(",") });
+  };
+  return (
+    <fieldset className="flex flex-wrap gap-1">
+      <legend className="sr-only">
+        What {condition.left} and {condition.right} may differ in
+      </legend>
+      {(Object.keys(RULES) as Rule[]).map((rule) => (
+        <button
+          key={rule}
+          type="button"
+          aria-pressed={chosen.includes(rule)}
+          onClick={() => turn(rule)}
+          className={`h-8 rounded border border-line px-2 ${chosen.includes(rule) ? "bg-raised font-semibold" : "text-quiet hover:bg-raised"}`}
+        >
+          {RULES[rule]}
+        </button>
+      ))}
+    </fieldset>
   );
 }
 

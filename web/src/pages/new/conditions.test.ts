@@ -7,6 +7,7 @@ const all: Condition[] = [
   { left: "amount", right: "Paid Amount", kind: "percent", within: "1" },
   { left: "due", right: "booked", kind: "days", within: "3" },
   { left: "customer", right: "payer", kind: "similar", within: "0.9" },
+  { left: "iban", right: "account", kind: "key", within: "zeros,trim" },
 ];
 
 it("writes the SQL that the command line writes", () => {
@@ -19,7 +20,9 @@ it("writes the SQL that the command line writes", () => {
     l.due,
     r.booked,
     l.customer,
-    r.payer
+    r.payer,
+    l.iban,
+    r.account
 FROM left_src AS l
 JOIN right_src AS r
   ON l.invoice_id = r.reference
@@ -27,6 +30,7 @@ JOIN right_src AS r
  AND tolerance_pct(l.amount, r."Paid Amount", 1)
  AND date_within(l.due, r.booked, 3)
  AND similarity(normalize_text(l.customer), normalize_text(r.payer)) >= 0.9
+ AND normalize_key(l.iban, 'trim,zeros') = normalize_key(r.account, 'trim,zeros')
 `);
 });
 
@@ -50,14 +54,18 @@ it("says the same in words", () => {
   expect(words(all.slice(0, 2))).toBe(
     "Two rows match where invoice_id and reference are equal, and amount are at most 0.02 apart.",
   );
+  expect(words(all.slice(5))).toBe(
+    "Two rows match where iban and account are equal but for outer blanks, leading zeros.",
+  );
   expect(words([])).toBe("");
 });
 
 it("asks of columns what their types allow", () => {
   expect(kinds("decimal(18,2)", "integer")).toEqual(["equal", "tolerance", "percent"]);
   expect(kinds("date", "timestamp")).toEqual(["equal", "days"]);
-  expect(kinds("text", "text")).toEqual(["equal", "similar"]);
-  expect(kinds("text", "integer")).toEqual(["equal"]);
+  expect(kinds("text", "text")).toEqual(["equal", "key", "similar"]);
+  expect(kinds("text", "integer")).toEqual(["equal", "key"]);
+  expect(kinds("text", "date")).toEqual(["equal"]);
 });
 
 it("tells what is no number", () => {
@@ -69,6 +77,8 @@ it("tells what is no number", () => {
     expect(asked("tolerance", text)).toBeDefined();
   expect(asked("days", "1.5")).toBeDefined();
   expect(asked("similar", "1.5")).toBeDefined();
+  expect(asked("key", "case")).toBeUndefined();
+  expect(asked("key", "x') = ('")).toBeDefined();
 });
 
 it("takes from an address what it knows", () => {

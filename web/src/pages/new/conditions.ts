@@ -1,14 +1,14 @@
 /** What must agree for two rows to match, as people choose it, as SQL and in words. The SQL is that of the command line. */
 import { isDate, isNumber } from "../../format/types";
 
-export const KINDS = ["equal", "tolerance", "percent", "days", "similar"] as const;
+export const KINDS = ["equal", "key", "tolerance", "percent", "days", "similar"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Condition {
   left: string;
   right: string;
   kind: Kind;
-  /** A number as text: units, percent, days, or a share of 1. */
+  /** A number as text: units, percent, days, or a share of 1. Of a key the rules, with commas. */
   within?: string;
 }
 
@@ -17,8 +17,26 @@ export interface Field {
   type: string;
 }
 
+/** What keys may differ in, and how it is called. */
+export const RULES = {
+  trim: "outer blanks",
+  blanks: "all blanks",
+  case: "case",
+  zeros: "leading zeros",
+  punctuation: "punctuation",
+  accents: "accents",
+} as const;
+export type Rule = keyof typeof RULES;
+
+/** Those of a condition, in their order. */
+export function rules({ within = "" }: Condition): Rule[] {
+  const chosen = within.split(",");
+  return (Object.keys(RULES) as Rule[]).filter((rule) => chosen.includes(rule));
+}
+
 export const USUAL: Record<Kind, string | undefined> = {
   equal: undefined,
+  key: "trim,case",
   tolerance: "0.01",
   percent: "1",
   days: "3",
@@ -27,6 +45,7 @@ export const USUAL: Record<Kind, string | undefined> = {
 
 export const NAMES: Record<Kind, string> = {
   equal: "equal",
+  key: "equal but for",
   tolerance: "apart by at most",
   percent: "apart by at most %",
   days: "days apart at most",
@@ -37,13 +56,16 @@ export const NAMES: Record<Kind, string> = {
 export function kinds(left: string, right: string): Kind[] {
   if (isNumber(left) && isNumber(right)) return ["equal", "tolerance", "percent"];
   if (isDate(left) && isDate(right)) return ["equal", "days"];
-  if (left === "text" && right === "text") return ["equal", "similar"];
-  return ["equal"];
+  if (left === "text" && right === "text") return ["equal", "key", "similar"];
+  const key = (type: string) => type === "text" || type === "integer";
+  return key(left) && key(right) ? ["equal", "key"] : ["equal"];
 }
 
 /** What is wrong with what was typed. */
-export function wrong({ kind, within }: Condition): string | undefined {
+export function wrong(condition: Condition): string | undefined {
+  const { kind, within } = condition;
   if (kind === "equal") return undefined;
+  if (kind === "key") return rules(condition).length > 0 ? undefined : "Choose what may differ.";
   if (!/^\d+(\.\d+)?$/.test(within ?? "")) return "A number is wanted, such as 0.01.";
   if (kind === "days" && !/^\d+$/.test(within ?? "")) return "Whole days are wanted.";
   if (kind === "similar" && Number(within) > 1) return "From 0 (not at all) to 1 (the same).";
@@ -65,11 +87,16 @@ export function identifier(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) && !KEYWORDS.has(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
-function test({ left, right, kind, within = "0" }: Condition): string {
+function test(condition: Condition): string {
+  const { left, right, kind, within = "0" } = condition;
   const [l, r] = [`l.${identifier(left)}`, `r.${identifier(right)}`];
   switch (kind) {
     case "equal":
       return `${l} = ${r}`;
+    case "key": {
+      const differ = rules(condition).join(",");
+      return `normalize_key(${l}, '${differ}') = normalize_key(${r}, '${differ}')`;
+    }
     case "tolerance":
       return `tolerance_match(${l}, ${r}, ${within})`;
     case "percent":
@@ -104,11 +131,16 @@ export function sql(conditions: Condition[]): string {
   return `SELECT\n${select}\nFROM left_src AS l\nJOIN right_src AS r\n  ON ${conditions.map(test).join("\n AND ")}\n`;
 }
 
-function told({ left, right, kind, within }: Condition): string {
+function told(condition: Condition): string {
+  const { left, right, kind, within } = condition;
   const both = left === right ? left : `${left} and ${right}`;
   switch (kind) {
     case "equal":
       return `${both} are equal`;
+    case "key":
+      return `${both} are equal but for ${rules(condition)
+        .map((rule) => RULES[rule])
+        .join(", ")}`;
     case "tolerance":
       return `${both} are at most ${within} apart`;
     case "percent":

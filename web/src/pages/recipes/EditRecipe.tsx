@@ -97,6 +97,13 @@ export function EditRecipe({ recipe, editing, latest, close }: Props) {
           ))}
         </ul>
       )}
+      {data && data.notes.length > 0 && (
+        <ul role="status" className="text-quiet">
+          {data.notes.map((note) => (
+            <li key={note}>{note}</li>
+          ))}
+        </ul>
+      )}
       {copy && /:\/\//.test(JSON.stringify(recipe.sources)) && (
         <p className="text-quiet">
           Logins in addresses are sealed and not copied: registered sources keep theirs.

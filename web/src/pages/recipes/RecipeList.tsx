@@ -60,7 +60,7 @@ function One({ recipe, latest, completed }: Standing) {
 /** What is open of each side, in the columns that are likely to be meant. */
 function Worth({ run }: { run: Run }) {
   const { data } = useQuery(manifest(run.run_id));
-  const pair = data && usualPair(data.sums);
+  const pair = data && usualPair(data);
   if (!pair) return null;
   const more = currencies(data.sums, pair).slice(1);
   const parts = (["left", "right"] as const).map((side, index) => {

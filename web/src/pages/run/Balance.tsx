@@ -4,7 +4,16 @@ import { Link } from "@tanstack/react-router";
 import { Check, TriangleAlert } from "lucide-react";
 import type { ColumnSum, Complete, Run } from "../../api/client";
 import { manifest, type Side } from "../../api/runs";
-import { apart, currencies, currencyName, of, type Pair, settled, usualPair } from "../../components/sums";
+import {
+  amounts as amountsOf,
+  apart,
+  currencies,
+  currencyName,
+  type Pair,
+  settled,
+  type Totals,
+  usualPair,
+} from "../../components/sums";
 import { isZero } from "../../format/decimals";
 import { count, decimal } from "../../format/numbers";
 import type { Tab } from "../../state/view";
@@ -21,7 +30,7 @@ interface Props {
 export function Balance({ run, complete, amount, choose }: Props) {
   const { data } = useQuery(manifest(run.run_id));
   const sums = data?.sums ?? [];
-  const usual = usualPair(sums);
+  const usual = data && usualPair(data);
   const shown = amount && settled(sums, amount);
   const amounts = shown && amountBars(run, sums, shown);
   const bars = amounts ?? rowBars(run, complete);
@@ -39,7 +48,7 @@ export function Balance({ run, complete, amount, choose }: Props) {
           <legend className="sr-only">What is counted</legend>
           <Choice name="Rows" chosen={!amounts} choose={() => choose(undefined)} />
           <Choice name="Amounts" chosen={amounts !== undefined} choose={() => choose(amount ?? usual)} />
-          {amounts && shown && <Columns sums={sums} amount={shown} choose={choose} />}
+          {amounts && shown && data && <Columns totals={data} amount={shown} choose={choose} />}
         </fieldset>
       )}
       <div className="grid grid-cols-2 text-sm">
@@ -89,9 +98,9 @@ function Choice({ name, chosen, choose }: { name: string; chosen: boolean; choos
 }
 
 /** Which columns are summed up, and of which currency, where there is a choice. */
-function Columns({ sums, amount, choose }: { sums: ColumnSum[]; amount: Pair; choose: Props["choose"] }) {
+function Columns({ totals, amount, choose }: { totals: Totals; amount: Pair; choose: Props["choose"] }) {
   const [left, right, currency = ""] = amount;
-  const names = (side: Side) => of(sums, side).map(({ column }) => column);
+  const names = (side: Side) => amountsOf(totals, side).map(({ column }) => column);
   return (
     <>
       <Select
@@ -109,7 +118,7 @@ function Columns({ sums, amount, choose }: { sums: ColumnSum[]; amount: Pair; ch
       <Select
         label="Currency"
         value={currency}
-        values={currencies(sums, amount)}
+        values={currencies(totals.sums, amount)}
         called={currencyName}
         choose={(currency) => choose([left, right, currency])}
       />

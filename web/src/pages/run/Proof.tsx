@@ -7,7 +7,7 @@ import { Fact } from "../../components/Fact";
 import { Failed, Skeleton } from "../../components/Shown";
 import { Sql } from "../../components/Sql";
 import { between, duration, moment } from "../../format/times";
-import { Files, Inputs, Part, Sums, Timings } from "./evidence";
+import { ControlTotals, Files, Inputs, Part, Sums, Timings } from "./evidence";
 import { Same } from "./Same";
 
 export function Proof({ run, complete }: { run: Run; complete: Complete }) {
@@ -20,6 +20,7 @@ export function Proof({ run, complete }: { run: Run; complete: Complete }) {
         <>
           <Same run={run} manifest={data} />
           <Inputs inputs={data.inputs} />
+          {data.control_totals.length > 0 && <ControlTotals totals={data.control_totals} />}
           {data.sums.length > 0 && <Sums run={run} sums={data.sums} />}
           <Files files={data.files} />
           <Timings manifest={data} />

@@ -1,6 +1,6 @@
 /** What a manifest holds, as tables: what was read and written, what it sums up to, how long it took. */
 import type { ReactNode } from "react";
-import type { ColumnSum, Manifest, ManifestFile, ManifestInput, Run } from "../../api/client";
+import type { ColumnSum, ControlTotal, Manifest, ManifestFile, ManifestInput, Run } from "../../api/client";
 import { Copied } from "../../components/Copied";
 import { currencyName } from "../../components/sums";
 import { plus } from "../../format/decimals";
@@ -118,6 +118,28 @@ export function Sums({ run, sums }: { run: Run; sums: ColumnSum[] }) {
             decimal(plus(matched, unmatched) ?? ""),
           ]);
         })}
+      />
+    </Part>
+  );
+}
+
+/** Whether what matched is worth the same on both sides, and what the conditions let through. */
+export function ControlTotals({ totals }: { totals: ControlTotal[] }) {
+  return (
+    <Part title="Control totals of what matched">
+      <Table
+        name="Control totals"
+        head={["Left", "Right", "Currency", "Sum left", "Sum right", "Difference", "Allowed"]}
+        right={[3, 4, 5, 6]}
+        rows={totals.map((total) => [
+          total.left,
+          total.right,
+          total.currency === undefined ? "" : currencyName(total.currency),
+          decimal(total.matched_left),
+          decimal(total.matched_right),
+          <strong key="difference">{decimal(total.difference)}</strong>,
+          total.allowed === undefined ? "not said" : decimal(total.allowed),
+        ])}
       />
     </Part>
   );
