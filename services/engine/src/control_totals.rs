@@ -49,6 +49,11 @@ fn pairs(comparisons: &Comparisons, [left, right]: [&Schema; 2]) -> Vec<Pair> {
             None => pairs.push(Pair { left: a.clone(), right: b.clone(), within: vec![within.clone()] }),
         }
     }
+    for pair in &mut pairs {
+        if comparisons.otherwise.contains(&(pair.left.clone(), pair.right.clone())) {
+            pair.within.push(Within::Open);
+        }
+    }
     for field in left.fields() {
         let name = field.name();
         let mentioned = comparisons.mentioned.iter().any(|columns| columns.contains(name));
@@ -182,6 +187,7 @@ mod tests {
                 Default::default()
             },
             compared: compared.into_iter().collect(),
+            ..Comparisons::default()
         };
         let sums = [sum("left", left.0, left.2, &[]), sum("right", right.0, right.2, &[])];
         let found = control_totals(&comparisons, [&schemas[0], &schemas[1]], &sums, matches);

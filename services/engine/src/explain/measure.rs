@@ -1,5 +1,7 @@
 //! How far a condition is from being true, as a number to sort by and in words to read.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, Float64Array, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, TimeUnit};
@@ -129,13 +131,21 @@ impl Measure {
             }
             (TypeKind::Number | TypeKind::Float, TypeKind::Number | TypeKind::Float) => functions::difference(a, b),
             (TypeKind::Date | TypeKind::Timestamp, TypeKind::Date | TypeKind::Timestamp) => {
-                let (a, b) = (days(a)?, days(b)?);
+                // By the calendar of a zone, where one is given.
+                let (a, b) = match rest.get(1).map(text_of).transpose()?.flatten() {
+                    Some(zone) => (functions::calendar_days(a, &zone), functions::calendar_days(b, &zone)),
+                    None => (Ok(Arc::clone(a)), Ok(Arc::clone(b))),
+                };
+                let local = |array: datafusion::common::Result<ArrayRef>| {
+                    array.map_err(|e| Error::defect_of("days of a calendar", e)).and_then(|array| days(&array))
+                };
+                let (a, b) = (local(a)?, local(b)?);
                 Some(in_days((a.value(0) - b.value(0)).abs()))
             }
             _ => None,
         };
         let allowed = match (self.kind, rest) {
-            (Kind::Within(function), [allowed]) => {
+            (Kind::Within(function), [allowed, ..]) => {
                 let value = text_of(allowed)?.unwrap_or_else(|| "NULL".to_owned());
                 Some(match function {
                     Function::TolerancePct => format!("{value} %"),

@@ -29,7 +29,8 @@ pub(super) fn within(
 ) -> Result<BooleanArray> {
     let (mut left, mut right, days) = (a.to_array(rows)?, b.to_array(rows)?, days.to_array(rows)?);
     if let Some(zone) = zone {
-        (left, right) = (calendar_days(&left, zone)?, calendar_days(&right, zone)?);
+        let zone = zone.to_string();
+        (left, right) = (calendar_days(&left, &zone)?, calendar_days(&right, &zone)?);
     }
     let days = days.as_primitive::<Int64Type>();
     let nulls = NullBuffer::union_many([left.nulls(), right.nulls(), days.nulls()]);
@@ -48,11 +49,11 @@ pub(super) fn within(
 }
 
 /// The date of each value; of an instant that in `zone`.
-fn calendar_days(array: &ArrayRef, zone: TimeZone) -> Result<ArrayRef> {
+pub fn calendar_days(array: &ArrayRef, zone: &str) -> Result<ArrayRef> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     Ok(match array.data_type() {
         DataType::Timestamp(unit, Some(_)) => {
-            let there = DataType::Timestamp(*unit, Some(zone.to_string().into()));
+            let there = DataType::Timestamp(*unit, Some(zone.into()));
             cast_with_options(&cast_with_options(array, &there, &strict)?, &DataType::Date32, &strict)?
         }
         DataType::Timestamp(..) | DataType::Date64 => cast_with_options(array, &DataType::Date32, &strict)?,

@@ -39,6 +39,7 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) use arguments::{Argument, ordinal};
 pub(crate) use arithmetic::{Arithmetic, Operation, as_operators};
+pub(crate) use dates::calendar_days;
 pub use key::KeyRules;
 pub(crate) use rounding::nearest_integer;
 pub(crate) use tolerance::difference;

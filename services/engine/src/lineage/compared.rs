@@ -15,6 +15,8 @@ use crate::functions::Function;
 pub struct Comparisons {
     /// In the order of the plan; two columns stand here as often as conditions compare them.
     pub compared: Vec<Compared>,
+    /// Columns, left and right, that some condition brings together in another way: how near they have to be is not known.
+    pub otherwise: BTreeSet<(String, String)>,
     /// Columns that stand in any condition, left and right.
     pub mentioned: [BTreeSet<String>; 2],
 }
@@ -43,14 +45,23 @@ pub(super) fn comparisons(plan: &LogicalPlan, tables: &SideTables) -> Result<Com
         let inputs = node.inputs();
         let origin = |expr: &Expr| inputs.iter().find_map(|input| of_expression(expr, input, tables));
         for condition in conditions(node) {
+            let mut own = <[BTreeSet<String>; 2]>::default();
             for column in condition.column_refs() {
                 match origin(&Expr::Column(column.clone())) {
-                    Some((Side::Left, name)) => drop(found.mentioned[0].insert(name)),
-                    Some((Side::Right, name)) => drop(found.mentioned[1].insert(name)),
+                    Some((Side::Left, name)) => drop(own[0].insert(name)),
+                    Some((Side::Right, name)) => drop(own[1].insert(name)),
                     None => {}
                 }
             }
-            let Some((a, b, within)) = comparison(&condition) else { continue };
+            let pairs = own[0].iter().flat_map(|left| own[1].iter().map(|right| (left.clone(), right.clone())));
+            let compared = comparison(&condition);
+            if compared.is_none() {
+                found.otherwise.extend(pairs);
+            }
+            for (all, own) in found.mentioned.iter_mut().zip(own) {
+                all.extend(own);
+            }
+            let Some((a, b, within)) = compared else { continue };
             if let (Some((Side::Left, left)), Some((Side::Right, right)))
             | (Some((Side::Right, right)), Some((Side::Left, left))) = (origin(a), origin(b))
             {

@@ -42,6 +42,13 @@ const CASES: &[Case] = &[
         &[("amount", "amount", "-0.01", Some("0.06"))],
         None,
     ),
+    // What one of the passes asks otherwise is not known.
+    (
+        "SELECT l.id, r.id AS rid FROM l JOIN r ON l.ref = r.ref AND l.amount = r.amount \
+         UNION ALL SELECT l.id, r.id FROM l JOIN r ON l.ref = r.ref AND (r.amount - l.amount) BETWEEN 0.01 AND 5.00",
+        &[("amount", "amount", "-0.01", None)],
+        None,
+    ),
     // A sum of groups is a sum of rows.
     (
         "SELECT l.ref, p.paid FROM l JOIN (SELECT ref, sum(amount) AS paid FROM r GROUP BY ref) p \
