@@ -64,6 +64,8 @@ pub(crate) struct Arithmetic {
     /// Where it stands in the statement, for errors; the same operation in two places is one.
     place: String,
     signature: Signature,
+    /// What it gives where it was planned: asking the expression for its type asks all that it is made of.
+    gives: Option<DataType>,
 }
 
 impl PartialEq for Arithmetic {
@@ -83,8 +85,17 @@ impl Hash for Arithmetic {
 impl Arithmetic {
     /// `place` is told in errors: `` at line 3, column 8``, or nothing.
     pub(crate) fn udf(operation: Operation, place: String) -> ScalarUDF {
-        let signature = Signature::user_defined(Volatility::Immutable);
-        ScalarUDF::new_from_impl(Self { operation, place, signature })
+        ScalarUDF::new_from_impl(Self::new(operation, place))
+    }
+
+    fn new(operation: Operation, place: String) -> Self {
+        Self { operation, place, signature: Signature::user_defined(Volatility::Immutable), gives: None }
+    }
+
+    /// The type of an expression that was planned here.
+    pub(crate) fn type_of(expr: &Expr) -> Option<&DataType> {
+        let Expr::ScalarFunction(call) = expr else { return None };
+        call.func.inner().downcast_ref::<Self>()?.gives.as_ref()
     }
 
     /// The operation over two expressions of these types; `None` where they are not exact numbers.
@@ -96,7 +107,11 @@ impl Arithmetic {
     ) -> Option<Expr> {
         let exact = |data_type: &DataType| exact(data_type).is_some() || data_type.is_null();
         let known = !left.1.is_null() || !right.1.is_null();
-        (known && exact(left.1) && exact(right.1)).then(|| Self::udf(operation, place).call(vec![left.0, right.0]))
+        (known && exact(left.1) && exact(right.1)).then(|| {
+            let mut planned = Self::new(operation, place);
+            planned.gives = planned.return_type(&[left.1.clone(), right.1.clone()]).ok();
+            ScalarUDF::new_from_impl(planned).call(vec![left.0, right.0])
+        })
     }
 }
 

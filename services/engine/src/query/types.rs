@@ -318,18 +318,15 @@ impl TypeChecks {
 
     /// Of exact numbers ours; of floats, dates and intervals DataFusion's.
     fn arithmetic(&self, operation: Operation, expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
-        for side in [&expr.left, &expr.right] {
-            if let Some(operand) = self.operand(side, schema).filter(|s| s.kind == TypeKind::Text) {
-                self.refuse(describe::needs(&operand, &format!("`{}` needs numbers", expr.op), &EXACT));
-            }
-        }
-        if let (Some(left), Some(right)) = (self.operand(&expr.left, schema), self.operand(&expr.right, schema)) {
-            let refused = describe::arithmetic(&expr.op.to_string(), &left, &right);
-            refused.into_iter().for_each(|message| self.refuse(message));
-        }
-        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+        let (Some(left), Some(right)) = (self.operand(&expr.left, schema), self.operand(&expr.right, schema)) else {
             return PlannerResult::Original(expr);
         };
+        for operand in [&left, &right].into_iter().filter(|operand| operand.kind == TypeKind::Text) {
+            self.refuse(describe::needs(operand, &format!("`{}` needs numbers", expr.op), &EXACT));
+        }
+        let refused = describe::arithmetic(&expr.op.to_string(), &left, &right);
+        refused.into_iter().for_each(|message| self.refuse(message));
+        let (left, right) = (left.data_type, right.data_type);
         let columns = [&expr.left, &expr.right].into_iter().flat_map(Expr::column_refs);
         let places = columns.filter_map(|column| self.facts.position(column));
         let place = at(places.min_by_key(|place| (place.line, place.column)));
@@ -402,7 +399,7 @@ impl TypeChecks {
 
     /// `None` for an expression without a type, which DataFusion itself refuses.
     fn operand<'a>(&'a self, expr: &'a Expr, schema: &DFSchema) -> Option<Operand<'a>> {
-        let data_type = expr.get_type(schema).ok()?;
+        let data_type = Arithmetic::type_of(expr).cloned().or_else(|| expr.get_type(schema).ok())?;
         Some(Operand { expr, kind: TypeKind::of(&data_type), data_type, facts: &self.facts })
     }
 }
