@@ -109,6 +109,31 @@ it("takes files that are dropped, and one more condition by hand", async () => {
   await fine(page);
 });
 
+it("forgives what keys may differ in", async () => {
+  const page = await open(browser, `${kalla.url}/new`);
+  const dropped = await page.evaluateHandle(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(["id,name\n1,Ann\n2,007\n"], "left.csv"));
+    data.items.add(new File(["code,who\n1,ANN\n2,7x\n"], "right.csv"));
+    return data;
+  });
+  await page.locator("body").dispatchEvent("drop", { dataTransfer: dropped });
+  const agree = part(page, "What must agree");
+  const gives = part(page, "What it gives");
+  await gives.getByText("2 of 2 match").first().waitFor();
+  await agree.getByRole("combobox", { name: "Column of the left side" }).selectOption("name");
+  await agree.getByRole("combobox", { name: "Column of the right side" }).selectOption("who");
+  await agree.getByRole("button", { name: "Add" }).click();
+  await gives.getByText("0 of 2 match").first().waitFor();
+  await agree.getByRole("combobox", { name: "How name and who agree" }).selectOption("key");
+  await gives.getByText("1 of 2 match").first().waitFor();
+  await agree.getByRole("button", { name: "case", exact: true }).click();
+  await gives.getByText("0 of 2 match").first().waitFor();
+  await agree.getByRole("button", { name: "outer blanks" }).click();
+  await agree.getByText("Choose what may differ.").waitFor();
+  await fine(page);
+});
+
 it("keeps both of two files that arrive in the same moment", async () => {
   const page = await open(browser, "about:blank");
   // Answers are held until there are two, and then told at once.

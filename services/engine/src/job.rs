@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::error::Violation;
 use crate::location::Location;
-use crate::stage;
 pub use crate::stage::text::{ColumnType, Encoding};
 
 /// One reconciliation: two sides, optional extra tables, the SQL that pairs rows and the place for the results.
@@ -213,10 +212,6 @@ impl Source {
                 let message = format!("`{}` takes {}, not {count}", filter.op, filter.op.values_in_words());
                 wrong.push(Violation::new(format!("{field}.filters[{position}].value"), message));
             }
-        }
-        for column in self.options.types.keys().filter(|_| !stage::is_text(self)) {
-            let message = format!("`{}` has types of its own: CAST `{column}` in match_sql", self.alias);
-            wrong.push(Violation::new(format!("{field}.options.types.{column}"), message));
         }
         if let (Some(delimiter), Some(Some(quote))) = (self.options.delimiter, self.options.quote)
             && delimiter == quote

@@ -18,7 +18,7 @@ use object_store::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Violation};
 use crate::job::{FileFormat, Source, SourceUri};
 use crate::location::{Location, in_words};
 use crate::progress::Meter;
@@ -139,9 +139,15 @@ pub struct Sample {
 /// Reads all of `source`.
 pub async fn stage(source: &Source, cx: &StageContext) -> Result<Staged> {
     match &source.uri {
-        SourceUri::Postgres(table) => postgres::stage(source, table, cx).await,
+        SourceUri::Postgres(table) => {
+            refuse_types(source)?;
+            postgres::stage(source, table, cx).await
+        }
         SourceUri::File(location) => match file_format(source, location) {
-            FileFormat::Parquet => parquet::stage(source, location, cx).await,
+            FileFormat::Parquet => {
+                refuse_types(source)?;
+                parquet::stage(source, location, cx).await
+            }
             format => text::stage(source, location, format, cx).await,
         },
     }
@@ -160,20 +166,29 @@ pub async fn check_unchanged(source: &Source, staged: &Staged) -> Result<()> {
 /// Reads the head of `source`: up to `rows` rows, types as far as they tell.
 pub async fn sample(source: &Source, rows: usize) -> Result<Sample> {
     match &source.uri {
-        SourceUri::Postgres(table) => postgres::sample(source, table, rows).await,
+        SourceUri::Postgres(table) => {
+            refuse_types(source)?;
+            postgres::sample(source, table, rows).await
+        }
         SourceUri::File(location) => match file_format(source, location) {
-            FileFormat::Parquet => parquet::sample(source, location, rows).await,
+            FileFormat::Parquet => {
+                refuse_types(source)?;
+                parquet::sample(source, location, rows).await
+            }
             format => text::sample(source, location, format, rows).await,
         },
     }
 }
 
-/// Whether a source is read as text, whose columns have the types that are found in it or given.
-pub fn is_text(source: &Source) -> bool {
-    match &source.uri {
-        SourceUri::Postgres(_) => false,
-        SourceUri::File(location) => file_format(source, location) != FileFormat::Parquet,
-    }
+/// Refuses types that are given for columns which have some of their own.
+fn refuse_types(source: &Source) -> Result<()> {
+    let Source { alias, options, .. } = source;
+    let refused = options.types.keys().map(|column| {
+        let message = format!("`{alias}` has types of its own: CAST `{column}` in match_sql");
+        Violation::new(format!("{alias}.options.types.{column}"), message)
+    });
+    let refused: Vec<_> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(Error::Invalid(refused)) }
 }
 
 /// As set by hand, else by extension; what has no telling extension is CSV, which finds out if it is not.

@@ -106,6 +106,14 @@ async fn sums_are_those_of_every_kind_of_source() {
     let mut again = Fixture::new(b"", right.as_bytes(), sql, &[]);
     again.job.left = Source { uri: SourceUri::File(Location::Local(matched)), ..again.job.left.clone() };
     let (lying, _) = again.run().await.unwrap();
+    let mut typed = again.job.clone();
+    typed.left.options.types.insert("amount".to_owned(), "float".parse().unwrap());
+    for error in [
+        kalla_engine::check(&typed).await.map(|_| ()).unwrap_err(),
+        kalla_engine::inspect(&typed.left, &typed.limits, 1).await.map(|_| ()).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("`l` has types of its own: CAST `amount`"), "{error}");
+    }
     let of = |manifest: &kalla_engine::Manifest, columns: &[&str]| {
         let sums = manifest.sums.iter().filter(|sum| columns.contains(&sum.column.as_str())).cloned();
         sums.collect::<Vec<_>>()
