@@ -1,7 +1,5 @@
 //! How far a condition is from being true, as a number to sort by and in words to read.
 
-use std::sync::Arc;
-
 use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, Float64Array, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, TimeUnit};
@@ -132,12 +130,12 @@ impl Measure {
             (TypeKind::Number | TypeKind::Float, TypeKind::Number | TypeKind::Float) => functions::difference(a, b),
             (TypeKind::Date | TypeKind::Timestamp, TypeKind::Date | TypeKind::Timestamp) => {
                 // By the calendar of a zone, where one is given.
-                let (a, b) = match rest.get(1).map(text_of).transpose()?.flatten() {
-                    Some(zone) => (functions::calendar_days(a, &zone), functions::calendar_days(b, &zone)),
-                    None => (Ok(Arc::clone(a)), Ok(Arc::clone(b))),
-                };
-                let local = |array: datafusion::common::Result<ArrayRef>| {
-                    array.map_err(|e| Error::defect_of("days of a calendar", e)).and_then(|array| days(&array))
+                let zone = rest.get(1).map(text_of).transpose()?.flatten();
+                let local = |moment: &ArrayRef| match &zone {
+                    Some(zone) => functions::calendar_days(moment, zone)
+                        .map_err(|e| Error::defect_of("days of a calendar", e))
+                        .and_then(|day| days(&day)),
+                    None => days(moment),
                 };
                 let (a, b) = (local(a)?, local(b)?);
                 Some(in_days((a.value(0) - b.value(0)).abs()))

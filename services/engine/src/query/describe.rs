@@ -157,6 +157,11 @@ fn comparable(data_type: &DataType) -> DataType {
     if data_type.is_decimal() { EXACT } else { data_type.clone() }
 }
 
+/// `` `i.amount` is a number and `p.day` is a date ``.
+fn two(left: &Operand, right: &Operand) -> String {
+    format!("{} {} and {} {}", left.name(), left.is_a(), right.name(), right.is_a())
+}
+
 /// Why two operands must not be compared; `None` when they may be.
 pub(super) fn comparison(left: &Operand, right: &Operand, equality: bool) -> Option<String> {
     use TypeKind::{Date, Float, Null, Number, Other, Text, Timestamp};
@@ -183,13 +188,7 @@ pub(super) fn comparison(left: &Operand, right: &Operand, equality: bool) -> Opt
         (Date, Timestamp) | (Timestamp, Date) => (equality && !literals).then(|| date_equality(left, right)),
         (Text, _) => text_comparison(left, right),
         (_, Text) => text_comparison(right, left),
-        _ => Some(format!(
-            "{} {} and {} {}: they cannot be compared; CAST one of them",
-            left.name(),
-            left.is_a(),
-            right.name(),
-            right.is_a()
-        )),
+        _ => Some(format!("{}: they cannot be compared; CAST one of them", two(left, right))),
     }
 }
 
@@ -316,11 +315,8 @@ fn text_comparison(text: &Operand, other: &Operand) -> Option<String> {
 fn float_equality(left: &Operand, right: &Operand) -> String {
     let (exact, float) = if left.kind == TypeKind::Float { (right, left) } else { (left, right) };
     format!(
-        "{} {} and {} {}, whose equality is a matter of rounding: write tolerance_match({}, {}, 0.005) or {}",
-        left.name(),
-        left.is_a(),
-        right.name(),
-        right.is_a(),
+        "{}, whose equality is a matter of rounding: write tolerance_match({}, {}, 0.005) or {}",
+        two(left, right),
         left.sql(),
         right.sql(),
         float.cast(&comparable(&exact.data_type))
@@ -331,23 +327,17 @@ fn date_equality(left: &Operand, right: &Operand) -> String {
     let timestamp = if left.kind == TypeKind::Timestamp { left } else { right };
     if let DataType::Timestamp(_, Some(zone)) = &timestamp.data_type {
         return format!(
-            "{} {} and {} {}, and an instant has another date in each zone: write date_within({}, {}, 0, '{}'), with the zone that the \
+            "{}, and an instant has another date in each zone: write date_within({}, {}, 0, '{}'), with the zone that the \
              date is meant in",
-            left.name(),
-            left.is_a(),
-            right.name(),
-            right.is_a(),
+            two(left, right),
             left.sql(),
             right.sql(),
             meant(zone)
         );
     }
     format!(
-        "{} {} and {} {}, equal at midnight only: write {} or date_within({}, {}, 1)",
-        left.name(),
-        left.is_a(),
-        right.name(),
-        right.is_a(),
+        "{}, equal at midnight only: write {} or date_within({}, {}, 1)",
+        two(left, right),
         timestamp.cast(&DataType::Date32),
         left.sql(),
         right.sql()
@@ -371,7 +361,6 @@ pub(super) fn arithmetic(op: &str, left: &Operand, right: &Operand) -> Option<St
     let number = |operand: &Operand| matches!(operand.kind, Number | Float);
     let moment = |operand: &Operand| matches!(operand.kind, Date | Timestamp | Time);
     let span = |operand: &Operand| matches!(operand.data_type, DataType::Interval(_) | DataType::Duration(_));
-    let said = || format!("{} {} and {} {}", left.name(), left.is_a(), right.name(), right.is_a());
     for (one, other) in [(left, right), (right, left)] {
         if one.kind == Boolean {
             return Some(format!(
@@ -384,7 +373,7 @@ pub(super) fn arithmetic(op: &str, left: &Operand, right: &Operand) -> Option<St
         if moment(one) && number(other) && !(one.kind == Date && days && ["+", "-"].contains(&op)) {
             return Some(format!(
                 "{}, which `{op}` does not take together: write {} + INTERVAL '3 days'",
-                said(),
+                two(left, right),
                 one.sql()
             ));
         }

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 use kalla_spelling::nearest;
 
 use super::facts::{Facts, at, spelled, spelled_column, violation};
-use super::plain::{everyday, plain};
+use super::plain::{between, everyday, lower, plain, without_prefixes};
 use crate::error::Violation;
 use crate::names::list;
 
@@ -127,7 +127,7 @@ fn all_columns(facts: &Facts) -> Vec<Column> {
 }
 
 fn plan_error(text: &str, span: Option<Span>, facts: &Facts, state: &SessionState) -> String {
-    let text = strip_prefixes(text);
+    let text = without_prefixes(text);
     if let Some(name) = between(text, "Invalid function '", "'") {
         let place = at(start(span).or_else(|| facts.find_call(name)));
         let names = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
@@ -147,7 +147,7 @@ fn plan_error(text: &str, span: Option<Span>, facts: &Facts, state: &SessionStat
         text.strip_prefix("Function '").and_then(|t| t.split_once("' user-defined coercion failed with: "))
     {
         let reason = reason.split(". No function matches").next().unwrap_or(reason);
-        return format!("{}{}", strip_prefixes(reason), at(start(span).or_else(|| facts.find_call(name))));
+        return format!("{}{}", without_prefixes(reason), at(start(span).or_else(|| facts.find_call(name))));
     }
     if let Some(name) = function_in(text) {
         let place = at(start(span).or_else(|| facts.find_call(name)));
@@ -232,25 +232,6 @@ fn function_in(text: &str) -> Option<&str> {
         .or_else(|| text.strip_prefix("Function '").and_then(|t| t.split_once('\'')).map(|(name, _)| name))
 }
 
-fn strip_prefixes(text: &str) -> &str {
-    let prefixes = [
-        "Error during planning: ",
-        "Execution error: ",
-        "This feature is not implemented: ",
-        "type_coercion\ncaused by\n",
-        "Internal error: ",
-    ];
-    let mut rest = text;
-    while let Some(shorter) = prefixes.iter().find_map(|p| rest.strip_prefix(p)) {
-        rest = shorter;
-    }
-    rest
-}
-
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    text.split_once(before)?.1.split_once(after).map(|(found, _)| found)
-}
-
 fn start(span: Option<Span>) -> Option<Location> {
     span.map(|s| Location::new(s.start.line, s.start.column))
 }
@@ -266,13 +247,8 @@ pub(super) fn parser_message(text: &str) -> String {
     let text = text.replace("\\\"", "\"").replace("\\'", "'");
     match text.split_once(" at Line: ").and_then(|(what, place)| Some((what, place.split_once(", Column: ")?))) {
         Some((what, (line, column))) => {
-            format!("the SQL cannot be read at line {line}, column {column}: {}", lower_first(what))
+            format!("the SQL cannot be read at line {line}, column {column}: {}", lower(what))
         }
-        None => format!("the SQL cannot be read: {}", lower_first(&text)),
+        None => format!("the SQL cannot be read: {}", lower(&text)),
     }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
 }

@@ -4,7 +4,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
 use super::facts::violation;
-use super::plain::plain;
+use super::plain::{plain, without_prefixes};
 use crate::error::Error;
 use crate::job::Limits;
 
@@ -73,24 +73,6 @@ fn in_words(text: &str) -> String {
         "Divide by zero error" => "a division by zero: guard it with NULLIF(divisor, 0)".to_owned(),
         other => plain(other).unwrap_or_else(|| first_line(other)),
     }
-}
-
-/// Whose error it is says nothing to the author of the SQL.
-fn without_prefixes(text: &str) -> &str {
-    const PREFIXES: [&str; 7] = [
-        "External error: ",
-        "Arrow error: ",
-        "Execution error: ",
-        "Error during planning: ",
-        "Compute error: ",
-        "Cast error: ",
-        "Arithmetic overflow: ",
-    ];
-    let mut rest = text;
-    while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
-        rest = shorter;
-    }
-    rest
 }
 
 /// Of DataFusion's account of who holds how much, whose wish was one too many.

@@ -17,11 +17,9 @@ mod types;
 mod using;
 pub mod wording;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::Column;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionContext};
@@ -31,9 +29,7 @@ pub use facts::TableInfo;
 pub use session::{Joins, physical_plan, session};
 pub use touched::touched_columns;
 
-use crate::error::{Error, Result, Violation};
-use crate::names;
-use facts::{Facts, at, violation};
+use crate::error::{Error, Result};
 use types::TypeChecks;
 
 /// Refuses what can be refused without knowing the columns of the tables, which are called `aliases`.
@@ -67,39 +63,13 @@ pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Resu
     read_only.verify_plan(&plan).map_err(|e| invalid(&e))?;
     checks.check(&plan).map_err(|e| invalid(&e))?;
     found.extend(checks.take());
-    found.extend(output_names(&plan, &facts));
+    found.extend(output::refused_names(&plan, &facts));
     if !found.is_empty() {
         return Err(Error::Invalid(found));
     }
     // The types that only the analyzer refuses: better now than after the sources have been read.
     state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {}).map_err(|e| invalid(&e))?;
     Ok(plan)
-}
-
-/// Columns of a result set are found by their names, so each needs one of its own.
-fn output_names(plan: &LogicalPlan, facts: &Facts) -> Vec<Violation> {
-    let mut found = Vec::new();
-    let mut seen: BTreeMap<String, Column> = BTreeMap::new();
-    for column in plan.schema().columns() {
-        if names::RESULT.contains(&column.name.as_str()) {
-            let place = at(facts.find(None, &column.name));
-            found.push(violation(format!(
-                "the column name `{}`{place} is reserved for row numbers: give it another name with AS",
-                column.name
-            )));
-        } else if let Some(first) = seen.get(&column.name) {
-            found.push(violation(format!(
-                "{} would both be named `{}` in the results: give one of them another name, as in `{} AS {}`",
-                describe::both(first, &column),
-                column.name,
-                facts::spelled_column(&column),
-                describe::other_name(&column)
-            )));
-        } else {
-            seen.insert(column.name.clone(), column);
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
-//! Columns of the result that were given no name.
+//! The names of the columns of the result.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 
-use super::wording;
+use super::facts::{Facts, at, spelled_column, violation};
+use super::{describe, wording};
+use crate::error::Violation;
+use crate::names;
 
 /// Calls what has no name what is written: DataFusion calls `n + 1` `n + Int64(1)`.
 pub(super) fn named(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -49,4 +52,30 @@ fn written(plan: &LogicalPlan, at: usize) -> Option<String> {
 fn without_window(name: &str) -> String {
     let window = WINDOW.iter().filter_map(|word| name.find(word)).min();
     wording::plain(&name[..window.unwrap_or(name.len())])
+}
+
+/// Columns of a result set are found by their names, so each needs one of its own.
+pub(super) fn refused_names(plan: &LogicalPlan, facts: &Facts) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut seen: BTreeMap<String, Column> = BTreeMap::new();
+    for column in plan.schema().columns() {
+        if names::RESULT.contains(&column.name.as_str()) {
+            let place = at(facts.find(None, &column.name));
+            found.push(violation(format!(
+                "the column name `{}`{place} is reserved for row numbers: give it another name with AS",
+                column.name
+            )));
+        } else if let Some(first) = seen.get(&column.name) {
+            found.push(violation(format!(
+                "{} would both be named `{}` in the results: give one of them another name, as in `{} AS {}`",
+                describe::both(first, &column),
+                column.name,
+                spelled_column(&column),
+                describe::other_name(&column)
+            )));
+        } else {
+            seen.insert(column.name.clone(), column);
+        }
+    }
+    found
 }

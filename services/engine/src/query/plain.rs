@@ -7,6 +7,27 @@ pub(super) fn plain(text: &str) -> Option<String> {
     known(text).or_else(|| unsupported(text))
 }
 
+/// Whose error it is says nothing to the author of the SQL.
+pub(super) fn without_prefixes(text: &str) -> &str {
+    const PREFIXES: [&str; 10] = [
+        "External error: ",
+        "Arrow error: ",
+        "Execution error: ",
+        "Error during planning: ",
+        "This feature is not implemented: ",
+        "type_coercion\ncaused by\n",
+        "Internal error: ",
+        "Compute error: ",
+        "Cast error: ",
+        "Arithmetic overflow: ",
+    ];
+    let mut rest = text;
+    while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
+        rest = shorter;
+    }
+    rest
+}
+
 fn known(text: &str) -> Option<String> {
     if let Some(types) = between(text, "Cannot coerce arithmetic expression ", " to valid types") {
         return Some(operands(types, "cannot take"));
@@ -18,9 +39,7 @@ fn known(text: &str) -> Option<String> {
     if let Some(types) = text.strip_prefix("Cannot infer common argument type for comparison operation ") {
         return Some(operands(types, "cannot compare"));
     }
-    if let Some(given) = between(text, "requires a boolean expression, got ", "\n")
-        .or_else(|| after(text, "requires a boolean expression, got "))
-    {
+    if let Some(given) = after(text, "requires a boolean expression, got ") {
         return Some(condition("NOT needs a condition", &everyday(given)));
     }
     if let Some((written, given)) = after(text, "Cannot create filter with non-boolean predicate '")
@@ -217,12 +236,12 @@ pub(super) fn everyday(data_type: &str) -> String {
     .to_owned()
 }
 
-fn lower(text: &str) -> String {
+pub(super) fn lower(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
 }
 
-fn between<'a>(text: &'a str, before: &str, end: &str) -> Option<&'a str> {
+pub(super) fn between<'a>(text: &'a str, before: &str, end: &str) -> Option<&'a str> {
     after(text, before)?.split_once(end).map(|(found, _)| found)
 }
 

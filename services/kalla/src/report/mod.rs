@@ -193,15 +193,15 @@ fn hints(manifest: &Manifest) -> Vec<String> {
 fn amounts(manifest: &Manifest, page: Page) -> Vec<String> {
     let mut table = Table::new([("sums", Align::Left), ("matched", Align::Right), ("unmatched", Align::Right)]);
     let mut rows = 0;
-    // Integers are mostly keys, whose sums mean nothing.
-    let compared = |sum: &ColumnSum| {
-        let columns =
-            manifest.control_totals.iter().map(|total| if sum.side == "left" { &total.left } else { &total.right });
-        columns.into_iter().any(|column| *column == sum.column)
+    // Integers are mostly keys, whose sums mean nothing, unless they are compared as amounts.
+    let shown = |sum: &&ColumnSum| {
+        let of_side = |total: &ControlTotal| {
+            if sum.side == "left" { total.left == sum.column } else { total.right == sum.column }
+        };
+        sum.matched.contains('.') && mentions(&manifest.match_sql, &sum.column)
+            || manifest.control_totals.iter().any(of_side)
     };
-    let decimals =
-        |sum: &&ColumnSum| sum.matched.contains('.') && mentions(&manifest.match_sql, &sum.column) || compared(sum);
-    for sum in manifest.sums.iter().filter(decimals) {
+    for sum in manifest.sums.iter().filter(shown) {
         let alias = if sum.side == "left" { &manifest.left.alias } else { &manifest.right.alias };
         let name = format!("{alias}.{}", sum.column);
         // Amounts of different currencies are not added up.
