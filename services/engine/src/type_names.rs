@@ -48,6 +48,7 @@ pub fn sql_type(data_type: &DataType) -> String {
         TypeKind::Text => "VARCHAR",
         TypeKind::Float => "DOUBLE",
         TypeKind::Date => "DATE",
+        TypeKind::Timestamp if matches!(data_type, DataType::Timestamp(_, Some(_))) => "TIMESTAMPTZ",
         TypeKind::Timestamp => "TIMESTAMP",
         TypeKind::Time => "TIME",
         TypeKind::Boolean => "BOOLEAN",

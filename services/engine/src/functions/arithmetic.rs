@@ -24,6 +24,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, binary_expr,
 };
 
+use super::computed::Computed;
+
 /// Digits of a decimal.
 const DIGITS: u8 = DECIMAL128_MAX_PRECISION;
 /// Those of a 64-bit integer.
@@ -122,9 +124,12 @@ fn of(expr: &Expr) -> Option<(Operation, &[Expr])> {
     Some((arithmetic.operation, &call.args))
 }
 
-/// The expression with the operators themselves in the place of their functions: to be shown.
+/// The expression with what was written in the place of our functions: to be shown.
 pub(crate) fn as_operators(expr: &Expr) -> Expr {
     let operator = |expr: Expr| {
+        if let Some(written) = Computed::written(&expr) {
+            return Ok(Transformed::yes(written));
+        }
         let Some((operation, [left, right])) = of(&expr) else { return Ok(Transformed::no(expr)) };
         let operator = match operation {
             Operation::Add => Operator::Plus,

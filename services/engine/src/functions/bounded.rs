@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _};
+use arrow::array::{Array, AsArray as _};
+use arrow::compute::kernels::arity::unary;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, FieldRef, Int64Type};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::execution::FunctionRegistry as _;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
@@ -114,6 +115,20 @@ fn numbers(value: &ColumnarValue, rows: usize) -> Result<Option<Vec<i64>>> {
     Ok(Some((0..rows).map(|row| if array.is_valid(row) { array.value(row) } else { 0 }).collect()))
 }
 
+/// 0 for what is less, which a text cannot be padded to.
+fn not_negative(length: &ColumnarValue, rows: usize) -> Result<ColumnarValue> {
+    if length.data_type() != DataType::Int64 {
+        return Ok(length.clone());
+    }
+    let lengths = |array: &dyn Array| unary::<_, _, Int64Type>(array.as_primitive::<Int64Type>(), |n| n.max(0));
+    Ok(match length {
+        ColumnarValue::Array(array) => ColumnarValue::Array(Arc::new(lengths(array))),
+        ColumnarValue::Scalar(_) => {
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&lengths(&length.to_array(rows.max(1))?), 0)?)
+        }
+    })
+}
+
 /// Of texts, in bytes.
 fn lengths(value: &ColumnarValue, rows: usize) -> Result<Vec<u64>> {
     let array = value.to_array(rows)?;
@@ -150,8 +165,12 @@ impl ScalarUDFImpl for Bounded {
         self.inner.simplify(args, info)
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         self.check(&args)?;
+        if self.growth == Growth::Padded {
+            let length = args.args.get(1).map(|length| not_negative(length, args.number_rows)).transpose()?;
+            args.args.iter_mut().skip(1).zip(length).for_each(|(given, length)| *given = length);
+        }
         self.inner.invoke_with_args(args)
     }
 

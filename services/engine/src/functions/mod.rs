@@ -20,6 +20,7 @@
 mod arguments;
 mod arithmetic;
 mod bounded;
+mod computed;
 mod dates;
 mod exact;
 mod key;
@@ -39,6 +40,7 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) use arguments::{Argument, ordinal};
 pub(crate) use arithmetic::{Arithmetic, Operation, as_operators};
+pub(crate) use computed::{Computed, Part};
 pub(crate) use dates::calendar_days;
 pub use key::KeyRules;
 pub(crate) use rounding::nearest_integer;

@@ -1,10 +1,11 @@
 //! `sum` and `avg` of integers and decimals, exact or an error: DataFusion's own wrap to the other sign, and take averages of integers
 //! as floats. Sums of integers are decimals, which have room; those of other numbers stay DataFusion's.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, Decimal128Array, UInt64Array};
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, UInt64Type, i256};
+use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, UInt64Type, i256};
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, plan_err};
 use datafusion::execution::FunctionRegistry as _;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -17,6 +18,8 @@ use datafusion::prelude::SessionContext;
 use super::arithmetic::{Operation, divide_wide, exact, fits};
 use crate::type_names::TypeKind;
 
+/// Digits of a decimal of 256 bits that leave room for any sum.
+const ROOMY: u8 = DECIMAL256_MAX_PRECISION - 10;
 /// In the place of a sum that does not fit, which nothing that is added brings back.
 const LOST: i128 = i128::MAX;
 
@@ -71,6 +74,11 @@ impl Form {
         DataType::Decimal128(self.precision, self.scale)
     }
 
+    /// What is added, with all its digits.
+    fn added(self) -> DataType {
+        DataType::Decimal128(38, self.from)
+    }
+
     /// Sums on their way from one task to another.
     fn state(self, sums: Vec<i128>, rows: Vec<u64>) -> Result<Vec<ArrayRef>> {
         let sums = sums.into_iter().zip(&rows).map(|(sum, rows)| (*rows > 0).then_some(sum));
@@ -116,6 +124,12 @@ impl AggregateUDFImpl for Total {
             None => match given {
                 DataType::Null => DataType::Decimal128(19, 0),
                 float if float.is_floating() => DataType::Float64,
+                DataType::Decimal256(digits, scale) if *digits > ROOMY => {
+                    return plan_err!(
+                        "{} of decimals of {digits} digits may not fit: CAST them to DECIMAL({ROOMY},{scale}), or to fewer digits",
+                        self.name()
+                    );
+                }
                 DataType::Decimal256(_, _) | DataType::Duration(_) | DataType::Interval(_) => given.clone(),
                 DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
                     return plan_err!(
@@ -142,16 +156,14 @@ impl AggregateUDFImpl for Total {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         match self.form_of(&args) {
-            Some(_) if args.is_distinct && self.of == Of::Average => {
-                exec_err!("avg(DISTINCT x) is not supported: write sum(DISTINCT x) / count(DISTINCT x)")
-            }
-            Some(form) if !args.is_distinct => Ok(Box::new(One { form, sum: i256::ZERO, rows: 0, lost: false })),
-            _ => self.inner.accumulator(args),
+            Some(form) if args.is_distinct => Ok(Box::new(Different { form, rows: HashMap::new() })),
+            Some(form) => Ok(Box::new(One { form, sum: i256::ZERO, rows: 0, lost: false })),
+            None => self.inner.accumulator(args),
         }
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if self.form_of(&args).is_some() && !args.is_distinct {
+        if self.form_of(&args).is_some() {
             return self.accumulator(args);
         }
         self.inner.create_sliding_accumulator(args)
@@ -160,11 +172,15 @@ impl AggregateUDFImpl for Total {
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let form = args.input_fields.first().and_then(|field| self.form(field, args.return_field.data_type()));
         match form {
-            Some(form) if !args.is_distinct => Ok(vec![
-                Arc::new(Field::new(format_state_name(args.name, "sum"), DataType::Decimal128(38, form.from), true)),
+            Some(form) if args.is_distinct => {
+                let value = Field::new_list_field(form.added(), true);
+                Ok(vec![Arc::new(Field::new_list(format_state_name(args.name, "different"), value, true))])
+            }
+            Some(form) => Ok(vec![
+                Arc::new(Field::new(format_state_name(args.name, "sum"), form.added(), true)),
                 Arc::new(Field::new(format_state_name(args.name, "rows"), DataType::UInt64, true)),
             ]),
-            _ => self.inner.state_fields(args),
+            None => self.inner.state_fields(args),
         }
     }
 
@@ -252,6 +268,58 @@ impl Accumulator for One {
 
     fn size(&self) -> usize {
         size_of_val(self)
+    }
+}
+
+/// The total of values that differ, each with the number of rows that have it.
+#[derive(Debug)]
+struct Different {
+    form: Form,
+    rows: HashMap<i128, u64>,
+}
+
+impl Accumulator for Different {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for value in values[0].as_primitive::<Decimal128Type>().iter().flatten() {
+            *self.rows.entry(value).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for value in values[0].as_primitive::<Decimal128Type>().iter().flatten() {
+            if let Some(rows) = self.rows.get_mut(&value) {
+                *rows -= 1;
+                if *rows == 0 {
+                    self.rows.remove(&value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        states[0].as_list::<i32>().iter().flatten().try_for_each(|values| self.update_batch(&[values]))
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let scalar = |value: &i128| ScalarValue::Decimal128(Some(*value), 38, self.form.from);
+        let values: Vec<ScalarValue> = self.rows.keys().map(scalar).collect();
+        Ok(vec![ScalarValue::List(ScalarValue::new_list_nullable(&values, &self.form.added()))])
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let sum = self.rows.keys().fold(i256::ZERO, |sum, value| sum.wrapping_add(i256::from_i128(*value)));
+        let total = if self.rows.is_empty() { None } else { Some(self.form.value(sum, self.rows.len() as u64)?) };
+        Ok(ScalarValue::Decimal128(total, self.form.precision, self.form.scale))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.rows.capacity() * size_of::<(i128, u64)>()
     }
 }
 

@@ -1,9 +1,10 @@
-//! CAST as it is written: VARCHAR(3) cuts, and FLOAT has 64 bits, where DataFusion leaves the length out and takes 32.
+//! CAST as it is written: VARCHAR(3) cuts, FLOAT has 64 bits, and TIMESTAMPTZ a zone, where DataFusion leaves length and zone out and
+//! takes 32 bits.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CharacterLength, DataType, ExactNumberInfo, Expr, Query, Value, VisitMut, VisitorMut,
+    CharacterLength, DataType, ExactNumberInfo, Expr, Query, TimezoneInfo, TypedString, Value, VisitMut, VisitorMut,
 };
 
 /// Writes out what such casts mean; says which cannot be kept.
@@ -21,12 +22,25 @@ impl VisitorMut for Casts {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) = expr
+            && let DataType::Timestamp(_, zone @ (TimezoneInfo::Tz | TimezoneInfo::WithTimeZone)) = data_type
+        {
+            // Without an offset, by the clock of UTC. DataFusion leaves the zone out.
+            *zone = TimezoneInfo::None;
+            let time_zone = Box::new(Expr::value(Value::SingleQuotedString("UTC".to_owned())));
+            *expr = Expr::AtTimeZone { timestamp: Box::new(expr.clone()), time_zone };
+            return ControlFlow::Continue(());
+        }
         let Expr::Cast { data_type, .. } = expr else { return ControlFlow::Continue(()) };
         match data_type {
             DataType::Float(ExactNumberInfo::None) => *data_type = DataType::DoublePrecision,
             DataType::Float(ExactNumberInfo::Precision(bits)) => {
                 *data_type = if *bits <= 24 { DataType::Real } else { DataType::DoublePrecision };
             }
+            DataType::Timestamp(Some(digits @ 0..=5), _) => self.refused.push(format!(
+                "TIMESTAMP({digits}) cuts here what it rounds elsewhere: write date_trunc('{}', …), which cuts",
+                if *digits == 0 { "second" } else { "millisecond" }
+            )),
             DataType::Char(_) | DataType::Character(_) => self.refused.push(format!(
                 "{data_type} fills up with blanks, which is not kept here: write VARCHAR, or rpad(x, n) for the blanks"
             )),

@@ -46,8 +46,8 @@ impl Operand<'_> {
         }
         match (self.column(), self.literal()) {
             (Some(column), _) => spelled_column(column),
-            (None, Some(value)) => value.to_string(),
-            (None, None) => wording::condition(self.expr),
+            (None, Some(value)) if !matches!(self.data_type, DataType::Interval(_)) => value.to_string(),
+            (None, _) => wording::condition(self.expr),
         }
     }
 
@@ -280,6 +280,29 @@ pub(super) fn clock_of_utc(instant: &Operand, zone: &str) -> String {
     )
 }
 
+/// An instant that becomes text.
+pub(super) fn text_of_instant(instant: &Operand, zone: &str) -> String {
+    format!(
+        "{} is an instant, which is another text in each zone: write {}, with the zone that is meant",
+        instant.name(),
+        spelled_in_zone(instant, zone)
+    )
+}
+
+fn spelled_in_zone(instant: &Operand, zone: &str) -> String {
+    format!("to_char(to_local_time({}), '%Y-%m-%d %H:%M:%S')", in_zone(instant, zone))
+}
+
+/// What lag or lead give where there is no row.
+pub(super) fn default(value: &Operand, default: &Operand, function: &str) -> String {
+    format!(
+        "`{function}` gives values like those of {}, and {} is none: write {function}({}, …)",
+        value.name(),
+        default.sql(),
+        value.cast(&EXACT)
+    )
+}
+
 fn text_comparison(text: &Operand, other: &Operand) -> Option<String> {
     if let Some(value) = text.literal_text() {
         let readable = says(&value, &other.data_type);
@@ -301,7 +324,11 @@ fn text_comparison(text: &Operand, other: &Operand) -> Option<String> {
         });
     }
     let (cast, rest) = text.readable(&comparable(&other.data_type));
-    let as_text = if other.literal().is_some() { format!("'{}'", other.sql()) } else { other.cast(&DataType::Utf8) };
+    let as_text = match &other.data_type {
+        _ if other.literal().is_some() => format!("'{}'", other.sql()),
+        DataType::Timestamp(_, Some(zone)) => spelled_in_zone(other, zone),
+        _ => other.cast(&DataType::Utf8),
+    };
     Some(format!(
         "{} {}, and {} {}: write {cast} to compare {} or {as_text} to compare text{rest}",
         text.name(),

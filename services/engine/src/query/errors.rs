@@ -165,6 +165,12 @@ fn plan_error(text: &str, span: Option<Span>, facts: &Facts, state: &SessionStat
 /// Functions of other systems, and what they are here.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("mod", "a % b"),
+    ("sign", "signum(x)"),
+    ("every", "bool_and(x)"),
+    ("variance", "var(x)"),
+    ("age", "a - b, which gives a span of time"),
+    ("regexp_substr", "(regexp_match(text, '(…)'))[1]"),
+    ("make_interval", "INTERVAL '3 days'"),
     ("len", "length(x)"),
     ("charindex", "strpos(text, part)"),
     ("instr", "strpos(text, part)"),

@@ -1,12 +1,13 @@
 //! From the text of `match_sql` to a checked logical plan.
 
 mod casts;
+mod clauses;
 mod describe;
 mod dialect;
 mod errors;
 mod execution;
 mod facts;
-mod numbers;
+mod meaning;
 pub mod order;
 mod output;
 mod plain;
@@ -52,7 +53,7 @@ pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Resu
 
     let planned = state.statement_to_plan(statement).await;
     let mut found = checks.take();
-    let plan = match planned.and_then(numbers::checked).and_then(output::named) {
+    let plan = match planned {
         Ok(plan) => plan,
         // What planning ended with is a consequence of what the checks have found, if they have.
         Err(error) if found.is_empty() => return Err(Error::Invalid(errors::explain(&error, &facts, &state))),
@@ -63,6 +64,11 @@ pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Resu
     read_only.verify_plan(&plan).map_err(|e| invalid(&e))?;
     checks.check(&plan).map_err(|e| invalid(&e))?;
     found.extend(checks.take());
+    let plan = match meaning::kept(plan).and_then(output::named) {
+        Ok(plan) => plan,
+        Err(error) if found.is_empty() => return Err(invalid(&error)),
+        Err(_) => return Err(Error::Invalid(found)),
+    };
     found.extend(output::refused_names(&plan, &facts));
     if !found.is_empty() {
         return Err(Error::Invalid(found));

@@ -110,11 +110,19 @@ fn known(text: &str) -> Option<String> {
              DECIMAL(38,2)"
         ));
     }
+    if let Some(span) = between(text, "Invalid input syntax for type interval: \"", "\"") {
+        return Some(format!(
+            "'{span}' is no span of time: write INTERVAL '1 year 2 months 3 days', or '4 hours 30 minutes'"
+        ));
+    }
     if text.starts_with("Parser error: ") {
         return Some(
             "a text is not of the form that its date or number is read in: TRY_CAST gives NULL for such values"
                 .to_owned(),
         );
+    }
+    if text == "TOP" {
+        return Some("TOP is not known: write LIMIT 3 at the end".to_owned());
     }
     let same = WORDS.iter().find(|(words, _)| text.contains(words));
     same.map(|(_, told)| (*told).to_owned())
@@ -144,6 +152,26 @@ const WORDS: &[(&str, &str)] = &[
     ("array_element does not support type Utf8", "`x[1]` is of a list: of a text, write substr(x, 1, 1)"),
     ("unnest() can only be applied to", "unnest takes a list apart, and this is none"),
     ("Expected an integer value", "lag, lead, ntile and nth_value take a whole number for how many rows"),
+    ("NTILE requires a positive integer", "ntile takes how many parts there are to be, 1 or more"),
+    (
+        "There is only support Literal types",
+        "lag, lead and nth_value take a whole number that is written out, for how many rows",
+    ),
+    ("field position must not be zero", "split_part counts from 1, and from the end with -1"),
+    ("negative count not allowed", "substr takes 0 characters or more"),
+    ("negative substring length not allowed", "substr takes 0 characters or more"),
+    (
+        "Correlated scalar subquery can only be used in",
+        "a subquery that refers to the query around it cannot stand in ON: write it in WHERE, as in … JOIN r ON TRUE WHERE r.id = (SELECT \
+         max(x.id) FROM …)",
+    ),
+    ("COUNT DISTINCT with multiple arguments", "count(DISTINCT …) takes one value: write count(DISTINCT (a, b))"),
+    ("ANY in LIKE expression", "LIKE takes one pattern: write a LIKE 'x%' OR a LIKE 'y%'"),
+    ("PGStartsWith", "`^@` is not known: write starts_with(text, part)"),
+    ("binary operator: Overlaps", "OVERLAPS is not known: write a < d AND c < b for spans from a to b and from c to d"),
+    ("unary operator BitwiseNot", "`~x` is not known for numbers: write -1 - x"),
+    ("JOIN operator Semi(", "write LEFT SEMI JOIN, or WHERE EXISTS (SELECT 1 FROM …)"),
+    ("JOIN operator Anti(", "write LEFT ANTI JOIN, or WHERE NOT EXISTS (SELECT 1 FROM …)"),
     ("regex parse error", NO_REGEX),
     ("Invalid regex", NO_REGEX),
     ("Regular expression did not compile", NO_REGEX),
@@ -163,8 +191,8 @@ const WORDS: &[(&str, &str)] = &[
     ),
 ];
 
-const NO_REGEX: &str =
-    "this is not a regular expression: a bracket in it is not closed, say; `\\(` stands for the sign itself";
+const NO_REGEX: &str = "this is not a regular expression here: a bracket in it is not closed, say (`\\(` stands for the sign itself), or it looks ahead or \
+     back; `\\b` is the edge of a word";
 
 /// What is written with its innermost parts, which nobody wrote.
 fn unsupported(text: &str) -> Option<String> {

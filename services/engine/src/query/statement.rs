@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, ObjectName, Query, Select, SetExpr, SetOperator, SetQuantifier, Spanned,
-    Statement as SqlStatement, TableFactor, Visit, Visitor,
+    BinaryOperator, Expr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator,
+    SetQuantifier, Spanned, Statement as SqlStatement, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
@@ -16,7 +16,7 @@ use kalla_spelling::nearest;
 
 use super::dialect::MatchSql;
 use super::facts::{Facts, TableInfo, at, spelled, violation};
-use super::{casts, using};
+use super::{casts, clauses, using};
 use crate::error::{Error, Result, Violation};
 use crate::names::{self, list};
 
@@ -57,6 +57,7 @@ pub(super) fn parse(sql: &str, tables: &[TableInfo]) -> Result<(Statement, Facts
     let Reader { aliases, mut found, .. } = reader;
     found.extend(using::coalesce_keys(query).into_iter().map(violation));
     found.extend(casts::written_out(query).into_iter().map(violation));
+    found.extend(clauses::planned_as_written(query).into_iter().map(violation));
     if !found.is_empty() {
         return Err(Error::Invalid(found));
     }
@@ -241,6 +242,21 @@ pub(super) fn normalized(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() }
 }
 
+/// Names without a table before them.
+#[derive(Default)]
+struct Names(Vec<Ident>);
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::Identifier(name) = expr {
+            self.0.push(name.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 #[derive(Default)]
 struct CteNames(BTreeSet<String>);
 
@@ -326,6 +342,7 @@ impl Visitor for Reader<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.body(&query.body);
+        self.order(query);
         ControlFlow::Continue(())
     }
 
@@ -383,6 +400,34 @@ impl Visitor for Reader<'_> {
 }
 
 impl Reader<'_> {
+    /// A name within an expression of ORDER BY is that of a column read, which DataFusion takes for the column given of that name.
+    fn order(&mut self, query: &Query) {
+        let (SetExpr::Select(select), Some(order)) = (query.body.as_ref(), &query.order_by) else { return };
+        let OrderByKind::Expressions(keys) = &order.kind else { return };
+        let given = select.projection.iter().filter_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } => Some((normalized(alias), expr)),
+            _ => None,
+        });
+        let given: BTreeMap<String, &Expr> = given.collect();
+        let mut names = Names::default();
+        let within = keys.iter().filter(|key| !matches!(key.expr, Expr::Identifier(_)));
+        within.for_each(|key| {
+            let _ = key.expr.visit(&mut names);
+        });
+        for ident in names.0 {
+            let name = normalized(&ident);
+            let read = self.facts.tables.iter().any(|table| table.schema.field_with_name(&name).is_ok());
+            let itself = |expr: &&Expr| matches!(expr, Expr::Identifier(column) if normalized(column) == name);
+            if read && given.get(&name).is_some_and(|expr| !itself(expr)) {
+                let place = at(Some(ident.span.start));
+                self.refuse(format!(
+                    "`{ident}`{place} is a column that is read and one that is given: write the expression that is meant, or a name that \
+                     only one of them has"
+                ));
+            }
+        }
+    }
+
     fn body(&mut self, body: &SetExpr) {
         match body {
             SetExpr::Insert(s) | SetExpr::Update(s) | SetExpr::Delete(s) | SetExpr::Merge(s) => {

@@ -6,18 +6,18 @@
 //! Operators are looked at while they are planned, because a wrong one ends planning before there is a plan;
 //! everything else is looked at in the finished plan.
 
+mod windows;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::timezone::Tz;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{ScalarFunction, WindowFunction};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::utils::{merge_schema, split_conjunction};
-use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Volatility, WindowFrameBound, WindowFrameUnits,
-};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Volatility};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::describe::{self, Operand};
@@ -141,25 +141,6 @@ impl TypeChecks {
         Ok(())
     }
 
-    /// Rows are chosen before windows are laid over them.
-    fn no_windows(&self, node: &LogicalPlan, expr: &Expr) -> Result<()> {
-        if !matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_)) {
-            return Ok(());
-        }
-        expr.apply(|expr| {
-            if let Expr::WindowFunction(function) = expr {
-                let name = order::name(function);
-                self.refuse(format!(
-                    "`{name}`{} is of the rows that WHERE and ON have chosen, and cannot stand in them: give it a name in a subquery and \
-                     ask for that outside, as in SELECT … FROM (SELECT …, {name}(…) OVER (…) AS n FROM …) WHERE n = 1",
-                    at(self.facts.find_call(name))
-                ));
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-        Ok(())
-    }
-
     /// What is asked for as a condition has to be one.
     fn condition(&self, expr: &Expr, what: &str, schema: &DFSchema) {
         let Some(operand) = self.operand(expr, schema) else { return };
@@ -185,7 +166,18 @@ impl TypeChecks {
                 self.compare(&b.expr, &b.high, false, schema);
             }
             Expr::InList(list) => list.list.iter().for_each(|item| self.compare(&list.expr, item, true, schema)),
+            Expr::Exists(exists) if is_total(&exists.subquery.subquery) => self.refuse(
+                "EXISTS of an aggregate without GROUP BY asks for a row that is always there: write EXISTS (SELECT 1 FROM …), or compare \
+                 the aggregate, as in (SELECT count(*) FROM … WHERE …) > 2"
+                    .to_owned(),
+            ),
             Expr::InSubquery(q) => {
+                if is_total(&q.subquery.subquery) {
+                    self.refuse(format!(
+                        "an aggregate without GROUP BY is one value: write {} = (SELECT …) instead of IN",
+                        wording::condition(&q.expr)
+                    ));
+                }
                 self.with_subquery(&q.expr, &q.subquery.subquery, schema);
                 if q.negated && !q.subquery.outer_ref_columns.is_empty() {
                     self.refuse(not_exists(&q.expr));
@@ -209,9 +201,17 @@ impl TypeChecks {
             Expr::Cast(cast) => {
                 self.zone(cast.field.data_type());
                 self.clock_of_utc(&cast.expr, cast.field.data_type(), schema);
+                self.text_of_instant(&cast.expr, cast.field.data_type(), schema);
                 self.whole(&cast.expr, cast.field.data_type(), schema);
             }
-            Expr::TryCast(cast) => self.whole(&cast.expr, cast.field.data_type(), schema),
+            Expr::TryCast(cast) => {
+                self.text_of_instant(&cast.expr, cast.field.data_type(), schema);
+                self.whole(&cast.expr, cast.field.data_type(), schema);
+            }
+            Expr::BinaryExpr(b) if b.op == Operator::StringConcat => {
+                self.text_of_instant(&b.left, &DataType::Utf8, schema);
+                self.text_of_instant(&b.right, &DataType::Utf8, schema);
+            }
             Expr::SimilarTo(like) => self.refuse(format!(
                 "SIMILAR TO is not kept here: write LIKE, or a regular expression, as in {} ~ '^(A|B)[0-9]*$'",
                 wording::condition(&like.expr)
@@ -231,14 +231,13 @@ impl TypeChecks {
                 let place = |name: &str| at(self.facts.find_call(name));
                 order::refused_window(function, place).into_iter().for_each(|message| self.refuse(message));
                 self.range(function, schema);
-                let params = &function.params;
-                self.aggregate(order::name(function), params.distinct, params.filter.as_deref(), schema);
+                self.default(function, schema);
+                self.filter(function.params.filter.as_deref(), schema);
             }
             Expr::AggregateFunction(function) => {
                 let data_type = expr.get_type(schema).unwrap_or(DataType::Null);
                 let place = |name: &str| at(self.facts.find_call(name));
-                let params = &function.params;
-                self.aggregate(function.func.name(), params.distinct, params.filter.as_deref(), schema);
+                self.filter(function.params.filter.as_deref(), schema);
                 let refused = order::refused_aggregate(function, &data_type, place);
                 refused.into_iter().for_each(|message| self.refuse(message));
             }
@@ -272,28 +271,8 @@ impl TypeChecks {
         }
     }
 
-    fn aggregate(&self, name: &str, distinct: bool, filter: Option<&Expr>, schema: &DFSchema) {
-        if distinct && ["avg", "mean"].contains(&name) {
-            let place = at(self.facts.find_call(name));
-            self.refuse(format!("avg(DISTINCT x){place} is not supported: write sum(DISTINCT x) / count(DISTINCT x)"));
-        }
+    fn filter(&self, filter: Option<&Expr>, schema: &DFSchema) {
         filter.into_iter().for_each(|filter| self.condition(filter, "FILTER needs a condition", schema));
-    }
-
-    /// How far a frame reaches is counted in the values of its key.
-    fn range(&self, function: &WindowFunction, schema: &DFSchema) {
-        let frame = &function.params.window_frame;
-        let counts = |bound: &WindowFrameBound| match bound {
-            WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) => !by.is_null(),
-            WindowFrameBound::CurrentRow => false,
-        };
-        let counted =
-            frame.units == WindowFrameUnits::Range && (counts(&frame.start_bound) || counts(&frame.end_bound));
-        for key in function.params.order_by.iter().filter(|_| counted) {
-            if let Some(operand) = self.operand(&key.expr, schema).filter(|key| key.kind == TypeKind::Text) {
-                self.refuse(describe::needs(&operand, "a frame of RANGE counts in its ORDER BY key", &EXACT));
-            }
-        }
     }
 
     /// A cast takes the clock of UTC, whatever the zone that the instant is shown in.
@@ -301,6 +280,15 @@ impl TypeChecks {
         let Some(operand) = self.operand(expr, schema) else { return };
         if let (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(_, None)) = (&operand.data_type, to) {
             self.refuse(describe::clock_of_utc(&operand, zone));
+        }
+    }
+
+    /// The text of an instant is another in each zone.
+    fn text_of_instant(&self, expr: &Expr, to: &DataType, schema: &DFSchema) {
+        let is_text = matches!(to, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        let Some(operand) = self.operand(expr, schema).filter(|_| is_text) else { return };
+        if let DataType::Timestamp(_, Some(zone)) = &operand.data_type {
+            self.refuse(describe::text_of_instant(&operand, zone));
         }
     }
 
@@ -358,15 +346,17 @@ impl TypeChecks {
             for (first, second) in call.args.iter().zip(call.args.iter().skip(1)) {
                 self.compare(first, second, true, schema);
             }
-        } else if ["to_char", "date_format"].contains(&name) {
-            let form =
-                call.args.get(1).and_then(literal).and_then(|form| form.try_as_str().flatten().map(str::to_owned));
-            if let Some(form) = form.filter(|form| !form.contains('%')) {
+        } else if FORMS.contains(&name) {
+            let form = |form: &Expr| literal(form).and_then(|form| form.try_as_str().flatten().map(str::to_owned));
+            let mut forms = call.args.iter().skip(1).filter_map(form);
+            if let Some(form) = forms.find(|form| !form.contains('%')) {
                 self.refuse(format!(
                     "`{name}`{place} takes a form such as '%Y-%m-%d', in which % stands before each part, and '{form}' has none: \
                      write '%Y' for the year, '%m' for the month, '%d' for the day, '%H:%M:%S' for the time"
                 ));
             }
+        } else if ["concat", "concat_ws"].contains(&name) {
+            call.args.iter().for_each(|part| self.text_of_instant(part, &DataType::Utf8, schema));
         } else if ["coalesce", "nvl", "ifnull", "nvl2"].contains(&name) {
             self.alternatives(call.args.iter().skip(usize::from(name == "nvl2")), schema);
         }
@@ -413,6 +403,31 @@ fn are_alike(left: TypeKind, right: TypeKind) -> bool {
         || pair(Number, Float)
         || pair(Date, Timestamp)
 }
+
+/// Whether a subquery gives one row, whatever it reads: DataFusion takes that row away with those that a condition of the query around
+/// it leaves out.
+fn is_total(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_) | LogicalPlan::Filter(_) => {
+            plan.inputs().iter().all(|input| is_total(input))
+        }
+        _ => false,
+    }
+}
+
+/// Functions that take a form of dates and times.
+const FORMS: [&str; 9] = [
+    "to_char",
+    "date_format",
+    "to_date",
+    "to_timestamp",
+    "to_timestamp_seconds",
+    "to_timestamp_millis",
+    "to_timestamp_micros",
+    "to_timestamp_nanos",
+    "to_unixtime",
+];
 
 fn not_exists(expr: &Expr) -> String {
     let value = wording::condition(expr);

@@ -164,6 +164,31 @@ async fn local_times_are_not_instants() {
     assert_eq!(zoned.run().await.unwrap().0.counts.matched_count, 2);
 }
 
+/// What Postgres has no word for, or another one; the rest is in `differential/forms.rs`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_are_those_that_are_written() {
+    let rows = b"id,n,amount,tz,stamp\n1,1,0.01,2024-01-01T10:00:00Z,x2024-01-01 10:00:00+00\n\
+                 2,2,0.02,2024-01-02T10:00:00Z,x2024-01-02 12:00:00+02\n";
+    for (value, expected) in [
+        ("median(l.n)", "1.5"),
+        ("median(l.amount)", "0.015"),
+        ("avg(DISTINCT l.n)", "1.5000000000000000"),
+        ("min(lpad(l.stamp, -l.n))", ""),
+        ("count(*) FILTER (WHERE l.tz = CAST(substr(r.stamp, 2) AS TIMESTAMPTZ))", "2"),
+        ("count(*) FILTER (WHERE l.tz > TIMESTAMPTZ '2024-01-02 11:00:00+02')", "1"),
+        ("count(*) FILTER (WHERE l.tz - r.tz < INTERVAL '0 days')", "0"),
+        ("max(DATE '9999-12-31' - INTERVAL '1 hour')", "9999-12-30T23:00:00"),
+        ("min(CAST(DATE '9999-12-31' + INTERVAL '61 minutes' AS VARCHAR))", "9999-12-31 01:01:00"),
+        ("min(regexp_replace(l.stamp, '^x.*$', '$5 off'))", "$5 off"),
+    ] {
+        let sql = format!("SELECT {value} AS e FROM l JOIN r ON l.id = r.id");
+        let fixture = Fixture::new(rows, rows, &sql, &[]);
+        fixture.run().await.unwrap_or_else(|e| panic!("{value}: {e}"));
+        let path = fixture.job.output.as_local().unwrap().join("matched.parquet");
+        assert_eq!(super::in_order(&path)[0][0], expected, "{value}");
+    }
+}
+
 /// Hours that a zone has twice or never fail no job, and are told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hours_of_clock_changes_are_told() {

@@ -52,6 +52,34 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "'A' is not a decimal: write TRY_CAST",
         "TRY_CAST(l.ref AS DECIMAL(5,2)) IS NULL",
     ),
+    (
+        "CAST(l.tz AS VARCHAR) = 'x'",
+        "write to_char(to_local_time(l.tz AT TIME ZONE 'Europe/Berlin'), '%Y-%m-%d %H:%M:%S')",
+        "to_char(to_local_time(l.tz AT TIME ZONE 'Europe/Berlin'), '%Y-%m-%d %H:%M:%S') = '2024-01-01 11:00:00'",
+    ),
+    (
+        "l.ref = r.tz",
+        "write CAST(l.ref AS TIMESTAMPTZ) to compare timestamps or to_char(to_local_time(r.tz AT TIME ZONE 'Europe/Berlin'), ",
+        "TRY_CAST(CAST(l.at AS VARCHAR) AS TIMESTAMPTZ) = r.tz",
+    ),
+    ("l.ref || l.tz = 'x'", "an instant, which is another text in each zone", "l.ref || l.at = 'A2024-01-01 10:00:00'"),
+    ("CAST(l.at AS TIMESTAMP(0)) = r.at", "write date_trunc('second', …)", "date_trunc('second', l.at) = r.at"),
+    (
+        "to_date(l.ref, 'YYYY-MM-DD') = r.day",
+        "`to_date` at line 1, column 46 takes a form such as '%Y-%m-%d'",
+        "to_date(CAST(l.day AS VARCHAR), '%Y-%m-%d') = r.day",
+    ),
+    (
+        "l.day + INTERVAL '1-2' > r.day",
+        "'1-2' is no span of time: write INTERVAL '1 year 2 months 3 days'",
+        "l.day + INTERVAL '1 year 2 months 3 days' > r.day",
+    ),
+    ("l.day - r.day < INTERVAL '3 days'", "`INTERVAL '3 DAYS'` is a span of time", "l.day - r.day < 3"),
+    ("l.ref LIKE r.ref ESCAPE '!'", "a pattern that is written out", "l.ref || '%' LIKE 'A!%' ESCAPE '!'"),
+    ("l.ref LIKE ANY (ARRAY['A%', 'B%'])", "LIKE takes one pattern", "(l.ref LIKE 'A%' OR l.ref LIKE 'B%')"),
+    ("l.ref ~ 'a(?=b)'", "looks ahead", "l.ref ~ '\\bA'"),
+    ("split_part(l.ref, ',', 0) = 'A'", "split_part counts from 1", "split_part(l.ref, ',', 1) = 'A'"),
+    ("l.ref ^@ 'A'", "write starts_with(text, part)", "starts_with(l.ref, 'A')"),
     ("CAST('x' AS INT) = l.n", "'x' is not an integer: write TRY_CAST", "TRY_CAST('x' AS INT) IS NULL"),
     (
         "to_timestamp(l.ref) = r.at",
@@ -143,9 +171,49 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE l.amount > 3",
     ),
     (
-        "SELECT l.n, avg(DISTINCT r.n) AS a FROM l JOIN r ON l.id = r.id GROUP BY l.n",
-        "avg(DISTINCT x) at line 1, column 13 is not supported: write sum(DISTINCT x) / count(DISTINCT x)",
-        "SELECT l.n, sum(DISTINCT r.n) / count(DISTINCT r.n) AS a FROM l JOIN r ON l.id = r.id GROUP BY l.n",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE EXISTS (SELECT count(*) FROM r x WHERE x.ref = l.ref)",
+        "asks for a row that is always there: write EXISTS (SELECT 1 FROM …)",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE EXISTS (SELECT 1 FROM r x WHERE x.ref = l.ref)",
+    ),
+    (
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE NOT EXISTS (SELECT 1 FROM r x WHERE x.ref = l.ref HAVING count(*) > 2)",
+        "compare the aggregate, as in (SELECT count(*) FROM … WHERE …) > 2",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE NOT (SELECT count(*) FROM r x WHERE x.ref = l.ref) > 2",
+    ),
+    (
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE 1 IN (SELECT count(*) FROM r x WHERE x.ref = l.ref)",
+        "write 1 = (SELECT …) instead of IN",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE 1 = (SELECT count(*) FROM r x WHERE x.ref = l.ref)",
+    ),
+    (
+        "SELECT l.id FROM l JOIN r ON r.id = (SELECT max(x.id) FROM r x WHERE x.ref = l.ref)",
+        "cannot stand in ON: write it in WHERE",
+        "SELECT l.id FROM l JOIN r ON TRUE WHERE r.id = (SELECT max(x.id) FROM r x WHERE x.ref = l.ref)",
+    ),
+    (
+        "SELECT l.id, lag(l.n, 1, 0.5) OVER (ORDER BY l.id) AS b FROM l JOIN r ON l.id = r.id",
+        "`l.n` at line 1, column 18, and 0.5 is none: write lag(CAST(l.n AS DECIMAL(38,10)), …)",
+        "SELECT l.id, lag(CAST(l.n AS DECIMAL(38,10)), 1, 0.5) OVER (ORDER BY l.id) AS b FROM l JOIN r ON l.id = r.id",
+    ),
+    (
+        "SELECT abs(l.n - 5) AS n, r.id FROM l JOIN r ON l.id = r.id ORDER BY n + 0 LIMIT 1",
+        "`n` at line 1, column 70 is a column that is read and one that is given",
+        "SELECT abs(l.n - 5) AS n, r.id FROM l JOIN r ON l.id = r.id ORDER BY abs(l.n - 5) + 0 LIMIT 1",
+    ),
+    (
+        "SELECT TOP 3 l.id FROM l JOIN r ON l.id = r.id",
+        "write LIMIT 3",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id LIMIT 3",
+    ),
+    (
+        "SELECT l.id FROM l JOIN r ON l.id = r.id ORDER BY l.n FETCH FIRST 1 ROW WITH TIES",
+        "rank() OVER (ORDER BY …) <= 3 in a subquery",
+        "SELECT q.id FROM (SELECT l.id, rank() OVER (ORDER BY l.n) AS place FROM l JOIN r ON l.id = r.id) q WHERE place <= 3",
+    ),
+    (
+        "SELECT l.id FROM l SEMI JOIN r ON l.id = r.id",
+        "write LEFT SEMI JOIN, or WHERE EXISTS (SELECT 1 FROM …)",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE EXISTS (SELECT 1 FROM r x WHERE x.id = l.id)",
     ),
     (
         "SELECT l.n, sum(r.day) AS s FROM l JOIN r ON l.id = r.id GROUP BY l.n",

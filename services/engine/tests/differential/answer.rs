@@ -71,6 +71,7 @@ fn shown(column: &ArrayRef) -> Vec<Option<String>> {
     let kind = match column.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => 't',
         DataType::Date32 => 'd',
+        DataType::Timestamp(_, None) => 'm',
         DataType::Boolean => 'b',
         DataType::Null => '-',
         t if t.is_integer()
@@ -83,8 +84,20 @@ fn shown(column: &ArrayRef) -> Vec<Option<String>> {
     let text = cast(column, &DataType::Utf8).unwrap();
     let text = text.as_string::<i32>();
     text.iter()
-        .map(|value| value.map(|v| format!("{kind}:{}", if kind == 'n' { number(v) } else { v.to_owned() })))
+        .map(|value| {
+            value.map(|v| match kind {
+                'n' => format!("n:{}", number(v)),
+                'm' => format!("m:{}", moment(v)),
+                _ => format!("{kind}:{v}"),
+            })
+        })
         .collect()
+}
+
+/// `2024-01-31T10:00:00.500` as `2024-01-31 10:00:00.5`.
+fn moment(text: &str) -> String {
+    let text = text.replace('T', " ");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// Scales are a matter of each engine's own; the number is not.

@@ -9,10 +9,12 @@ pub enum Kind {
     Text,
     Flag,
     Date,
+    /// A local timestamp.
+    Moment,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [Self::Integer, Self::Decimal, Self::Text, Self::Flag, Self::Date];
+    pub const ALL: [Self; 6] = [Self::Integer, Self::Decimal, Self::Text, Self::Flag, Self::Date, Self::Moment];
 
     /// As answers say it.
     pub fn letter(self) -> char {
@@ -21,6 +23,7 @@ impl Kind {
             Self::Text => 't',
             Self::Flag => 'b',
             Self::Date => 'd',
+            Self::Moment => 'm',
         }
     }
 }
@@ -51,6 +54,10 @@ fn atom(text: impl Into<String>) -> Expression {
 }
 
 impl Expression {
+    pub fn atom(text: &str) -> Self {
+        atom(text)
+    }
+
     fn at(self, level: u8) -> Self {
         if self.level >= level {
             return self;
@@ -84,7 +91,14 @@ pub fn expression(random: &mut Random, kind: Kind, depth: usize) -> Expression {
         };
     }
     match kind {
-        Kind::Integer => match random.below(9) {
+        Kind::Integer => match random.below(12) {
+            9 => of(ATOM, "CAST({} AS BIGINT)", &[part(random, Kind::Decimal)]),
+            10 => binary(ADD, "-", part(random, Kind::Date), part(random, Kind::Date)),
+            11 => {
+                let part_of = random.pick(&["day", "hour", "minute"]);
+                let ends = [part(random, Kind::Moment).at(ADD), part(random, Kind::Moment).at(ADD + 1)];
+                of(ATOM, &format!("CAST(extract({part_of} FROM {{}} - {{}}) AS BIGINT)"), &ends)
+            }
             0 | 1 => binary(ADD, random.pick(&["+", "-"]), part(random, kind), part(random, kind)),
             2 | 3 => binary(MULTIPLY, "*", part(random, kind), part(random, kind)),
             4 => of(MULTIPLY, "{} % NULLIF({}, 0)", &[part(random, kind).at(MULTIPLY), part(random, kind)]),
@@ -93,7 +107,13 @@ pub fn expression(random: &mut Random, kind: Kind, depth: usize) -> Expression {
             7 => of(ATOM, "length({})", &[part(random, Kind::Text)]),
             _ => of(ATOM, "div({}, NULLIF({}, 0))", &[part(random, kind), part(random, kind)]),
         },
-        Kind::Decimal => match random.below(10) {
+        Kind::Decimal => match random.below(13) {
+            10 => of(ATOM, "CAST({} AS DECIMAL(38,1))", &[part(random, Kind::Decimal)]),
+            11 => of(ATOM, "extract(second FROM {})", &[part(random, Kind::Moment)]),
+            12 => {
+                let side = random.pick(&["l", "r"]);
+                atom(format!("CAST({side}.x AS DECIMAL(30,2))"))
+            }
             0 | 1 => {
                 let other = random.pick(&[Kind::Decimal, Kind::Integer]);
                 binary(ADD, random.pick(&["+", "-"]), part(random, kind), part(random, other))
@@ -119,7 +139,31 @@ pub fn expression(random: &mut Random, kind: Kind, depth: usize) -> Expression {
                 quotient(part(random, above), part(random, below))
             }
         },
-        Kind::Text => match random.below(4) {
+        Kind::Text => match random.below(7) {
+            3 => {
+                let form = random.pick(&[
+                    "left({}, 2)",
+                    "right({}, -1)",
+                    "lpad({}, 3, '*')",
+                    "replace({}, 'a', 'xy')",
+                    "split_part({}, 'b', 1)",
+                    "substr({}, 0, 3)",
+                    "translate({}, 'ab', 'x')",
+                    "CAST({} AS VARCHAR(2))",
+                    "regexp_replace({}, '[ab]', '$1', 'g')",
+                    "regexp_replace({}, '(a|b)', '<\\1\\&>')",
+                ]);
+                of(ATOM, form, &[part(random, kind)])
+            }
+            4 => of(ATOM, "concat({}, {})", &[part(random, kind), part(random, Kind::Moment)]),
+            5 => {
+                let kind = random.pick(&[Kind::Moment, Kind::Date, Kind::Flag]);
+                of(ATOM, "CAST({} AS VARCHAR)", &[part(random, kind)])
+            }
+            6 => {
+                let side = random.pick(&["l", "r"]);
+                atom(format!("CAST({side}.x AS VARCHAR)"))
+            }
             0 | 1 => binary(OTHER, "||", part(random, kind), part(random, kind)),
             2 => of(ATOM, random.pick(&["upper({})", "lower({})", "trim({})", "reverse({})"]), &[part(random, kind)]),
             _ => of(ATOM, "CAST({} AS VARCHAR)", &[part(random, Kind::Integer)]),
@@ -127,6 +171,17 @@ pub fn expression(random: &mut Random, kind: Kind, depth: usize) -> Expression {
         Kind::Date => {
             of(ATOM, random.pick(&["greatest({}, {})", "least({}, {})"]), &[part(random, kind), part(random, kind)])
         }
+        Kind::Moment => match random.below(5) {
+            0 => {
+                binary(ADD, random.pick(&["+", "-"]), part(random, Kind::Date), atom("INTERVAL '36 hours 20 minutes'"))
+            }
+            1 => binary(ADD, random.pick(&["+", "-"]), part(random, kind), atom("INTERVAL '1 month 2 hours'")),
+            2 => of(ATOM, random.pick(&["date_trunc('month', {})", "date_trunc('hour', {})"]), &[part(random, kind)]),
+            3 => of(ATOM, "CAST({} AS TIMESTAMP)", &[part(random, Kind::Date)]),
+            _ => {
+                of(ATOM, random.pick(&["greatest({}, {})", "least({}, {})"]), &[part(random, kind), part(random, kind)])
+            }
+        },
         Kind::Flag => flag(random, depth - 1),
     }
 }
@@ -149,7 +204,24 @@ fn flag(random: &mut Random, depth: usize) -> Expression {
     let part = |random: &mut Random, kind: Kind| expression(random, kind, depth);
     let kind = random.pick(&Kind::ALL);
     let not = random.pick(&["", "NOT "]);
-    match random.below(12) {
+    match random.below(14) {
+        12 => {
+            let operator = random.pick(&["=", "<>", "<", "<=", ">", ">="]);
+            let span = random.pick(&[
+                "INTERVAL '36 hours'",
+                "INTERVAL '1 day'",
+                "INTERVAL '1 month'",
+                "INTERVAL '-20 minutes'",
+            ]);
+            let ends = [part(random, Kind::Moment).at(ADD), part(random, Kind::Moment).at(ADD + 1)];
+            of(COMPARE, &format!("{{}} - {{}} {operator} {span}"), &ends)
+        }
+        13 => {
+            let side = random.pick(&["l", "r"]);
+            let form =
+                random.pick(&["> 0.05", "= 0.1", "<> 2.50", "<= -2.25", "IN (0.1, 1e3)", "BETWEEN 0.1 AND 100.0"]);
+            of(IS, &format!("{side}.x {form}"), &[])
+        }
         0 | 1 => binary(AND, "AND", part(random, Kind::Flag), part(random, Kind::Flag)),
         2 | 3 => binary(OR, "OR", part(random, Kind::Flag), part(random, Kind::Flag)),
         4 => of(NOT, "NOT {}", &[part(random, Kind::Flag).at(NOT)]),
@@ -207,5 +279,9 @@ fn leaf(random: &mut Random, kind: Kind) -> Expression {
         Kind::Flag => random.pick(&["TRUE", "FALSE"]).to_owned(),
         Kind::Date if random.chance(85) => format!("{side}.d"),
         Kind::Date => random.pick(&["DATE '2024-02-29'", "DATE '1969-12-31'"]).to_owned(),
+        Kind::Moment if random.chance(85) => format!("{side}.s"),
+        Kind::Moment => {
+            random.pick(&["TIMESTAMP '2024-02-29 12:00:00'", "TIMESTAMP '1969-12-31 23:59:59.25'"]).to_owned()
+        }
     })
 }

@@ -8,6 +8,7 @@
 
 mod answer;
 mod expression;
+mod forms;
 mod oracle;
 mod postgres;
 mod random;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer;
 use crate::expression::{Expression, Kind, expression};
+use crate::forms;
 use crate::random::Random;
 
 const ROWS: i64 = 24;
@@ -23,7 +24,7 @@ const TOGETHER: usize = 10;
 const SHOWN: usize = 12;
 
 /// Name, type here, type there, and values besides NULL.
-const COLUMNS: [(&str, ColumnType, &str, &[&str]); 10] = [
+const COLUMNS: [(&str, ColumnType, &str, &[&str]); 12] = [
     ("i", ColumnType::Integer, "bigint", &["0", "1", "-1", "2", "3", "-3", "7", "100"]),
     ("k", ColumnType::Integer, "bigint", &["0", "1", "2", "-2", "5"]),
     (
@@ -54,6 +55,24 @@ const COLUMNS: [(&str, ColumnType, &str, &[&str]); 10] = [
     ("u", ColumnType::Text, "text COLLATE \"C\"", &["a", "b", "ab", "%", "zz"]),
     ("f", ColumnType::Boolean, "boolean", &["true", "false"]),
     ("d", ColumnType::Date, "date", &["2024-02-29", "2024-03-01", "1969-12-31", "2023-12-31"]),
+    (
+        "s",
+        ColumnType::Timestamp,
+        "timestamp",
+        &[
+            "2024-02-29 00:00:00",
+            "2024-02-29 23:59:59.5",
+            "1969-12-31 12:30:15",
+            "2024-03-01 06:00:00.123456",
+            "2023-12-31 18:20:00",
+        ],
+    ),
+    (
+        "x",
+        ColumnType::Float,
+        "double precision",
+        &["0", "0.1", "1.005", "-2.25", "2.5", "100", "1e20", "1.5e-7", "123456789.125", "0.285", "1e15"],
+    ),
 ];
 
 type Table = Vec<Vec<Option<&'static str>>>;
@@ -72,6 +91,12 @@ fn agrees_with_postgres() {
     let oracle = runtime.block_on(Oracle::start(&tables));
     let directory = tempfile::tempdir().unwrap();
     let mut tally = Tally::default();
+    for asked in forms() {
+        let refused = tally.refused;
+        runtime.block_on(ask(&asked, &oracle, &tables, directory.path(), &mut tally));
+        assert!(tally.refused == refused, "refused: {}", asked.ours);
+    }
+    let wanted = wanted + tally.asked;
     while tally.asked < wanted {
         if random.chance(25) {
             let asked = join(&mut random);
@@ -100,6 +125,18 @@ fn agrees_with_postgres() {
     assert!(same * 10 > asked * 7, "too few are answered");
 }
 
+/// What people write and no grammar makes up.
+fn forms() -> Vec<Asked> {
+    let values = forms::VALUES.iter().map(|(kind, form)| asked(vec![(Expression::atom(form), *kind)]));
+    let statements = forms::STATEMENTS.iter().map(|(kinds, sql)| Asked {
+        items: Vec::new(),
+        ours: (*sql).to_owned(),
+        theirs: (*sql).to_owned(),
+        kinds: kinds.to_vec(),
+    });
+    values.chain(statements).collect()
+}
+
 #[derive(Default)]
 struct Tally {
     asked: u64,
@@ -117,8 +154,16 @@ struct Asked {
 }
 
 fn value(random: &mut Random) -> Asked {
-    let kind =
-        random.pick(&[Kind::Flag, Kind::Flag, Kind::Integer, Kind::Decimal, Kind::Decimal, Kind::Text, Kind::Date]);
+    let kind = random.pick(&[
+        Kind::Flag,
+        Kind::Flag,
+        Kind::Integer,
+        Kind::Decimal,
+        Kind::Decimal,
+        Kind::Text,
+        Kind::Date,
+        Kind::Moment,
+    ]);
     let depth = random.below(4) + 1;
     let expression = expression(random, kind, depth);
     asked(vec![(expression, kind)])
@@ -305,7 +350,7 @@ fn shown(kind: Kind, text: &str) -> String {
     let text = match kind {
         Kind::Integer | Kind::Decimal => answer::number(text),
         Kind::Flag => if text == "t" { "true" } else { "false" }.to_owned(),
-        Kind::Text | Kind::Date => text.to_owned(),
+        Kind::Text | Kind::Date | Kind::Moment => text.to_owned(),
     };
     format!("{}:{text}", kind.letter())
 }
