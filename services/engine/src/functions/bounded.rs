@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray as _};
 use arrow::compute::kernels::arity::unary;
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, FieldRef, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::execution::FunctionRegistry as _;
@@ -14,6 +13,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 use datafusion::prelude::SessionContext;
+
+use super::strict_cast;
 
 /// Bytes that one value may have, and those of a batch together.
 const VALUE: u64 = 1 << 20;
@@ -110,7 +111,7 @@ fn numbers(value: &ColumnarValue, rows: usize) -> Result<Option<Vec<i64>>> {
         return Ok(None);
     }
     let array = value.to_array(rows)?;
-    let array = cast_with_options(&array, &DataType::Int64, &CastOptions { safe: false, ..CastOptions::default() })?;
+    let array = strict_cast(&array, &DataType::Int64)?;
     let array = array.as_primitive::<Int64Type>();
     Ok(Some((0..rows).map(|row| if array.is_valid(row) { array.value(row) } else { 0 }).collect()))
 }
@@ -132,7 +133,7 @@ fn not_negative(length: &ColumnarValue, rows: usize) -> Result<ColumnarValue> {
 /// Of texts, in bytes.
 fn lengths(value: &ColumnarValue, rows: usize) -> Result<Vec<u64>> {
     let array = value.to_array(rows)?;
-    let array = cast_with_options(&array, &DataType::Utf8View, &CastOptions { safe: false, ..CastOptions::default() })?;
+    let array = strict_cast(&array, &DataType::Utf8View)?;
     Ok(array.as_string_view().iter().map(|text| text.map_or(0, |text| text.len() as u64)).collect())
 }
 

@@ -4,10 +4,9 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, Decimal128Array, Float64Array, Int64Array, StringArray};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Float32Type, Float64Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64NanosecondType,
-    TimeUnit, i256,
+    DataType, Decimal128Type, DecimalType as _, Float32Type, Float64Type, Int64Type, IntervalMonthDayNanoType,
+    IntervalUnit, Time64NanosecondType, TimeUnit,
 };
 use arrow::temporal_conversions::time64ns_to_time;
 use chrono::DateTime;
@@ -18,8 +17,9 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 
-use super::arithmetic::fits;
+use super::arithmetic::divide_wide;
 use super::exact::{Amount, amount_at, power_of_ten};
+use super::strict_cast;
 use crate::type_names::TypeKind;
 
 const SECOND: i128 = 1_000_000_000;
@@ -53,18 +53,20 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    const NAMED: [(Self, &str); 7] = [
+        (Self::Day, "day"),
+        (Self::Hour, "hour"),
+        (Self::Minute, "minute"),
+        (Self::Second, "second"),
+        (Self::Millisecond, "millisecond"),
+        (Self::Microsecond, "microsecond"),
+        (Self::Epoch, "epoch"),
+    ];
+
     /// The part of this name, if DataFusion's of a value of this type is another.
     pub(crate) fn of(name: &str, data_type: &DataType) -> Option<Self> {
-        let part = match name.to_lowercase().trim_end_matches('s') {
-            "day" => Self::Day,
-            "hour" => Self::Hour,
-            "minute" => Self::Minute,
-            "second" => Self::Second,
-            "millisecond" => Self::Millisecond,
-            "microsecond" => Self::Microsecond,
-            "epoch" => Self::Epoch,
-            _ => return None,
-        };
+        let name = name.to_lowercase();
+        let (part, _) = Self::NAMED.into_iter().find(|(_, known)| *known == name.trim_end_matches('s'))?;
         let fractions = matches!(part, Self::Second | Self::Millisecond);
         let ours = match data_type {
             DataType::Duration(_) => true,
@@ -76,15 +78,7 @@ impl Part {
     }
 
     fn name(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Hour => "hour",
-            Self::Minute => "minute",
-            Self::Second => "second",
-            Self::Millisecond => "millisecond",
-            Self::Microsecond => "microsecond",
-            Self::Epoch => "epoch",
-        }
+        Self::NAMED.into_iter().find(|(part, _)| *part == self).map_or("", |(_, name)| name)
     }
 }
 
@@ -203,7 +197,7 @@ impl Span {
 fn spans<T>(array: &ArrayRef, of: fn(Span) -> T) -> Result<Vec<Option<T>>> {
     if let DataType::Duration(unit) = array.data_type() {
         let factor = i128::from(nanoseconds(*unit));
-        let counts = cast(array, &DataType::Int64)?;
+        let counts = strict_cast(array, &DataType::Int64)?;
         let counts = counts.as_primitive::<Int64Type>();
         let span = |count: i64| {
             let all = i128::from(count) * factor;
@@ -211,7 +205,7 @@ fn spans<T>(array: &ArrayRef, of: fn(Span) -> T) -> Result<Vec<Option<T>>> {
         };
         return Ok(counts.iter().map(|count| count.map(span)).collect());
     }
-    let intervals = cast(array, &DataType::Interval(IntervalUnit::MonthDayNano))?;
+    let intervals = strict_cast(array, &DataType::Interval(IntervalUnit::MonthDayNano))?;
     let intervals = intervals.as_primitive::<IntervalMonthDayNanoType>();
     Ok(intervals
         .iter()
@@ -219,10 +213,6 @@ fn spans<T>(array: &ArrayRef, of: fn(Span) -> T) -> Result<Vec<Option<T>>> {
             span.map(|s| of(Span { months: s.months.into(), days: s.days.into(), nanoseconds: s.nanoseconds.into() }))
         })
         .collect())
-}
-
-fn cast(array: &dyn Array, to: &DataType) -> Result<ArrayRef> {
-    Ok(cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() })?)
 }
 
 fn nanoseconds(unit: TimeUnit) -> i64 {
@@ -241,8 +231,8 @@ fn part_of(array: &ArrayRef, part: Part) -> Result<ArrayRef> {
         DataType::Timestamp(unit, _) | DataType::Time32(unit) | DataType::Time64(unit) => {
             let factor = i128::from(nanoseconds(*unit));
             let counts = match array.data_type() {
-                DataType::Time32(_) => cast(&cast(array, &DataType::Int32)?, &DataType::Int64)?,
-                _ => cast(array, &DataType::Int64)?,
+                DataType::Time32(_) => strict_cast(&strict_cast(array, &DataType::Int32)?, &DataType::Int64)?,
+                _ => strict_cast(array, &DataType::Int64)?,
             };
             let counts = counts.as_primitive::<Int64Type>();
             let within =
@@ -276,11 +266,9 @@ fn part_of(array: &ArrayRef, part: Part) -> Result<ArrayRef> {
 }
 
 fn decimals(array: &ArrayRef, precision: u8, scale: i8, or_null: bool) -> Result<ArrayRef> {
-    let limit = power_of_ten(precision.into()).unwrap_or(i256::MAX);
     let decimal = |row: usize| {
-        let said = amount_at(array, row).ok()?;
-        let mantissa = rounded(said, scale.into())?;
-        (mantissa.wrapping_abs() < limit).then(|| mantissa.to_i128()).flatten().filter(|value| fits(*value))
+        let mantissa = mantissa(amount_at(array, row).ok()?, scale.into())?;
+        Decimal128Type::is_valid_decimal_precision(mantissa, precision).then_some(mantissa)
     };
     let values = (0..array.len()).map(|row| match array.is_valid(row) {
         false => Ok(None),
@@ -301,20 +289,18 @@ fn decimals(array: &ArrayRef, precision: u8, scale: i8, or_null: bool) -> Result
 }
 
 /// The mantissa at a scale, half away from zero.
-fn rounded(amount: Amount, scale: i32) -> Option<i256> {
+fn mantissa(amount: Amount, scale: i32) -> Option<i128> {
     if scale >= amount.scale {
-        return if amount.mantissa == i256::ZERO { Some(i256::ZERO) } else { amount.at_scale(scale) };
+        return amount.at_scale(scale)?.to_i128();
     }
-    let Some(unit) = power_of_ten(amount.scale - scale) else { return Some(i256::ZERO) };
-    let (quotient, rest) = (amount.mantissa.wrapping_div(unit), amount.mantissa.wrapping_rem(unit).wrapping_abs());
-    let away = if amount.is_negative() { i256::MINUS_ONE } else { i256::ONE };
-    Some(if rest >= unit.wrapping_sub(rest) { quotient.wrapping_add(away) } else { quotient })
+    // A unit beyond all numbers: they are less than one half of it.
+    power_of_ten(amount.scale - scale).map_or(Some(0), |unit| divide_wide(amount.mantissa, unit, 0))
 }
 
 fn spelled(array: &ArrayRef) -> Result<ArrayRef> {
     let texts: StringArray = match array.data_type() {
         DataType::Float16 | DataType::Float32 => {
-            let floats = cast(array, &DataType::Float32)?;
+            let floats = strict_cast(array, &DataType::Float32)?;
             let floats = floats.as_primitive::<Float32Type>();
             floats.iter().map(|value| value.map(|v| float(&format!("{v:e}"), 6))).collect()
         }
@@ -324,7 +310,7 @@ fn spelled(array: &ArrayRef) -> Result<ArrayRef> {
         }
         DataType::Timestamp(unit, _) => {
             let per_second = SECOND / i128::from(nanoseconds(*unit));
-            let counts = cast(array, &DataType::Int64)?;
+            let counts = strict_cast(array, &DataType::Int64)?;
             let text = |count: i64| {
                 let (count, fraction) = (i128::from(count), i128::from(nanoseconds(*unit)));
                 let nanoseconds = u32::try_from(count.rem_euclid(per_second) * fraction).ok()?;
@@ -334,7 +320,7 @@ fn spelled(array: &ArrayRef) -> Result<ArrayRef> {
             counts.as_primitive::<Int64Type>().iter().map(|count| count.and_then(text)).collect()
         }
         DataType::Time32(_) | DataType::Time64(_) => {
-            let times = cast(array, &DataType::Time64(TimeUnit::Nanosecond))?;
+            let times = strict_cast(array, &DataType::Time64(TimeUnit::Nanosecond))?;
             let times = times.as_primitive::<Time64NanosecondType>();
             let text = |ns: i64| time64ns_to_time(ns).map(|at| short(&at.format("%H:%M:%S%.9f").to_string()));
             times.iter().map(|ns| ns.and_then(text)).collect()

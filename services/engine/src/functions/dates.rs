@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Date64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
@@ -15,6 +14,7 @@ use arrow::datatypes::{
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ColumnarValue;
 
+use super::strict_cast;
 use crate::time_zone::TimeZone;
 
 const NANOSECONDS_PER_DAY: i128 = 86_400_000_000_000;
@@ -50,13 +50,12 @@ pub(super) fn within(
 
 /// The date of each value; of an instant that in `zone`.
 pub fn calendar_days(array: &ArrayRef, zone: &str) -> Result<ArrayRef> {
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
     Ok(match array.data_type() {
         DataType::Timestamp(unit, Some(_)) => {
             let there = DataType::Timestamp(*unit, Some(zone.into()));
-            cast_with_options(&cast_with_options(array, &there, &strict)?, &DataType::Date32, &strict)?
+            strict_cast(&strict_cast(array, &there)?, &DataType::Date32)?
         }
-        DataType::Timestamp(..) | DataType::Date64 => cast_with_options(array, &DataType::Date32, &strict)?,
+        DataType::Timestamp(..) | DataType::Date64 => strict_cast(array, &DataType::Date32)?,
         _ => Arc::clone(array),
     })
 }

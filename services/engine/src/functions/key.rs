@@ -4,12 +4,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StringViewBuilder};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use kalla_spelling::nearest;
 use unicode_normalization::UnicodeNormalization;
 
+use super::strict_cast;
 use super::text::{in_word, is_accent};
 
 /// What two keys may differ in. In whatever order they are written, the rules apply in that of the fields.
@@ -99,8 +99,7 @@ impl FromStr for KeyRules {
 
 /// Of text, or of integers, which are written as digits.
 pub(super) fn normalize(array: &ArrayRef, rules: KeyRules) -> Result<ArrayRef> {
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    let texts = cast_with_options(array, &DataType::Utf8View, &strict)?;
+    let texts = strict_cast(array, &DataType::Utf8View)?;
     let mut out = StringViewBuilder::with_capacity(array.len());
     texts.as_string_view().iter().for_each(|key| out.append_option(key.and_then(|key| rules.apply(key))));
     Ok(Arc::new(out.finish()))

@@ -32,7 +32,8 @@ mod totals;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -210,6 +211,11 @@ impl ScalarUDFImpl for MatchFunction {
             ColumnarValue::Array(array)
         })
     }
+}
+
+/// A value that does not fit is an error.
+fn strict_cast(array: &dyn Array, to: &DataType) -> Result<ArrayRef> {
+    Ok(cast_with_options(array, to, &CastOptions { safe: false, ..CastOptions::default() })?)
 }
 
 /// A constant text as what it says.

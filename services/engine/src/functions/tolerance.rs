@@ -6,12 +6,12 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, i256};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::logical_expr::ColumnarValue;
 
 use super::exact::{Amount, Exact, Mantissas, amount_at, power_of_ten};
+use super::strict_cast;
 use crate::type_names::TypeKind;
 
 /// `abs(a - b) <= threshold`.
@@ -147,8 +147,7 @@ fn measure(a: Amount, b: Amount) -> Option<(i256, i256, i32)> {
 /// what cannot be told.
 pub(crate) fn difference(a: &ArrayRef, b: &ArrayRef) -> Option<String> {
     if is_float(a) || is_float(b) {
-        let strict = CastOptions { safe: false, ..CastOptions::default() };
-        let float = |array: &ArrayRef| cast_with_options(array, &DataType::Float64, &strict).ok();
+        let float = |array: &ArrayRef| strict_cast(array, &DataType::Float64).ok();
         let (a, b) = (float(a)?, float(b)?);
         return Some(
             (a.as_primitive::<Float64Type>().value(0) - b.as_primitive::<Float64Type>().value(0)).abs().to_string(),
@@ -198,8 +197,7 @@ fn floats(
     let rounded = if narrow { 1e-3 } else { 1e-14 };
     let thresholds = threshold.to_array(rows)?;
     let (own_left, own_right) = (left, right);
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    let to_floats = |array: &ArrayRef| cast_with_options(array, &DataType::Float64, &strict);
+    let to_floats = |array: &ArrayRef| strict_cast(array, &DataType::Float64);
     let (left, right, threshold) = (to_floats(left)?, to_floats(right)?, to_floats(&thresholds)?);
     let nulls = NullBuffer::union_many([left.nulls(), right.nulls(), threshold.nulls()]);
     let (a, b) = (left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>());
