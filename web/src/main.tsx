@@ -11,12 +11,15 @@ import "./style.css";
 const client = new QueryClient({
   defaultOptions: {
     queries: {
+      // The gateway may be on this machine, whose network is of no account then.
+      networkMode: "always",
       // News come by the stream; what nobody tells of is read again when someone looks.
       staleTime: 10_000,
       // What was refused once is refused again; what was away may come back.
       retry: (failures, error) =>
         failures < 2 && !(error instanceof Refused && error.status >= 400 && error.status < 500),
     },
+    mutations: { networkMode: "always" },
   },
 });
 

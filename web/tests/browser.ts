@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { expect } from "vitest";
+import { expect, onTestFailed } from "vitest";
 
 const PLACES = [
   process.env.KALLA_TEST_CHROMIUM ?? "",
@@ -37,6 +37,13 @@ export async function open(
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  // Each attempt: one that fails is made once more (`--retry`), as a browser on a busy machine may stall.
+  onTestFailed(async ({ task }) => {
+    const seen = await page.locator("body").ariaSnapshot({ timeout: 1000 }).catch(String);
+    process.stderr.write(
+      `\n${task.name}: failed at ${page.url()}\n${[...complaints, seen.slice(0, 4000)].join("\n")}\n`,
+    );
   });
   await page.goto(url);
   return Object.assign(page, { complaints });

@@ -82,6 +82,15 @@ describe("a run", () => {
     await fine(page);
   });
 
+  it("is looked at where the machine has no network: the gateway may be on it", async () => {
+    const page = await open(browser, at(`/runs/${run.run_id}`));
+    await page.getByText("270 rows").waitFor();
+    await page.evaluate(() => dispatchEvent(new Event("offline")));
+    await page.getByRole("link", { name: "payments: 155 open" }).click();
+    await page.getByText("155 rows").waitFor();
+    await fine(page);
+  });
+
   it("sorts, searches and exports what is found", async () => {
     const page = await open(browser, at(`/runs/${run.run_id}?tab=unmatched_left`));
     const amount = page.getByRole("columnheader", { name: "amount" });
