@@ -1,4 +1,4 @@
-//! Clauses of the SQL standard, written as DataFusion plans them: LIKE … ESCAPE, FETCH FIRST, columns of one name below UNION.
+//! The SQL standard, written as DataFusion plans it: LIKE … ESCAPE, FETCH FIRST, columns of one name below UNION, and casts.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -7,9 +7,10 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Fetch, Ident, LimitClause, Query, SelectItem, SetExpr, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
+use super::casts;
 use super::statement::normalized;
 
-/// Writes such clauses anew; says which cannot be kept.
+/// Writes these anew; says which cannot be kept.
 pub(super) fn planned_as_written(query: &mut Query) -> Vec<String> {
     let mut clauses = Clauses { refused: Vec::new() };
     let _ = query.visit(&mut clauses);
@@ -41,6 +42,7 @@ impl VisitorMut for Clauses {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        self.refused.extend(casts::written_out(expr).err());
         if let Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } = expr
             && let Some(sign) = escape_char.take()
         {

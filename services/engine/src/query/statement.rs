@@ -16,7 +16,7 @@ use kalla_spelling::nearest;
 
 use super::dialect::MatchSql;
 use super::facts::{Facts, TableInfo, at, spelled, violation};
-use super::{casts, clauses, using};
+use super::{clauses, using};
 use crate::error::{Error, Result, Violation};
 use crate::names::{self, list};
 
@@ -56,7 +56,6 @@ pub(super) fn parse(sql: &str, tables: &[TableInfo]) -> Result<(Statement, Facts
     let _ = query.visit(&mut reader);
     let Reader { aliases, mut found, .. } = reader;
     found.extend(using::coalesce_keys(query).into_iter().map(violation));
-    found.extend(casts::written_out(query).into_iter().map(violation));
     found.extend(clauses::planned_as_written(query).into_iter().map(violation));
     if !found.is_empty() {
         return Err(Error::Invalid(found));
