@@ -7,7 +7,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::logical_expr::{Expr, Operator};
 
 use crate::error::{Error, Result};
-use crate::functions::{self, Function};
+use crate::functions::{self, Computed, Function};
 use crate::query::wording;
 use crate::type_names::TypeKind;
 
@@ -28,6 +28,8 @@ pub struct Measure {
     pub operands: Vec<Expr>,
     written: Vec<String>,
     text: String,
+    /// Whether the operands are spans of time, which are compared by their seconds.
+    spans: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,7 +76,8 @@ impl Measure {
         // Where a column stands for an expression, the two are not of one shape.
         let shown = if written_operands.len() == operands.len() { &written_operands } else { &operands };
         let written_operands = shown.iter().map(wording::condition).collect();
-        Self { kind, operands, written: written_operands, text: wording::condition(written) }
+        let spans = operands.iter().any(Computed::counts_seconds);
+        Self { kind, operands, written: written_operands, text: wording::condition(written), spans }
     }
 
     /// Whether it wants two values that differ from row to row to be the same.
@@ -100,7 +103,7 @@ impl Measure {
         let values = operands
             .iter()
             .zip(&self.written)
-            .map(|(array, expression)| Ok(Operand { expression: expression.clone(), value: text_of(array)? }));
+            .map(|(array, expression)| Ok(Operand { expression: expression.clone(), value: self.told(array)? }));
         let values = values.collect::<Result<Vec<_>>>()?;
         let (apart, allowed) = self.distance(operands, &values)?;
         let mut outcome = Outcome { condition: self.text.clone(), holds, values, apart, allowed, reason: None };
@@ -115,6 +118,11 @@ impl Measure {
         Outcome { condition, holds, values: Vec::new(), apart: None, allowed: None, reason }
     }
 
+    fn told(&self, array: &ArrayRef) -> Result<Option<String>> {
+        let text = text_of(array)?;
+        Ok(if self.spans { text.as_deref().map(span) } else { text })
+    }
+
     fn distance(&self, operands: &[ArrayRef], values: &[Operand]) -> Result<(Option<String>, Option<String>)> {
         let (Kind::Compare(_) | Kind::Within(_), [a, b, rest @ ..]) = (self.kind, operands) else {
             return Ok((None, None));
@@ -127,7 +135,10 @@ impl Measure {
                 let (a, b) = (values[0].value.as_deref(), values[1].value.as_deref());
                 letters_apart(a.unwrap_or_default(), b.unwrap_or_default())
             }
-            (TypeKind::Number | TypeKind::Float, TypeKind::Number | TypeKind::Float) => functions::difference(a, b),
+            (TypeKind::Number | TypeKind::Float, TypeKind::Number | TypeKind::Float) => {
+                let apart = functions::difference(a, b);
+                if self.spans { apart.as_deref().map(span) } else { apart }
+            }
             (TypeKind::Date | TypeKind::Timestamp, TypeKind::Date | TypeKind::Timestamp) => {
                 // By the calendar of a zone, where one is given.
                 let zone = rest.get(1).map(text_of).transpose()?.flatten();
@@ -312,6 +323,25 @@ fn in_days(days: f64) -> String {
     let whole = days.round();
     let number = if (days - whole).abs() < 1e-9 { format!("{whole}") } else { format!("{days:.2}") };
     if number == "1" { "1 day".to_owned() } else { format!("{number} days") }
+}
+
+/// A span of so many seconds, as Postgres writes it: `2 days 02:00:00`.
+fn span(seconds: &str) -> String {
+    let (minus, size) = seconds.strip_prefix('-').map_or(("", seconds), |size| ("-", size));
+    let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
+    let Ok(whole) = whole.parse::<u128>() else { return seconds.to_owned() };
+    let (days, within) = (whole / 86_400, whole % 86_400);
+    let fraction = match fraction.trim_end_matches('0') {
+        "" => String::new(),
+        digits => format!(".{digits}"),
+    };
+    let clock = format!("{minus}{:02}:{:02}:{:02}{fraction}", within / 3600, within / 60 % 60, within % 60);
+    let of_days = format!("{minus}{days} day{}", if days == 1 { "" } else { "s" });
+    match (days, within == 0 && fraction.is_empty()) {
+        (0, _) => clock,
+        (_, true) => of_days,
+        (_, false) => format!("{of_days} {clock}"),
+    }
 }
 
 /// What is compared of a text.

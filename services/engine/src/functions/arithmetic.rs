@@ -7,15 +7,22 @@
 //! | `a / b` | as decimals | 16 digits after the point, or as many as `a` has; rounded half away from zero |
 //! | `div(a, b)` | a 64-bit integer | no digit after the point; both cut towards zero |
 //!
-//! What does not fit into 64 bits or 38 digits is an error that shows the numbers.
+//! A date and an integer, `day + n` and `day - n`, give the date so many days later or earlier: DataFusion takes the days for
+//! nanoseconds of a 64-bit span.
+//!
+//! What does not fit into 64 bits, 38 digits or the calendar is an error that shows the numbers.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray as _, Decimal128Array, Int64Array, PrimitiveArray};
+use arrow::array::{
+    ArrayRef, ArrowPrimitiveType, AsArray as _, Date32Array, Decimal128Array, Int64Array, PrimitiveArray,
+};
 use arrow::compute::kernels::arity::{try_binary, unary};
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, DecimalType as _, Int64Type, i256};
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DataType, Date32Type, Decimal128Type, DecimalType as _, Int64Type, i256,
+};
 use arrow::error::ArrowError;
 use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
@@ -100,7 +107,7 @@ impl Arithmetic {
         call.func.inner().downcast_ref::<Self>()?.gives.as_ref()
     }
 
-    /// The operation over two expressions of these types; `None` where they are not exact numbers.
+    /// The operation over two expressions of these types; `None` where they are neither exact numbers nor a date and its days.
     pub(crate) fn over(
         operation: Operation,
         left: (Expr, &DataType),
@@ -109,7 +116,7 @@ impl Arithmetic {
     ) -> Option<Expr> {
         let exact = |data_type: &DataType| exact(data_type).is_some() || data_type.is_null();
         let known = !left.1.is_null() || !right.1.is_null();
-        (known && exact(left.1) && exact(right.1)).then(|| {
+        (known && exact(left.1) && exact(right.1) || operation.moves_a_day(left.1, right.1)).then(|| {
             let mut planned = Self::new(operation, place);
             planned.gives = planned.return_type(&[left.1.clone(), right.1.clone()]).ok();
             ScalarUDF::new_from_impl(planned).call(vec![left.0, right.0])
@@ -170,6 +177,16 @@ fn digits(data_type: &DataType) -> (u8, i8) {
 }
 
 impl Operation {
+    /// Whether it takes a date to another one.
+    fn moves_a_day(self, left: &DataType, right: &DataType) -> bool {
+        match (self, left, right) {
+            (Self::Add | Self::Subtract, DataType::Date32, days) | (Self::Add, days, DataType::Date32) => {
+                days.is_integer()
+            }
+            _ => false,
+        }
+    }
+
     /// The type of the result, of types that [`exact`] gives.
     pub(super) fn result(self, left: &DataType, right: &DataType) -> Result<DataType> {
         let integers = left.is_integer() && right.is_integer();
@@ -268,6 +285,11 @@ impl ScalarUDFImpl for Arithmetic {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let [left, right] = types else { return plan_err!("{} takes two numbers", self.name()) };
+        if self.operation.moves_a_day(left, right) {
+            let coerced =
+                |data_type: &DataType| if data_type.is_integer() { DataType::Int64 } else { DataType::Date32 };
+            return Ok(vec![coerced(left), coerced(right)]);
+        }
         let coerced = |data_type: &DataType| match exact(data_type) {
             Some(exact) => Ok(exact),
             None if data_type.is_null() => Ok(DataType::Int64),
@@ -278,6 +300,7 @@ impl ScalarUDFImpl for Arithmetic {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match self.coerce_types(types)?.as_slice() {
+            [DataType::Date32, _] | [_, DataType::Date32] => Ok(DataType::Date32),
             [left, right] => self.operation.result(left, right),
             _ => plan_err!("{} takes two numbers", self.name()),
         }
@@ -307,6 +330,10 @@ impl ScalarUDFImpl for Arithmetic {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let [left, right] = arrays.as_slice() else { return plan_err!("{} takes two numbers", self.name()) };
         let array = match args.return_type() {
+            DataType::Date32 if left.data_type() == &DataType::Date32 => {
+                self.days(left.as_primitive(), right.as_primitive())?
+            }
+            DataType::Date32 => self.days(right.as_primitive(), left.as_primitive())?,
             DataType::Int64 => self.integers(left.as_primitive(), right.as_primitive())?,
             DataType::Decimal128(precision, scale) => self.decimals(left, right, *precision, *scale)?,
             other => return Err(exec_datafusion_err!("{} does not give {other}", self.name())),
@@ -355,6 +382,22 @@ impl Arithmetic {
                 let advice = "CAST one of them to DECIMAL(38,0)";
                 ArrowError::ComputeError(format!(
                     "{a} {} {b}{} does not fit 64 bits: {advice}",
+                    self.operation, self.place
+                ))
+            })
+        })?;
+        Ok(Arc::new(result))
+    }
+
+    fn days(&self, dates: &Date32Array, days: &Int64Array) -> Result<ArrayRef> {
+        let result: Date32Array = try_binary(dates, days, |date, days| {
+            let moved = self.operation.integers(date.into(), days).and_then(|moved| i32::try_from(moved).ok());
+            // Beyond the calendar nothing has a name.
+            moved.filter(|moved| Date32Type::to_naive_date_opt(*moved).is_some()).ok_or_else(|| {
+                let date =
+                    Date32Type::to_naive_date_opt(date).map_or_else(|| date.to_string(), |date| date.to_string());
+                ArrowError::ComputeError(format!(
+                    "{date} {} {days}{} is no date: the number of days is too large",
                     self.operation, self.place
                 ))
             })

@@ -88,6 +88,12 @@ impl Computed {
         ScalarUDF::new_from_impl(Function { computed: self, signature }).call(vec![argument])
     }
 
+    /// Whether an expression gives the seconds of a span of time.
+    pub(crate) fn counts_seconds(expr: &Expr) -> bool {
+        let Expr::ScalarFunction(call) = expr else { return false };
+        call.func.inner().downcast_ref::<Function>().is_some_and(|function| function.computed == Self::Seconds)
+    }
+
     /// What stands for this in SQL; `None` for an expression that is none of these.
     pub(crate) fn written(expr: &Expr) -> Option<Expr> {
         let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else { return None };

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::job::Limits;
 use crate::lineage::{Marks, Side, Traced};
 use crate::location::Location;
-use crate::query::{self, Joins};
+use crate::query::Joins;
 use crate::stage::Staged;
 use crate::tasks;
 use crate::write::{PART_ROWS, Parts, TableWriter};
@@ -66,8 +66,7 @@ pub async fn run(
     for side in Side::BOTH {
         keys::refuse_repeated(ctx, plan, side).await?;
     }
-    let failed = |e| query::execution_error(e, &plan.limits);
-    let streams = execute_stream_partitioned(Arc::clone(&plan.physical), ctx.task_ctx()).map_err(failed)?;
+    let streams = execute_stream_partitioned(Arc::clone(&plan.physical), ctx.task_ctx()).map_err(|e| plan.failed(e))?;
     let schema = plan.schema();
     let keys = FoundKeys::create(plan, scratch)?;
     let runs = Runs::new(scratch, &schema, &ctx.runtime_env().memory_pool, &plan.limits, streams.len());
@@ -127,7 +126,7 @@ impl Partition {
     async fn drain(mut self, mut stream: SendableRecordBatchStream) -> Result<(Marks, Option<Found>)> {
         let listed = self.schema.fields().iter().rev().take(2).any(|field| field.data_type().is_nested());
         while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(|e| query::execution_error(e, &self.plan.limits))?;
+            let batch = batch.map_err(|e| self.plan.failed(e))?;
             self.count(batch.num_rows() as u64)?;
             let step = if listed { LISTED_AT_ONCE } else { batch.num_rows().max(1) };
             for start in (0..batch.num_rows()).step_by(step) {

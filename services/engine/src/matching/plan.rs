@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::common::TableReference;
+use datafusion::common::{DataFusionError, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::LogicalPlan;
@@ -17,7 +17,7 @@ use crate::job::{Job, Limits, Source};
 use crate::lineage::{self, Comparisons, Groups, Side, SideTable, SideTables, Trace, Traced};
 use crate::manifest::LineageMode;
 use crate::names;
-use crate::query::{self, TableInfo};
+use crate::query::{self, Readings, TableInfo};
 use crate::stage::{ColumnNote, RowFile};
 
 /// A source as the planner sees it.
@@ -57,6 +57,7 @@ pub struct MatchPlan {
     pub asks_for_order: bool,
     keys: [Option<Keys>; 2],
     numbered: [Arc<dyn TableProvider>; 2],
+    readings: Readings,
 }
 
 /// How the rows of a side are followed by key.
@@ -77,6 +78,11 @@ impl MatchPlan {
     /// `None` where rows of `side` are followed by number.
     pub fn keys(&self, side: Side) -> Option<&Keys> {
         self.keys[index(side)].as_ref()
+    }
+
+    /// The error of the job for an error of the query engine.
+    pub fn failed(&self, error: DataFusionError) -> Error {
+        self.readings.failed(error, &self.limits)
     }
 
     pub fn numbered(&self, side: Side) -> Arc<dyn TableProvider> {
@@ -119,17 +125,19 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
         Trace::Lost(why) => keys(&visible, &sides, side, source, why).map(Some),
     };
     let keys = [keys(Side::Left, &job.left)?, keys(Side::Right, &job.right)?];
-    let failed = |e| query::execution_error(e, &job.limits);
+    let readings = Readings::of(&visible)?;
+    let failed = |e| readings.failed(e, &job.limits);
     let physical = query::physical_plan(ctx, &traced.plan).await.map_err(failed)?;
     let numbered = [Arc::clone(&tables[0].numbered), Arc::clone(&tables[1].numbered)];
     let (limits, asks_for_order) = (job.limits.clone(), query::order::asks_for_order(&visible));
-    Ok(MatchPlan { traced: Arc::new(traced), physical, touched, comparisons, limits, asks_for_order, keys, numbered })
+    let traced = Arc::new(traced);
+    Ok(MatchPlan { traced, physical, touched, comparisons, limits, asks_for_order, keys, numbered, readings })
 }
 
 /// Makes the tables known to `ctx` under every name that they have in `match_sql`.
 pub fn register(ctx: &SessionContext, aliases: &[&str], tables: &[PlanTable]) -> Result<Vec<TableInfo>> {
     aliases.iter().zip(tables).try_for_each(|(alias, table)| refuse_internal(alias, &table.schema))?;
-    let internal = |e: datafusion::error::DataFusionError| Error::defect_of("registering tables", e);
+    let internal = |e: DataFusionError| Error::defect_of("registering tables", e);
     for (table, names) in tables.iter().zip(names(aliases)) {
         for name in names {
             ctx.register_table(TableReference::bare(name), Arc::clone(&table.plain)).map_err(internal)?;

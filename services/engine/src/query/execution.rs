@@ -1,12 +1,69 @@
 //! What goes wrong while a match runs, told as an error of the job.
 
+use std::collections::BTreeSet;
+
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable as _, LogicalPlan};
 
 use super::facts::violation;
-use super::plain::{plain, without_prefixes};
-use crate::error::Error;
+use super::plain::{everyday, plain, unread, without_prefixes};
+use super::wording;
+use crate::error::{Error, Result};
 use crate::job::Limits;
+use crate::type_names::TypeKind;
+
+/// Where a plan takes a text for something else: errors tell the value that is none, and not where.
+#[derive(Debug)]
+pub struct Readings(BTreeSet<Reading>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Reading {
+    /// `a decimal`.
+    target: String,
+    /// As it is written.
+    sql: String,
+}
+
+impl Readings {
+    pub fn of(plan: &LogicalPlan) -> Result<Self> {
+        let mut found = BTreeSet::new();
+        let walked = plan.apply_with_subqueries(|node| {
+            let schema = merge_schema(&node.inputs());
+            node.apply_expressions(|expr| {
+                expr.apply(|expr| {
+                    let (text, target) = match expr {
+                        Expr::Cast(cast) => (Some(cast.expr.as_ref()), everyday(&cast.field.data_type().to_string())),
+                        Expr::ScalarFunction(call) if call.func.name().starts_with("to_timestamp") => {
+                            (call.args.first(), everyday("Timestamp"))
+                        }
+                        _ => return Ok(TreeNodeRecursion::Continue),
+                    };
+                    if text.is_some_and(|text| text.get_type(&schema).is_ok_and(|t| TypeKind::of(&t) == TypeKind::Text))
+                    {
+                        found.insert(Reading { target, sql: wording::condition(expr) });
+                    }
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })
+        });
+        walked.map_err(|e| Error::defect_of("planning", e))?;
+        Ok(Self(found))
+    }
+
+    /// The error of a job for an error of the query engine, with its place where there is only one.
+    pub fn failed(&self, error: DataFusionError, limits: &Limits) -> Error {
+        let text = error.find_root().strip_backtrace();
+        let target = unread(without_prefixes(&text)).map(|(_, target)| everyday(target));
+        let mut places = self.0.iter().filter(|reading| Some(&reading.target) == target.as_ref());
+        match (execution_error(error, limits), places.next(), places.next()) {
+            (Error::Sql(told), Some(only), None) => Error::Sql(format!("{told} (in {})", only.sql)),
+            (error, ..) => error,
+        }
+    }
+}
 
 /// The error of a job for an error of the query engine.
 pub fn execution_error(error: DataFusionError, limits: &Limits) -> Error {

@@ -91,25 +91,39 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let list = Expr::InList(InList { expr, list: all.data, negated });
             Ok(Transformed::new_transformed(list, all.transformed))
         }
-        Expr::Case(case) => {
-            let results = case.when_then_expr.iter().map(|(_, then)| then.as_ref()).chain(case.else_expr.as_deref());
-            let types = results.map(of).collect::<Vec<_>>();
-            if !mixed(&types) {
-                return Ok(Transformed::no(Expr::Case(case)));
-            }
-            let mut types = types.into_iter();
-            let mut float = |expr: Box<Expr>| {
-                let data_type = types.next().unwrap_or(DataType::Null);
-                Box::new(as_float(*expr, &data_type))
-            };
-            let when_then_expr = case.when_then_expr.into_iter().map(|(when, then)| (when, float(then))).collect();
-            let else_expr = case.else_expr.map(&mut float);
-            Ok(Transformed::yes(Expr::Case(Case { expr: case.expr, when_then_expr, else_expr })))
+        Expr::Case(case) => Ok(chosen(case, of)),
+        Expr::WindowFunction(mut window) => {
+            let keys = window.params.order_by.iter_mut().filter(|key| is_span(&of(&key.expr)));
+            let spans =
+                keys.map(|key| key.expr = Computed::Seconds.call(std::mem::replace(&mut key.expr, null()))).count();
+            Ok(Transformed::new_transformed(Expr::WindowFunction(window), spans > 0))
         }
         Expr::ScalarFunction(call) => Ok(called(call, of)),
         Expr::AggregateFunction(call) if call.func.name() == "median" => Ok(median(call, of)),
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// Results are of one kind, and what is compared with each WHEN is as elsewhere.
+fn chosen(case: Case, of: impl Fn(&Expr) -> DataType) -> Transformed<Expr> {
+    let results = case.when_then_expr.iter().map(|(_, then)| then.as_ref()).chain(case.else_expr.as_deref());
+    let floats = mixed(&results.map(&of).collect::<Vec<_>>());
+    let spans = case.expr.as_deref().is_some_and(|expr| is_span(&of(expr)));
+    if !floats && !spans {
+        return Transformed::no(Expr::Case(case));
+    }
+    let compared = |expr: Box<Expr>| match spans && is_span(&of(&expr)) {
+        true => Box::new(Computed::Seconds.call(*expr)),
+        false => expr,
+    };
+    let result = |expr: Box<Expr>| {
+        let data_type = of(&expr);
+        if floats { Box::new(as_float(*expr, &data_type)) } else { expr }
+    };
+    let branches = case.when_then_expr.into_iter().map(|(when, then)| (compared(when), result(then)));
+    let when_then_expr = branches.collect();
+    let (expr, else_expr) = (case.expr.map(compared), case.else_expr.map(result));
+    Transformed::yes(Expr::Case(Case { expr, when_then_expr, else_expr }))
 }
 
 fn rebuilt(mut operands: Vec<Expr>, build: impl Fn(Box<Expr>, Box<Expr>) -> BinaryExpr) -> Expr {

@@ -25,7 +25,7 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionContext};
 
-pub use execution::execution_error;
+pub use execution::{Readings, execution_error};
 pub use facts::TableInfo;
 pub use session::{Joins, physical_plan, session};
 pub use touched::touched_columns;

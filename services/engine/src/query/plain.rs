@@ -89,14 +89,10 @@ fn known(text: &str) -> Option<String> {
             everyday(to)
         ));
     }
-    if let Some((value, target)) =
-        after(text, "Cannot cast string '").and_then(|rest| rest.rsplit_once("' to value of "))
-    {
-        let target = target.trim_end_matches(" type");
-        return Some(format!("'{value}' is not {}: write TRY_CAST, which gives NULL for it", everyday(target)));
-    }
-    if let Some(value) = between(text, "Error parsing timestamp from '", "'") {
-        return Some(format!("'{value}' is not a timestamp: write TRY_CAST(… AS TIMESTAMP), which gives NULL for it"));
+    if let Some((value, target)) = unread(text) {
+        let target = everyday(target);
+        let form = if target == "a timestamp" { "TRY_CAST(… AS TIMESTAMP)" } else { "TRY_CAST" };
+        return Some(format!("'{value}' is not {target}: write {form}, which gives NULL for it"));
     }
     if let Some((value, target)) = after(text, "Can't cast value ").and_then(|rest| rest.split_once(" to type ")) {
         return Some(format!("{value} does not fit {}: CAST it to a wider type", target.to_uppercase()));
@@ -126,6 +122,15 @@ fn known(text: &str) -> Option<String> {
     }
     let same = WORDS.iter().find(|(words, _)| text.contains(words));
     same.map(|(_, told)| (*told).to_owned())
+}
+
+/// A text that is no value of a type, and that type.
+pub(super) fn unread(text: &str) -> Option<(&str, &str)> {
+    let cast = after(text, "Cannot cast string '").or_else(|| after(text, "Cannot cast value '"));
+    if let Some((value, target)) = cast.and_then(|rest| rest.rsplit_once("' to value of ")) {
+        return Some((value, target.trim_end_matches(" type")));
+    }
+    between(text, "Error parsing timestamp from '", "'").map(|value| (value, "Timestamp"))
 }
 
 /// Messages that say nothing of the statement at hand.

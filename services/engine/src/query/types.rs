@@ -374,7 +374,16 @@ impl TypeChecks {
         for other in rest {
             for (index, (a, b)) in first.schema().fields().iter().zip(other.schema().fields()).enumerate() {
                 let (left, right) = (TypeKind::of(a.data_type()), TypeKind::of(b.data_type()));
-                if !are_alike(left, right) {
+                let floats = a.data_type().is_floating() && b.data_type().is_decimal()
+                    || a.data_type().is_decimal() && b.data_type().is_floating();
+                if floats {
+                    self.refuse(format!(
+                        "column {} of the UNION (`{}`) is a floating-point number in one part and a decimal in another: CAST one of them, \
+                         to DOUBLE, say",
+                        index + 1,
+                        a.name(),
+                    ));
+                } else if !are_alike(left, right) {
                     self.refuse(format!(
                         "column {} of the UNION (`{}`) {} in one part and {} in another: CAST one of them",
                         index + 1,

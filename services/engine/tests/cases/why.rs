@@ -313,6 +313,22 @@ async fn extras_hang_on_the_side_that_they_are_joined_to() {
 }
 
 #[tokio::test]
+async fn spans_of_time_are_told_as_such() {
+    let left = "id,at\n1,2026-01-01 10:00:00\n2,2026-01-02 10:00:00\n";
+    for (at, condition, told) in [
+        ("2026-01-03 12:00:00.500", "r.at - l.at <= INTERVAL '2 hours'", "r.at - l.at is 2 days 02:00:00.5"),
+        ("2025-12-31 09:59:59", "l.at - r.at < INTERVAL '1 day'", "l.at - r.at is 1 day 00:00:01"),
+        ("2025-12-30 08:00:00", "r.at - l.at > INTERVAL '-1 hour'", "r.at - l.at is -2 days -02:00:00"),
+        ("2026-01-01 09:30:00", "r.at - l.at = INTERVAL '0 hours'", "r.at - l.at is -00:30:00"),
+    ] {
+        let right = format!("id,at\n1,{at}\n2,2026-01-02 10:00:00\n");
+        let sql = format!("SELECT l.id FROM l JOIN r ON l.id = r.id AND {condition}");
+        let verdict = why(left, &right, &sql, Side::Left, 0).await.verdict;
+        assert!(verdict.ends_with(told), "{verdict}");
+    }
+}
+
+#[tokio::test]
 async fn questions_without_an_answer_are_refused() {
     let right = payments("P1,Acme Ltd,2026-01-05,EUR,107.00,INV-1001,settled");
     let (fixture, manifest) = run(LEFT, &right, PASS, &[]).await;

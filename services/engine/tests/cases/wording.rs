@@ -49,8 +49,28 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("extract(foo FROM l.day) = 3", "`foo` is no part of a date: write year", "extract(day FROM l.day) = 1"),
     (
         "CAST(l.ref AS DECIMAL(5,2)) = r.amount",
-        "'A' is not a decimal: write TRY_CAST",
+        "'A' is not a decimal: write TRY_CAST, which gives NULL for it (in CAST(l.ref AS DECIMAL(5,2)))",
         "TRY_CAST(l.ref AS DECIMAL(5,2)) IS NULL",
+    ),
+    (
+        "CAST(l.ref AS BOOLEAN) AND CAST(l.ref AS DATE) = r.day",
+        "is not a boolean: write TRY_CAST, which gives NULL for it (in CAST(l.ref AS BOOL))",
+        "TRY_CAST(l.ref AS BOOLEAN) IS NULL",
+    ),
+    (
+        "CAST(l.ref AS TIMESTAMP) = r.at",
+        "'A' is not a timestamp: write TRY_CAST(… AS TIMESTAMP), which gives NULL for it (in CAST(l.ref AS TIMESTAMP))",
+        "TRY_CAST(l.ref AS TIMESTAMP) IS NULL",
+    ),
+    (
+        "l.day + 9223372036854775807 > r.day",
+        "2024-01-01 + 9223372036854775807 at line 1, column 46 is no date",
+        "l.day + 1 > r.day",
+    ),
+    (
+        "l.day - (l.n - 100000000) > r.day",
+        "2024-01-01 - -99999999 at line 1, column 46 is no date",
+        "l.day - (l.n - 3) > r.day",
     ),
     (
         "CAST(l.tz AS VARCHAR) = 'x'",
@@ -231,6 +251,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "SELECT l.id FROM l JOIN r ON l.id = r.id UNION ALL SELECT r.id FROM r",
     ),
     (
+        "SELECT l.f AS v FROM l JOIN r ON l.id = r.id UNION ALL SELECT r.amount FROM r",
+        "column 1 of the UNION (`v`) is a floating-point number in one part and a decimal in another: CAST one of them",
+        "SELECT l.f AS v FROM l JOIN r ON l.id = r.id UNION ALL SELECT CAST(r.amount AS DOUBLE) FROM r",
+    ),
+    (
         "SELECT l.id FROM l JOIN r ON l.id = r.id UNION ALL SELECT r.id, r.ref FROM r",
         "add NULL where one is missing",
         "SELECT l.id, NULL AS ref FROM l JOIN r ON l.id = r.id UNION ALL SELECT r.id, r.ref FROM r",
@@ -251,6 +276,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "SELECT l.id, sum(r.n) OVER (ORDER BY r.ref RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM l JOIN r ON l.id = r.id",
         "a frame of RANGE counts in its ORDER BY key",
         "SELECT l.id, sum(r.n) OVER (ORDER BY r.n RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM l JOIN r ON l.id = r.id",
+    ),
+    (
+        "SELECT l.id, sum(r.n) OVER (ORDER BY l.at - r.at RANGE INTERVAL '1 hour' PRECEDING) AS s FROM l JOIN r ON l.id = r.id",
+        "`l.at - r.at` is a span of time: write ORDER BY extract(epoch FROM l.at - r.at), and count in seconds",
+        "SELECT l.id, sum(r.n) OVER (ORDER BY extract(epoch FROM l.at - r.at) RANGE 3600 PRECEDING) AS s FROM l JOIN r ON l.id = r.id",
     ),
     (
         "SELECT l.id, string_agg(r.ref) AS s FROM l JOIN r ON l.id = r.id GROUP BY l.id",

@@ -23,6 +23,10 @@ pub const VALUES: &[(Kind, &str)] = &[
     (Moment, "l.d - INTERVAL '1 hour'"),
     (Moment, "l.s + INTERVAL '1 month'"),
     (Date, "l.d + 1"),
+    (Date, "l.d - CAST(l.i AS INTEGER) % 100"),
+    (Date, "1000000 + l.d"),
+    (Integer, "CASE l.s - r.s WHEN INTERVAL '0 days' THEN 1 WHEN INTERVAL '24 hours' THEN 2 ELSE 3 END"),
+    (Integer, "CASE INTERVAL '1 month' WHEN NULL THEN 1 WHEN INTERVAL '30 days' THEN 2 END"),
     (Flag, "l.d + INTERVAL '1 month' > r.s"),
     // Text of what is none.
     (Text, "l.t || l.s"),
@@ -125,6 +129,10 @@ pub const STATEMENTS: &[(&[Kind], &str)] = &[
     (
         &[Integer, Integer],
         "SELECT l.id, lag(l.i, 1, 0) OVER (ORDER BY l.id) AS before FROM left_src l JOIN right_src r ON l.id = r.id",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, rank() OVER (ORDER BY l.s - r.s NULLS LAST) AS place FROM left_src l JOIN right_src r ON l.id = r.id",
     ),
     (
         &[Integer, Integer],

@@ -1,12 +1,13 @@
 //! What windows are asked for.
 
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrameBound, WindowFrameUnits};
 
 use super::super::facts::at;
-use super::super::{describe, order};
+use super::super::{describe, order, wording};
 use super::{TypeChecks, literal};
 use crate::type_names::{EXACT, TypeKind};
 
@@ -40,8 +41,15 @@ impl TypeChecks {
         let counted =
             frame.units == WindowFrameUnits::Range && (counts(&frame.start_bound) || counts(&frame.end_bound));
         for key in function.params.order_by.iter().filter(|_| counted) {
-            if let Some(operand) = self.operand(&key.expr, schema).filter(|key| key.kind == TypeKind::Text) {
+            let Some(operand) = self.operand(&key.expr, schema) else { continue };
+            if operand.kind == TypeKind::Text {
                 self.refuse(describe::needs(&operand, "a frame of RANGE counts in its ORDER BY key", &EXACT));
+            } else if matches!(operand.data_type, DataType::Duration(_) | DataType::Interval(_)) {
+                let sql = wording::condition(&key.expr);
+                self.refuse(format!(
+                    "a frame of RANGE counts in its ORDER BY key, and `{sql}` is a span of time: write ORDER BY extract(epoch FROM {sql}), \
+                     and count in seconds"
+                ));
             }
         }
     }
