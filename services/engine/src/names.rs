@@ -13,6 +13,9 @@ pub const RESULT: [&str; 3] = [LEFT_ROW, RIGHT_ROW, ROW];
 /// Names that begin with this stand in plans only: neither sources nor `match_sql` may use them.
 pub const INTERNAL: &str = "__kalla_";
 
+/// So begin those of columns that conditions of subqueries read.
+pub const ASKED: &str = "__kalla_asked_";
+
 /// The last column of a numbered source: the row's number, `Int64`, never NULL, counted from 0.
 pub const ROW_NUMBER: &str = "__kalla_row";
 

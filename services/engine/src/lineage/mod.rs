@@ -240,7 +240,8 @@ fn lost(reach: &Reach, names: &[String]) -> Option<String> {
 fn refuse_reserved_names(plan: &LogicalPlan) -> Result<()> {
     let mut taken = None;
     plan.apply_with_subqueries(|node| {
-        taken = node.schema().fields().iter().map(|f| f.name()).find(|name| names::is_internal(name)).cloned();
+        let reserved = |name: &&String| names::is_internal(name) && !name.starts_with(names::ASKED);
+        taken = node.schema().fields().iter().map(|f| f.name()).find(reserved).cloned();
         Ok(if taken.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })
     .map_err(broken)?;

@@ -17,7 +17,7 @@ use crate::job::{Job, Limits, Source};
 use crate::lineage::{self, Comparisons, Groups, Side, SideTable, SideTables, Trace, Traced};
 use crate::manifest::LineageMode;
 use crate::names;
-use crate::query::{self, Readings, TableInfo};
+use crate::query::{self, Suspects, TableInfo};
 use crate::stage::{ColumnNote, RowFile};
 
 /// A source as the planner sees it.
@@ -57,7 +57,7 @@ pub struct MatchPlan {
     pub asks_for_order: bool,
     keys: [Option<Keys>; 2],
     numbered: [Arc<dyn TableProvider>; 2],
-    readings: Readings,
+    suspects: Suspects,
 }
 
 /// How the rows of a side are followed by key.
@@ -82,7 +82,7 @@ impl MatchPlan {
 
     /// The error of the job for an error of the query engine.
     pub fn failed(&self, error: DataFusionError) -> Error {
-        self.readings.failed(error, &self.limits)
+        self.suspects.failed(error, &self.limits)
     }
 
     pub fn numbered(&self, side: Side) -> Arc<dyn TableProvider> {
@@ -118,20 +118,20 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     let visible = query::plan(ctx, &job.match_sql, &infos).await?;
     let sides = sides(&aliases, tables, &job.limits);
     let traced = lineage::trace(&visible, &sides)?;
-    let touched = query::touched_columns(ctx, &visible, &infos, &job.limits)?;
+    let suspects = Suspects::of(&visible)?;
+    let touched = query::touched_columns(ctx, &visible, &infos, &suspects, &job.limits)?;
     let comparisons = lineage::comparisons(&visible, &sides)?;
     let keys = |side, source: &Source| match traced.trace(side) {
         Trace::Rows(_) => Ok(None),
         Trace::Lost(why) => keys(&visible, &sides, side, source, why).map(Some),
     };
     let keys = [keys(Side::Left, &job.left)?, keys(Side::Right, &job.right)?];
-    let readings = Readings::of(&visible)?;
-    let failed = |e| readings.failed(e, &job.limits);
+    let failed = |e| suspects.failed(e, &job.limits);
     let physical = query::physical_plan(ctx, &traced.plan).await.map_err(failed)?;
     let numbered = [Arc::clone(&tables[0].numbered), Arc::clone(&tables[1].numbered)];
     let (limits, asks_for_order) = (job.limits.clone(), query::order::asks_for_order(&visible));
     let traced = Arc::new(traced);
-    Ok(MatchPlan { traced, physical, touched, comparisons, limits, asks_for_order, keys, numbered, readings })
+    Ok(MatchPlan { traced, physical, touched, comparisons, limits, asks_for_order, keys, numbered, suspects })
 }
 
 /// Makes the tables known to `ctx` under every name that they have in `match_sql`.

@@ -15,9 +15,14 @@ use crate::error::{Error, Result};
 use crate::job::Limits;
 use crate::type_names::TypeKind;
 
-/// Where a plan takes a text for something else: errors tell the value that is none, and not where.
-#[derive(Debug)]
-pub struct Readings(BTreeSet<Reading>);
+/// What of a statement errors of the query engine may be about: they tell a value or a column, and not where.
+#[derive(Debug, Default)]
+pub struct Suspects {
+    /// Where a text is taken for something else.
+    readings: BTreeSet<Reading>,
+    /// Whether a subquery refers to the query around it.
+    refers_outside: bool,
+}
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Reading {
@@ -27,14 +32,18 @@ struct Reading {
     sql: String,
 }
 
-impl Readings {
+impl Suspects {
     pub fn of(plan: &LogicalPlan) -> Result<Self> {
-        let mut found = BTreeSet::new();
+        let mut suspects = Self::default();
         let walked = plan.apply_with_subqueries(|node| {
             let schema = merge_schema(&node.inputs());
             node.apply_expressions(|expr| {
                 expr.apply(|expr| {
                     let (text, target) = match expr {
+                        Expr::OuterReferenceColumn(..) => {
+                            suspects.refers_outside = true;
+                            return Ok(TreeNodeRecursion::Continue);
+                        }
                         Expr::Cast(cast) => (Some(cast.expr.as_ref()), everyday(&cast.field.data_type().to_string())),
                         Expr::ScalarFunction(call) if call.func.name().starts_with("to_timestamp") => {
                             (call.args.first(), everyday("Timestamp"))
@@ -43,21 +52,26 @@ impl Readings {
                     };
                     if text.is_some_and(|text| text.get_type(&schema).is_ok_and(|t| TypeKind::of(&t) == TypeKind::Text))
                     {
-                        found.insert(Reading { target, sql: wording::condition(expr) });
+                        suspects.readings.insert(Reading { target, sql: wording::condition(expr) });
                     }
                     Ok(TreeNodeRecursion::Continue)
                 })
             })
         });
         walked.map_err(|e| Error::defect_of("planning", e))?;
-        Ok(Self(found))
+        Ok(suspects)
     }
 
     /// The error of a job for an error of the query engine, with its place where there is only one.
     pub fn failed(&self, error: DataFusionError, limits: &Limits) -> Error {
-        let text = error.find_root().strip_backtrace();
+        let root = error.find_root();
+        // Of the join that it is made to.
+        if self.refers_outside && matches!(root, DataFusionError::SchemaError(..)) {
+            return Error::Invalid(vec![violation(NO_REFERENCE)]);
+        }
+        let text = root.strip_backtrace();
         let target = unread(without_prefixes(&text)).map(|(_, target)| everyday(target));
-        let mut places = self.0.iter().filter(|reading| Some(&reading.target) == target.as_ref());
+        let mut places = self.readings.iter().filter(|reading| Some(&reading.target) == target.as_ref());
         match (execution_error(error, limits), places.next(), places.next()) {
             (Error::Sql(told), Some(only), None) => Error::Sql(format!("{told} (in {})", only.sql)),
             (error, ..) => error,
@@ -103,12 +117,14 @@ pub fn execution_error(error: DataFusionError, limits: &Limits) -> Error {
     }
 }
 
+const NO_REFERENCE: &str = "a subquery cannot refer to the query around it in this place: write it as a JOIN, as EXISTS in WHERE that refers to no other than \
+     the query right around it, or number its rows with row_number() OVER (PARTITION BY … ORDER BY …) and join those that are wanted";
+
 /// What the planner cannot do is for the author to write otherwise, and no defect.
 fn not_supported(text: &str) -> String {
     let text = text.trim_start_matches("This feature is not implemented: ");
     if text.contains("OuterReferenceColumn") || text.contains("subquer") {
-        return "a subquery cannot refer to the query around it in this place: write it as a JOIN, as EXISTS in WHERE, \
-                or number its rows with row_number() OVER (PARTITION BY … ORDER BY …) and join those that are wanted".to_owned();
+        return NO_REFERENCE.to_owned();
     }
     plain(text).unwrap_or_else(|| {
         format!("this is not supported: {}; write it in another way, such as with a JOIN", first_line(text))

@@ -13,6 +13,7 @@ mod output;
 mod plain;
 mod session;
 mod statement;
+mod subqueries;
 mod touched;
 mod types;
 mod using;
@@ -25,7 +26,7 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionContext};
 
-pub use execution::{Readings, execution_error};
+pub use execution::{Suspects, execution_error};
 pub use facts::TableInfo;
 pub use session::{Joins, physical_plan, session};
 pub use touched::touched_columns;
@@ -62,9 +63,11 @@ pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Resu
     let invalid = |error: &datafusion::common::DataFusionError| Error::Invalid(errors::explain(error, &facts, &state));
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&plan).map_err(|e| invalid(&e))?;
+    let plan = subqueries::above_joins(plan).map_err(|e| invalid(&e))?;
     checks.check(&plan).map_err(|e| invalid(&e))?;
     found.extend(checks.take());
-    let plan = match meaning::kept(plan).and_then(output::named) {
+    found.extend(subqueries::refused(&plan).map_err(|e| invalid(&e))?);
+    let plan = match meaning::kept(plan).and_then(subqueries::named_apart).and_then(output::named) {
         Ok(plan) => plan,
         Err(error) if found.is_empty() => return Err(invalid(&error)),
         Err(_) => return Err(Error::Invalid(found)),

@@ -166,9 +166,13 @@ const WORDS: &[(&str, &str)] = &[
     ("negative count not allowed", "substr takes 0 characters or more"),
     ("negative substring length not allowed", "substr takes 0 characters or more"),
     (
-        "Correlated scalar subquery can only be used in",
-        "a subquery that refers to the query around it cannot stand in ON: write it in WHERE, as in … JOIN r ON TRUE WHERE r.id = (SELECT \
-         max(x.id) FROM …)",
+        "A GROUP BY clause in a scalar correlated subquery",
+        "a subquery that stands for one value groups by nothing but what it sets equal to columns of the query around it: leave GROUP BY out, \
+         or JOIN it",
+    ),
+    (
+        "Cannot access field at argument",
+        "what stands before a dot is the name of a column here, which has no parts: give the table that is meant another name, with AS",
     ),
     ("COUNT DISTINCT with multiple arguments", "count(DISTINCT …) takes one value: write count(DISTINCT (a, b))"),
     ("ANY in LIKE expression", "LIKE takes one pattern: write a LIKE 'x%' OR a LIKE 'y%'"),

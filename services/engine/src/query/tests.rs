@@ -10,7 +10,7 @@ use datafusion::physical_plan::displayable;
 use datafusion::prelude::SessionContext;
 
 use super::facts::SIDES;
-use super::{Joins, TableInfo, physical_plan, plan, session, touched_columns};
+use super::{Joins, Suspects, TableInfo, physical_plan, plan, session, touched_columns};
 use crate::error::Error;
 use crate::job::Limits;
 use crate::stage::ColumnNote;
@@ -443,7 +443,11 @@ async fn only_the_columns_that_a_statement_reads_are_touched() {
         ("SELECT count(*) AS n FROM invoices", [names(&[]), names(&[]), names(&[])]),
     ] {
         let logical = plan(&ctx, sql, &tables()).await.unwrap();
-        assert_eq!(touched_columns(&ctx, &logical, &tables(), &Limits::default()).unwrap(), expected, "{sql}");
+        assert_eq!(
+            touched_columns(&ctx, &logical, &tables(), &Suspects::default(), &Limits::default()).unwrap(),
+            expected,
+            "{sql}"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
-use super::execution::execution_error;
+use super::execution::Suspects;
 use super::facts::{SIDES, TableInfo};
 use crate::error::{Error, Result};
 use crate::job::Limits;
@@ -16,11 +16,12 @@ pub fn touched_columns(
     ctx: &SessionContext,
     plan: &LogicalPlan,
     tables: &[TableInfo],
+    suspects: &Suspects,
     limits: &Limits,
 ) -> Result<Vec<BTreeSet<String>>> {
     let internal = |e: datafusion::common::DataFusionError| Error::defect_of("the columns that match_sql uses", e);
     // Constants are folded here first, and may not be what they are cast to.
-    let optimized = ctx.state().optimize(plan).map_err(|e| execution_error(e, limits))?;
+    let optimized = ctx.state().optimize(plan).map_err(|e| suspects.failed(e, limits))?;
     let mut touched = vec![BTreeSet::new(); tables.len()];
     optimized
         .apply_with_subqueries(|node| {

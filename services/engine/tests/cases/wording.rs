@@ -206,9 +206,33 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE 1 = (SELECT count(*) FROM r x WHERE x.ref = l.ref)",
     ),
     (
-        "SELECT l.id FROM l JOIN r ON r.id = (SELECT max(x.id) FROM r x WHERE x.ref = l.ref)",
-        "cannot stand in ON: write it in WHERE",
-        "SELECT l.id FROM l JOIN r ON TRUE WHERE r.id = (SELECT max(x.id) FROM r x WHERE x.ref = l.ref)",
+        "SELECT l.id FROM l LEFT JOIN r ON r.id = (SELECT max(x.id) FROM r x WHERE x.ref = l.ref)",
+        "in ON of an outer join is not kept here: write a condition of one side into that side, as in LEFT JOIN (SELECT * FROM r",
+        "WITH p AS (SELECT l.id, r.id AS right_id FROM l JOIN r ON r.id = (SELECT max(x.id) FROM r x WHERE x.ref = l.ref)) SELECT l.id, \
+         p.right_id FROM l LEFT JOIN p ON p.id = l.id",
+    ),
+    (
+        "SELECT l.id FROM l LEFT JOIN r ON l.id = r.id AND EXISTS (SELECT 1 FROM r x WHERE x.ref = r.ref)",
+        "`EXISTS (SELECT … FROM r)` in ON of an outer join is not kept here",
+        "SELECT l.id FROM l LEFT JOIN (SELECT * FROM r WHERE EXISTS (SELECT 1 FROM r x WHERE x.ref = r.ref)) r ON l.id = r.id",
+    ),
+    (
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE EXISTS (SELECT 1 FROM r x LEFT JOIN l y ON y.id = x.id AND y.ok = l.ok WHERE x.id = \
+         r.id)",
+        "in ON of an outer join refers to the query around the subquery",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE EXISTS (SELECT 1 FROM r x CROSS JOIN l m LEFT JOIN l y ON y.id = x.id AND y.ok = m.ok \
+         WHERE m.id = l.id AND x.id = r.id)",
+    ),
+    (
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE EXISTS (SELECT 1 FROM r x WHERE x.id = r.id AND EXISTS (SELECT 1 FROM l y WHERE y.id = \
+         x.id AND y.ref = l.ref))",
+        "that refers to no other than the query right around it",
+        "SELECT l.id FROM l JOIN r ON l.id = r.id WHERE EXISTS (SELECT 1 FROM r x JOIN l y ON y.id = x.id WHERE x.id = r.id AND y.ref = l.ref)",
+    ),
+    (
+        "SELECT amount.id FROM l amount JOIN r ON amount.id = r.id WHERE EXISTS (SELECT 1 FROM r x WHERE x.id = amount.id)",
+        "give the table that is meant another name, with AS",
+        "SELECT a.id FROM l a JOIN r ON a.id = r.id WHERE EXISTS (SELECT 1 FROM r x WHERE x.id = a.id)",
     ),
     (
         "SELECT l.id, lag(l.n, 1, 0.5) OVER (ORDER BY l.id) AS b FROM l JOIN r ON l.id = r.id",
@@ -292,7 +316,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_told_in_the_words_of_its_author() {
     let run = async |text: &str| {
-        let sql = match text.starts_with("SELECT") {
+        let sql = match text.starts_with("SELECT") || text.starts_with("WITH") {
             true => text.to_owned(),
             false => format!("SELECT l.id FROM l JOIN r ON l.id = r.id AND {text}"),
         };

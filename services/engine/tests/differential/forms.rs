@@ -122,6 +122,55 @@ pub const STATEMENTS: &[(&[Kind], &str)] = &[
         &[Integer, Integer],
         "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.k = r.k LEFT JOIN right_src x ON x.k = l.k AND x.id < r.id WHERE x.id IS NULL",
     ),
+    // Subqueries that refer to the query around them.
+    (
+        &[Integer, Integer],
+        "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.k = r.k WHERE EXISTS (SELECT 1 FROM right_src x JOIN left_src y ON x.k = y.k WHERE y.id = l.id AND x.id = r.id)",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.k = r.k WHERE NOT EXISTS (SELECT 1 FROM right_src x JOIN left_src y ON x.k = y.k WHERE y.id > l.id AND x.id < r.id)",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.id = r.id AND EXISTS (SELECT 1 FROM right_src x WHERE x.k = l.k AND x.id > r.id)",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.k = r.k AND NOT EXISTS (SELECT 1 FROM left_src x WHERE x.k = r.k AND x.id > l.id)",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.k = r.k AND r.d = (SELECT max(x.d) FROM right_src x WHERE x.k = l.k)",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.k = r.k WHERE l.id IN (SELECT y.id FROM right_src x JOIN left_src y ON x.k = y.k WHERE x.id > l.id)",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.id = r.id WHERE l.id IN (SELECT x.i AS id FROM right_src x WHERE x.id > l.id)",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.k = r.k WHERE (SELECT count(*) FROM right_src x JOIN left_src y ON x.k = y.k WHERE x.t = r.t AND y.t = l.t) = 1",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, (SELECT count(*) AS k FROM right_src x WHERE x.k = l.k) AS n FROM left_src l JOIN right_src r ON l.id = r.id",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, q.k FROM left_src l JOIN right_src r ON l.id = r.id JOIN LATERAL (SELECT x.i AS k FROM right_src x WHERE x.k = l.k) q ON TRUE",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, q.c FROM left_src l JOIN right_src r ON r.id = l.id LEFT JOIN LATERAL (SELECT count(*) AS c FROM right_src x JOIN left_src y ON x.k = y.k WHERE x.id = l.id AND y.id = l.id) q ON TRUE",
+    ),
+    (
+        &[Integer, Integer],
+        "SELECT l.id, q.xid FROM left_src l JOIN right_src r ON l.id = r.id JOIN LATERAL (SELECT x.id AS xid FROM right_src x JOIN left_src y ON x.k = y.k WHERE x.t = l.t AND y.t = r.t) q ON TRUE",
+    ),
     (
         &[Integer, Decimal],
         "WITH a AS (SELECT k, sum(a) AS s FROM left_src GROUP BY k), b AS (SELECT k, sum(a) AS s FROM right_src GROUP BY k) SELECT a.k, a.s - b.s AS e FROM a JOIN b ON a.k = b.k",

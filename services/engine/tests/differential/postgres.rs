@@ -98,8 +98,8 @@ fn agrees_with_postgres() {
     }
     let wanted = wanted + tally.asked;
     while tally.asked < wanted {
-        if random.chance(25) {
-            let asked = join(&mut random);
+        if random.chance(40) {
+            let asked = if random.chance(40) { correlated(&mut random) } else { join(&mut random) };
             runtime.block_on(ask(&asked, &oracle, &tables, directory.path(), &mut tally));
             continue;
         }
@@ -216,6 +216,47 @@ fn join(random: &mut Random) -> Asked {
         theirs: write(&condition.theirs, &chosen.theirs, form),
         kinds: vec![Kind::Integer, Kind::Integer],
     }
+}
+
+/// Rows that are chosen by a subquery that refers to them.
+fn correlated(random: &mut Random) -> Asked {
+    const FROM: [(&str, &[&str]); 7] = [
+        ("right_src x", &["x"]),
+        ("left_src x", &["x"]),
+        ("right_src x JOIN left_src y ON x.k = y.k", &["x", "y"]),
+        ("left_src x JOIN left_src y ON x.u = y.u AND x.id < y.id", &["x", "y"]),
+        ("right_src x LEFT JOIN left_src y ON x.k = y.k AND y.f", &["x", "y"]),
+        ("right_src x, left_src y", &["x", "y"]),
+        ("(SELECT id, i AS k, k AS i, t, u, d FROM right_src WHERE f) x", &["x"]),
+    ];
+    let (from, names) = random.pick(&FROM);
+    let conditions = (0..=random.below(3)).map(|_| {
+        let (inner, outer) = (random.pick(names), random.pick(&["l", "r"]));
+        let column = random.pick(&["id", "k", "i", "t", "u", "d"]);
+        let compared = random.pick(&["=", "=", "=", "=", "<", "<>", ">=", "IS NOT DISTINCT FROM"]);
+        format!("{inner}.{column} {compared} {outer}.{column}")
+    });
+    let conditions = conditions.collect::<Vec<_>>().join(" AND ");
+    let inside = format!("FROM {from} WHERE {conditions}");
+    let name = random.pick(names);
+    let chosen = match random.below(6) {
+        0 | 1 => format!("EXISTS (SELECT 1 {inside})"),
+        2 => format!("NOT EXISTS (SELECT 1 {inside})"),
+        3 => format!("l.k IN (SELECT {name}.i AS k {inside})"),
+        4 => format!("(SELECT count(*) {inside}) > 1"),
+        _ => format!("l.i <= (SELECT max({name}.i) AS id {inside})"),
+    };
+    let pairs = "SELECT l.id, r.id AS rid FROM left_src l";
+    let sql = match random.below(5) {
+        0 => format!("{pairs} JOIN right_src r ON l.k = r.k AND {chosen}"),
+        1 => format!("{pairs} JOIN right_src r ON l.id = r.id WHERE {chosen}"),
+        2 => format!("{pairs} LEFT JOIN right_src r ON l.k = r.k WHERE {chosen}"),
+        3 => format!("{pairs} JOIN right_src r ON l.k = r.k AND l.u = r.u WHERE {chosen} AND NOT l.f"),
+        _ => format!(
+            "SELECT l.id, q.k AS rid FROM left_src l JOIN right_src r ON l.id = r.id LEFT JOIN LATERAL (SELECT count(*) AS k {inside}) q ON TRUE"
+        ),
+    };
+    Asked { items: Vec::new(), ours: sql.clone(), theirs: sql, kinds: vec![Kind::Integer, Kind::Integer] }
 }
 
 async fn agree(asked: &Asked, oracle: &Oracle, tables: &[Table; 2], directory: &Path) -> bool {
