@@ -71,6 +71,11 @@ fn decimal(data_type: &DataType) -> Option<(u8, i8)> {
 /// A decimal for values whose digits nobody has counted: a cast rounds what does not fit, without a word.
 pub const EXACT: DataType = DataType::Decimal128(38, 10);
 
+/// Whether values are spans of time: intervals, and what lies between two timestamps.
+pub fn is_span(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_) | DataType::Duration(_))
+}
+
 /// The families of types between which SQL must not convert silently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypeKind {

@@ -28,8 +28,6 @@ pub struct Measure {
     pub operands: Vec<Expr>,
     written: Vec<String>,
     text: String,
-    /// Whether the operands are spans of time, which are compared by their seconds.
-    spans: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,8 +74,7 @@ impl Measure {
         // Where a column stands for an expression, the two are not of one shape.
         let shown = if written_operands.len() == operands.len() { &written_operands } else { &operands };
         let written_operands = shown.iter().map(wording::condition).collect();
-        let spans = operands.iter().any(Computed::counts_seconds);
-        Self { kind, operands, written: written_operands, text: wording::condition(written), spans }
+        Self { kind, operands, written: written_operands, text: wording::condition(written) }
     }
 
     /// Whether it wants two values that differ from row to row to be the same.
@@ -119,8 +116,12 @@ impl Measure {
     }
 
     fn told(&self, array: &ArrayRef) -> Result<Option<String>> {
-        let text = text_of(array)?;
-        Ok(if self.spans { text.as_deref().map(span) } else { text })
+        Ok(text_of(array)?.map(|text| self.spelled(text)))
+    }
+
+    /// Spans of time are compared by their seconds.
+    fn spelled(&self, number: String) -> String {
+        if self.operands.iter().any(Computed::counts_seconds) { span(&number) } else { number }
     }
 
     fn distance(&self, operands: &[ArrayRef], values: &[Operand]) -> Result<(Option<String>, Option<String>)> {
@@ -136,8 +137,7 @@ impl Measure {
                 letters_apart(a.unwrap_or_default(), b.unwrap_or_default())
             }
             (TypeKind::Number | TypeKind::Float, TypeKind::Number | TypeKind::Float) => {
-                let apart = functions::difference(a, b);
-                if self.spans { apart.as_deref().map(span) } else { apart }
+                functions::difference(a, b).map(|apart| self.spelled(apart))
             }
             (TypeKind::Date | TypeKind::Timestamp, TypeKind::Date | TypeKind::Timestamp) => {
                 // By the calendar of a zone, where one is given.

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 use super::arithmetic::divide_wide;
 use super::exact::{Amount, amount_at, power_of_ten};
 use super::strict_cast;
-use crate::type_names::TypeKind;
+use crate::type_names::{TypeKind, is_span};
 
 const SECOND: i128 = 1_000_000_000;
 const MINUTE: i128 = 60 * SECOND;
@@ -90,15 +90,19 @@ impl Computed {
 
     /// Whether an expression gives the seconds of a span of time.
     pub(crate) fn counts_seconds(expr: &Expr) -> bool {
-        let Expr::ScalarFunction(call) = expr else { return false };
-        call.func.inner().downcast_ref::<Function>().is_some_and(|function| function.computed == Self::Seconds)
+        Self::of(expr).is_some_and(|(computed, _)| computed == Self::Seconds)
+    }
+
+    /// What an expression computes, and of what.
+    fn of(expr: &Expr) -> Option<(Self, &Expr)> {
+        let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else { return None };
+        Some((func.inner().downcast_ref::<Function>()?.computed, args.first()?))
     }
 
     /// What stands for this in SQL; `None` for an expression that is none of these.
     pub(crate) fn written(expr: &Expr) -> Option<Expr> {
-        let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else { return None };
-        let computed = func.inner().downcast_ref::<Function>()?.computed;
-        let argument = args.first()?.clone();
+        let (computed, argument) = Self::of(expr)?;
+        let argument = argument.clone();
         Some(match computed {
             Self::Seconds | Self::Spelled => argument,
             Self::Decimal { precision, scale, or_null } => {
@@ -232,7 +236,7 @@ fn nanoseconds(unit: TimeUnit) -> i64 {
 
 fn part_of(array: &ArrayRef, part: Part) -> Result<ArrayRef> {
     let spans: Vec<Option<Span>> = match array.data_type() {
-        DataType::Duration(_) | DataType::Interval(_) => spans(array, |span| span)?,
+        span if is_span(span) => spans(array, |span| span)?,
         // Within a minute, which is the same in every zone and unit.
         DataType::Timestamp(unit, _) | DataType::Time32(unit) | DataType::Time64(unit) => {
             let factor = i128::from(nanoseconds(*unit));

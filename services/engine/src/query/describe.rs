@@ -9,7 +9,7 @@ use super::facts::{Facts, at, spelled, spelled_column};
 use super::types::{literal, says};
 use super::wording;
 use crate::functions::{Argument, Function, ordinal};
-use crate::type_names::{EXACT, TypeKind, sql_type};
+use crate::type_names::{EXACT, TypeKind, is_span, sql_type};
 
 /// One operand.
 pub(super) struct Operand<'a> {
@@ -167,9 +167,7 @@ pub(super) fn comparison(left: &Operand, right: &Operand, equality: bool) -> Opt
     use TypeKind::{Date, Float, Null, Number, Other, Text, Timestamp};
     let literals = left.literal().is_some() || right.literal().is_some();
     for (span, other) in [(left, right), (right, left)] {
-        if matches!(span.data_type, DataType::Interval(_) | DataType::Duration(_))
-            && matches!(other.kind, Number | Float)
-        {
+        if is_span(&span.data_type) && matches!(other.kind, Number | Float) {
             return Some(format!(
                 "`{}` is a span of time and {} a number: write INTERVAL '3 days', or date_within(a, b, 3)",
                 span.sql(),
@@ -387,7 +385,7 @@ pub(super) fn arithmetic(op: &str, left: &Operand, right: &Operand) -> Option<St
     use TypeKind::{Boolean, Date, Float, Number, Time, Timestamp};
     let number = |operand: &Operand| matches!(operand.kind, Number | Float);
     let moment = |operand: &Operand| matches!(operand.kind, Date | Timestamp | Time);
-    let span = |operand: &Operand| matches!(operand.data_type, DataType::Interval(_) | DataType::Duration(_));
+    let span = |operand: &Operand| is_span(&operand.data_type);
     for (one, other) in [(left, right), (right, left)] {
         if one.kind == Boolean {
             return Some(format!(

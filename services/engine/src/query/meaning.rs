@@ -26,6 +26,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, lit};
 
 use crate::functions::{Arithmetic, Computed, Operation, Part, nearest_integer};
+use crate::type_names::is_span;
 
 /// The plan that means what it says.
 pub(super) fn kept(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -170,10 +171,6 @@ fn spelled(exprs: Vec<Expr>, types: &[DataType]) -> Transformed<Vec<Expr>> {
         if is_spelled(data_type) { Computed::Spelled.call(expr) } else { expr }
     };
     Transformed::new_transformed(exprs.into_iter().zip(types).map(spell).collect(), transformed)
-}
-
-fn is_span(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Interval(_) | DataType::Duration(_))
 }
 
 /// Floats among decimals.

@@ -1,5 +1,5 @@
 //! What DataFusion says of a statement, in the words of the person who wrote it, with what to write instead. Its messages are all
-//! that it gives: they are known by their words, and `cases/meaning.rs` notices when these change.
+//! that it gives: they are known by their words, and `cases/wording.rs` notices when these change.
 
 /// `None` for a message that says it well itself.
 pub(super) fn plain(text: &str) -> Option<String> {

@@ -1,6 +1,5 @@
 //! What windows are asked for.
 
-use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::WindowFunction;
@@ -9,7 +8,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, WindowFrameBound, WindowFrameU
 use super::super::facts::at;
 use super::super::{describe, order, wording};
 use super::{TypeChecks, literal};
-use crate::type_names::{EXACT, TypeKind};
+use crate::type_names::{EXACT, TypeKind, is_span};
 
 impl TypeChecks {
     /// Rows are chosen before windows are laid over them.
@@ -44,7 +43,7 @@ impl TypeChecks {
             let Some(operand) = self.operand(&key.expr, schema) else { continue };
             if operand.kind == TypeKind::Text {
                 self.refuse(describe::needs(&operand, "a frame of RANGE counts in its ORDER BY key", &EXACT));
-            } else if matches!(operand.data_type, DataType::Duration(_) | DataType::Interval(_)) {
+            } else if is_span(&operand.data_type) {
                 let sql = wording::condition(&key.expr);
                 self.refuse(format!(
                     "a frame of RANGE counts in its ORDER BY key, and `{sql}` is a span of time: write ORDER BY extract(epoch FROM {sql}), \
