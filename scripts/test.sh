@@ -63,6 +63,12 @@ browse() {
   web test:browser
 }
 
+# From outside, as somebody who wants in.
+audit() {
+  export KALLA_TEST_BINARY="${CARGO_TARGET_DIR:-$PWD/target}/release/kalla"
+  "$KALLA_TEST_PYTHON" -B tests/audit
+}
+
 # Clippy in the release profile, as the tests: build scripts and procedural macros are compiled once for both.
 step "what is needed" prepare
 step "formatting (cargo fmt)" cargo fmt --all --check
@@ -74,6 +80,7 @@ step "lints (clippy)" cargo clippy --release --locked --workspace --all-targets 
 if [ "$only" = all ]; then
   step "tests (cargo test)" cargo test --release --locked --workspace
   step "the page in a browser" browse
+  step "an audit from outside" audit
 fi
 
 printf '\n%sAll good: %d s in all.\n' "$summary" "$SECONDS"

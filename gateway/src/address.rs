@@ -10,7 +10,10 @@ const SECRET: [&str; 6] = ["password", "passwd", "secret", "token", "key", "cred
 /// What is no URL is a path and shown as it is. A URL that cannot be read is not shown at all.
 pub fn shown(uri: &str) -> (String, bool) {
     if !uri.contains("://") {
-        return (uri.to_owned(), false);
+        return match almost_url(uri) {
+            Some(scheme) => (format!("{scheme}:…"), true),
+            None => (uri.to_owned(), false),
+        };
     }
     let Ok(mut url) = Url::parse(uri) else {
         let scheme = uri.split("://").next().unwrap_or_default();
@@ -37,6 +40,13 @@ pub fn shown(uri: &str) -> (String, bool) {
         }
     }
     (if secret { url.to_string() } else { uri.to_owned() }, secret)
+}
+
+/// The scheme of a text that lacks a slash to be an address, and may hold a password like one.
+fn almost_url(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(":/").or_else(|| text.split_once(':').filter(|(_, rest)| rest.contains('@')))?;
+    let known = ["postgres", "postgresql", "s3", "gs", "file", "http", "https"];
+    known.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then_some(scheme)
 }
 
 /// What to store when `given` comes in place of `known`: an address as it was shown stands for the one that is known.
@@ -67,6 +77,10 @@ mod tests {
             ("s3://id:secret@bucket/key", Some("s3://bucket/key")),
             ("s3://bucket/key?aws_secret_access_key=x", Some("s3://bucket/key")),
             ("postgres://me:pa ss@[broken/shop?table=t", Some("postgres://…")),
+            ("postgres:/me:pass@db/shop?table=t", Some("postgres:…")),
+            ("PostgreSQL:me:pass@db/shop", Some("PostgreSQL:…")),
+            ("2026-01-01T10:00.csv", None),
+            ("postgres.csv", None),
         ] {
             let (text, secret) = shown(given);
             assert_eq!((text.as_str(), secret), (expected.unwrap_or(given), expected.is_some()), "{given}");

@@ -2,22 +2,21 @@
 
 use std::path::PathBuf;
 
+use kalla_serving::{Address, PublicUrl};
+
 use crate::store::Place;
 
 /// Holds secrets and so has no `Debug`.
 pub struct Config {
-    pub host: String,
-    /// 0: any free port.
-    pub port: u16,
     pub database: Place,
     pub key: Key,
-    pub worker_url: String,
+    pub worker_url: Address,
     /// What the worker wants to be shown.
     pub worker_token: Option<String>,
-    /// Where workers report. `None`: at the address that the gateway listens on.
-    pub callback_url: Option<String>,
-    /// Whether everyone who reaches the gateway may use it, on whatever address it listens.
-    pub open: bool,
+    /// Where workers report.
+    pub callback_url: Address,
+    /// Where people reach it, if not on this machine alone.
+    pub public_url: Option<PublicUrl>,
 }
 
 /// The key of the installation.

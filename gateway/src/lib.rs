@@ -19,5 +19,5 @@ mod worker;
 
 pub use config::{Config, Key};
 pub use keys::secret;
-pub use server::{Running, StartError, migrate, start};
+pub use server::{Listening, Running, StartError, listen_on, migrate, start};
 pub use store::Place;

@@ -1,14 +1,15 @@
 //! A running gateway: what is put together when it starts, and the order in which it stops.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use kalla_serving::{Callers, Server, is_loopback, listen};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, House};
+use crate::api::{self, House, Rooms};
 use crate::catalog::Catalog;
 use crate::config::{Config, Key};
 use crate::keys::{KeyError, Keys};
@@ -22,6 +23,8 @@ use crate::worker::{Worker, WorkerError};
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// Where callbacks arrive, under the address of the gateway.
 const CALLBACKS: &str = "/api/worker";
+/// What machines of the operator ask, under the name by which workers know the gateway.
+const FOR_MACHINES: [&str; 2] = [CALLBACKS, "/metrics"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -45,7 +48,39 @@ pub struct Running {
     store: Store,
     stop: CancellationToken,
     chores: TaskTracker,
-    server: JoinHandle<std::io::Result<()>>,
+    server: Server,
+}
+
+/// An address that is listened on, before anything is served there.
+pub struct Listening {
+    listener: TcpListener,
+    host: String,
+    open: bool,
+    pub address: SocketAddr,
+}
+
+/// `port` 0 takes a free one. `open`: whether everyone who reaches it may use it, on whatever address it listens.
+pub async fn listen_on(host: &str, port: u16, open: bool) -> Result<Listening, StartError> {
+    if !open && !is_loopback(host) {
+        return Err(StartError::Open(host.to_owned()));
+    }
+    let failed = |error| StartError::Listen { address: format!("{host}:{port}"), error };
+    let listener = listen(host, port).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Listening { listener, host: host.to_owned(), open, address })
+}
+
+impl Listening {
+    /// Where a worker of this machine reports.
+    pub fn callback_url(&self) -> String {
+        let mut reachable = self.address;
+        match reachable.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => reachable.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => reachable.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        format!("http://{reachable}{CALLBACKS}")
+    }
 }
 
 /// Makes the schema of the database what this version needs.
@@ -54,23 +89,19 @@ pub async fn migrate(place: &Place) -> Result<(), StartError> {
     Ok(())
 }
 
-pub async fn start(config: Config) -> Result<Running, StartError> {
-    let host = config.host.trim_matches(['[', ']']).to_owned();
-    if !config.open && !is_loopback(&host) {
-        return Err(StartError::Open(host));
-    }
+pub async fn start(listening: Listening, config: Config) -> Result<Running, StartError> {
+    let Listening { listener, host, open, address } = listening;
+    let failed = |error| StartError::Listen { address: address.to_string(), error };
     let store = Store::open(&config.database).await?;
     let keys = match &config.key {
         Key::Text(text) => Keys::from_hex(text)?,
         Key::File(path) => Keys::from_file(path)?,
     };
     keys.check(&store.key_check(&keys.sealed_check()?).await?)?;
-    let address = format!("{host}:{}", config.port);
-    let failed = |error| StartError::Listen { address: address.clone(), error };
-    let listener = TcpListener::bind((host.as_str(), config.port)).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let callback_url = config.callback_url.unwrap_or_else(|| format!("http://{}{CALLBACKS}", reachable(address)));
-    let worker = Worker::new(&config.worker_url, config.worker_token)?;
+    let worker = Worker::new(config.worker_url.clone(), config.worker_token)?;
+    let callers = Callers::with_page(config.public_url.as_ref())
+        .and_listened_on(&host)
+        .and_at(&config.callback_url, &FOR_MACHINES);
     let catalog = Catalog::new(store.clone(), keys.clone());
     let uploads = Uploads::new(store.clone(), worker.clone());
     let metrics = Metrics::default();
@@ -81,7 +112,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         uploads: uploads.clone(),
         worker: worker.clone(),
         metrics: metrics.clone(),
-        callback_url,
+        callback_url: config.callback_url.to_string(),
     };
     let runs = Runs::new(parts);
     let (stop, chores) = (CancellationToken::new(), TaskTracker::new());
@@ -94,11 +125,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         worker,
         metrics,
         stop: stop.clone(),
-        local: !config.open,
+        local: !open,
+        https: config.public_url.is_some_and(|url| url.is_https()),
+        callers: Arc::new(callers),
+        rooms: Rooms::default(),
     };
-    tracing::info!(%address, worker = config.worker_url, "listening");
-    let server = axum::serve(listener, api::router(house)).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let server = tokio::spawn(server.into_future());
+    tracing::info!(%address, worker = %config.worker_url, "listening");
+    let server = Server::start(listener, None, api::router(house)).map_err(failed)?;
     Ok(Running { address, store, stop, chores, server })
 }
 
@@ -107,24 +140,9 @@ impl Running {
     pub async fn stop(self) {
         self.stop.cancel();
         self.chores.close();
-        if tokio::time::timeout(LAST_REQUESTS, self.server).await.is_err() {
-            tracing::info!("stopped before its clients were done");
-        }
+        self.server.stop(LAST_REQUESTS).await;
         let _ = tokio::time::timeout(LAST_REQUESTS, self.chores.wait()).await;
         self.store.close().await;
         tracing::info!("stopped");
-    }
-}
-
-pub fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// What a worker of this machine writes for `address`.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => ([127, 0, 0, 1], address.port()).into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => (std::net::Ipv6Addr::LOCALHOST, address.port()).into(),
-        _ => address,
     }
 }

@@ -21,7 +21,8 @@ impl Uploads {
         Self { store, worker }
     }
 
-    /// Streams a file to the worker; one that holds no table is refused, and not kept.
+    /// Streams a file to the worker; one that holds no table is refused, and not kept. One that cannot be looked into now is
+    /// kept without its columns, which are found out as soon as somebody asks for them.
     pub async fn take<S, E>(&self, name: &str, bytes: S) -> Result<Upload, Failure>
     where
         S: Stream<Item = Result<axum::body::Bytes, E>> + Send + 'static,
@@ -30,11 +31,15 @@ impl Uploads {
         let upload_id = Uuid::new_v4();
         let id = file_id(upload_id, name);
         let file = self.worker.store(&id, bytes).await?;
-        let head = match self.worker.preview(source(&file.uri), 1).await {
-            Ok(head) => head,
-            Err(problem) => {
+        let columns = match self.worker.preview(source(&file.uri), 1).await {
+            Ok(head) => head.columns,
+            Err(problem) if problem.code() == Code::Invalid => {
                 self.worker.forget(&id).await;
                 return Err(problem.into());
+            }
+            Err(problem) => {
+                tracing::warn!(%upload_id, problem = problem.message, "an upload is not looked into yet");
+                Vec::new()
             }
         };
         let now = now();
@@ -43,7 +48,7 @@ impl Uploads {
             name: name.to_owned(),
             bytes: file.bytes,
             sha256: file.sha256,
-            columns: head.columns,
+            columns,
             created: Some(timestamp(now)),
         };
         self.store.save_upload(upload_id, &StoredUpload { upload: upload.clone(), uri: file.uri }, now).await?;
@@ -55,15 +60,25 @@ impl Uploads {
     }
 
     pub async fn preview(&self, upload_id: &str, scope: LoadScopedRequest) -> Result<PreviewSourceResponse, Failure> {
-        let stored = self.stored(upload_id).await?;
+        let stored = self.find(upload_id).await?;
         let source = Source { filters: scope.filters, options: scope.options, ..source(&stored.uri) };
         Ok(self.worker.preview(source, scope.limit).await?)
     }
 
-    pub async fn stored(&self, upload_id: &str) -> Result<StoredUpload, Failure> {
+    async fn find(&self, upload_id: &str) -> Result<StoredUpload, Failure> {
         let missing = || Problem::refused(Code::NotFound, format!("there is no upload `{upload_id}`"));
         let id = Uuid::try_parse(upload_id).map_err(|_| missing())?;
         Ok(self.store.upload(id).await?.ok_or_else(missing)?)
+    }
+
+    /// With its columns, whenever they were found out.
+    pub async fn stored(&self, upload_id: &str) -> Result<StoredUpload, Failure> {
+        let mut stored = self.find(upload_id).await?;
+        if stored.upload.columns.is_empty() {
+            stored.upload.columns = self.worker.preview(source(&stored.uri), 1).await?.columns;
+            self.store.describe_upload(&stored.upload).await?;
+        }
+        Ok(stored)
     }
 }
 

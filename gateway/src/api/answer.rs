@@ -1,52 +1,19 @@
-//! Answers: messages as JSON, errors as `application/problem+json`.
+//! Answers: messages as JSON, with their versions.
 
 use axum::Json;
-use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER};
+use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use kalla_proto::v1::{Code, Problem};
+use kalla_serving::Refusal;
 use serde::Serialize;
 
 use crate::problem::Failure;
 
-/// Seconds after which a caller may try again.
-const TRY_AGAIN: HeaderValue = HeaderValue::from_static("1");
-
-/// An error as an answer.
-pub struct Refusal {
-    problem: Problem,
-    status: StatusCode,
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        let status = StatusCode::from_u16(problem.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { problem, status }
-    }
-}
-
 impl From<Failure> for Refusal {
     fn from(Failure { problem, outdated }: Failure) -> Self {
         let refusal = Self::from(problem);
-        if outdated { Self { status: StatusCode::PRECONDITION_FAILED, ..refusal } } else { refusal }
-    }
-}
-
-impl Refusal {
-    pub fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { problem: Problem::refused(code, message), status }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let mut response = (self.status, Json(&self.problem)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Problem::CONTENT_TYPE));
-        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            headers.insert(RETRY_AFTER, TRY_AGAIN);
-        }
-        response
+        if outdated { refusal.with_status(StatusCode::PRECONDITION_FAILED) } else { refusal }
     }
 }
 
@@ -80,6 +47,5 @@ pub async fn nothing_here(uri: Uri) -> Refusal {
 }
 
 pub async fn wrong_method(method: Method, uri: Uri) -> Refusal {
-    let message = format!("{method} is not possible at {}", uri.path());
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Code::Invalid, message)
+    Refusal::wrong_method(&method, &uri)
 }

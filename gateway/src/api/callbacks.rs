@@ -7,10 +7,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::routing::post;
 use kalla_proto::json::from_json_lenient;
 use kalla_proto::v1::{JobEvent, Problem};
+use kalla_serving::{Refusal, body};
 
 use super::House;
-use super::answer::Refusal;
-use super::request::text;
 use crate::runs::Heard;
 
 pub fn routes() -> Router<House> {
@@ -25,7 +24,7 @@ async fn heard(State(house): State<House>, request: Request) -> Result<StatusCod
     let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token =
         token.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim().to_owned()).unwrap_or_default();
-    let text = text(request).await?;
+    let text = body::json(request).await?;
     // What a worker quotes of data may hold anything; not every database keeps it.
     let text = text.replace(r"\u0000", r"\ufffd");
     let (event, unknown) = from_json_lenient::<JobEvent>(&text).map_err(|error| Problem::unreadable(&[error]))?;

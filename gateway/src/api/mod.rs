@@ -14,7 +14,10 @@ mod stream;
 mod uploads;
 mod web;
 
+use std::sync::Arc;
+
 use axum::Router;
+use kalla_serving::{Callers, Room};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
@@ -23,6 +26,9 @@ use crate::runs::Runs;
 use crate::store::Store;
 use crate::uploads::Uploads;
 use crate::worker::Worker;
+
+const UPLOADS: usize = 16;
+const STREAMS: usize = 512;
 
 /// What the handlers call.
 #[derive(Clone)]
@@ -37,6 +43,26 @@ pub struct House {
     pub stop: CancellationToken,
     /// Whether it is meant for this machine alone.
     pub local: bool,
+    /// Whether people reach it over https alone.
+    pub https: bool,
+    pub callers: Arc<Callers>,
+    pub rooms: Rooms,
+}
+
+/// How much of what lasts there may be at the same time.
+#[derive(Clone)]
+pub struct Rooms {
+    pub uploads: Room,
+    pub streams: Room,
+}
+
+impl Default for Rooms {
+    fn default() -> Self {
+        Self {
+            uploads: Room::new(UPLOADS, "files are uploaded"),
+            streams: Room::new(STREAMS, "streams of events are open"),
+        }
+    }
 }
 
 pub fn router(house: House) -> Router {

@@ -6,9 +6,9 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use kalla_proto::v1::System;
+use kalla_serving::Refusal;
 
 use super::House;
-use super::answer::Refusal;
 use crate::problem::Failure;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -8,10 +8,11 @@ use axum::{Json, Router};
 use kalla_proto::v1::{
     CheckJobResponse, CreateRunRequest, DryRunJobResponse, ListRecipeVersionsResponse, ListRecipesResponse, Recipe,
 };
+use kalla_serving::Refusal;
 use serde::Deserialize;
 
 use super::House;
-use super::answer::{Refusal, saved, versioned};
+use super::answer::{saved, versioned};
 use super::request::{Body, Pages, Params, expected, invalid, page};
 
 pub fn routes() -> Router<House> {

@@ -1,25 +1,17 @@
 //! What requests bring: bodies, parameters, conditions.
 
-use std::time::Duration;
-
-use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use axum::http::HeaderMap;
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kalla_proto::json::from_json_strict;
-use kalla_proto::v1::{Code, Problem, Violation};
+use kalla_proto::v1::{Problem, Violation};
+use kalla_serving::{Refusal, body};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::answer::Refusal;
 use crate::catalog::Expected;
 
-/// A recipe is SQL and some addresses.
-const LARGEST: usize = 2 << 20;
-/// How long a client may take to send it.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Things on a page, where nothing is said.
 const PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 1000;
@@ -31,33 +23,9 @@ impl<T: DeserializeOwned + prost::Name, S: Sync> FromRequest<S> for Body<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let text = text(request).await?;
+        let text = body::json(request).await?;
         from_json_strict(&text).map(Self).map_err(|errors| Problem::unreadable(&errors).into())
     }
-}
-
-/// The body of a request as text.
-pub async fn text(request: Request) -> Result<String, Refusal> {
-    let kind =
-        request.headers().get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase());
-    if let Some(kind) = kind {
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_owned();
-        if kind != "application/json" && !kind.ends_with("+json") {
-            let message = format!("the body is JSON, not `{kind}`: send Content-Type: application/json");
-            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Invalid, message));
-        }
-    }
-    let read = tokio::time::timeout(PATIENCE, Limited::new(request.into_body(), LARGEST).collect()).await;
-    let bytes: Bytes = match read {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("the body is larger than {LARGEST} bytes");
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::Exhausted, message));
-        }
-        Ok(Err(error)) => return Err(invalid("", format!("the body ends early: {error}"))),
-        Err(_) => return Err(invalid("", format!("the body did not arrive within {} s", PATIENCE.as_secs()))),
-    };
-    String::from_utf8(bytes.into()).map_err(|e| invalid("", format!("the body is not UTF-8: {e}")))
 }
 
 /// The parameters behind the `?`.

@@ -13,10 +13,10 @@ use kalla_proto::v1::{
     Code, ExplainRowResponse, ExportFormat, Filter, Manifest, OrderBy, Problem, ReadSourceRowsResponse, ResultSet,
     ResultTicket, Run, RunState, Side, SummarizeResultResponse, Violation,
 };
+use kalla_serving::Refusal;
 use serde::Deserialize;
 
 use super::House;
-use super::answer::Refusal;
 use super::request::{Params, invalid, page};
 use crate::problem::Failure;
 

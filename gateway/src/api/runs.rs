@@ -9,11 +9,12 @@ use axum::{Extension, Json, Router};
 use futures::StreamExt as _;
 use kalla_proto::json::HasWords as _;
 use kalla_proto::v1::{CreateRunRequest, ListRunEventsResponse, ListRunsResponse, Run, RunEvent, RunState};
+use kalla_serving::Refusal;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::House;
-use super::answer::{Refusal, saved, versioned};
+use super::answer::{saved, versioned};
 use super::request::{Body, Params, idempotency_key, invalid, page};
 use super::stream::{self, Message};
 use crate::access::Actor;
@@ -117,7 +118,7 @@ async fn events(
         let runs = runs.clone();
         async move { runs.events(run_id, after).await?.iter().map(told).collect() }
     };
-    Ok(stream::answer(&house, stream::follow(&house.runs, Some(run_id), after, look)))
+    stream::answer(&house, stream::follow(&house.runs, Some(run_id), after, look))
 }
 
 fn told(event: &RunEvent) -> Result<Message, Failure> {
@@ -148,5 +149,5 @@ async fn changes(
         }
     };
     let rest = stream::follow(&house.runs, None, after, look);
-    Ok(stream::answer(&house, futures::stream::iter(begin).chain(rest)))
+    stream::answer(&house, futures::stream::iter(begin).chain(rest))
 }

@@ -9,9 +9,10 @@ use kalla_proto::v1::{
     Filter, ListSourcesResponse, LoadScopedRequest, PreviewSourceResponse, RegisteredSource, Source,
     TestConnectionResponse,
 };
+use kalla_serving::Refusal;
 
 use super::House;
-use super::answer::{Refusal, saved, versioned};
+use super::answer::{saved, versioned};
 use super::request::{Body, Pages, Params, Rows, expected, invalid, page};
 
 pub fn routes() -> Router<House> {

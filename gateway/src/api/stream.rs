@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::{Stream, StreamExt as _};
+use kalla_serving::Refusal;
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -88,8 +89,8 @@ async fn change(changes: &mut Receiver<Uuid>, run: Option<Uuid>) -> Option<()> {
 }
 
 /// The stream as an answer; it ends with the gateway.
-pub fn answer(house: &House, messages: impl Stream<Item = Message> + Send + 'static) -> Response {
-    let open = house.metrics.stream();
+pub fn answer(house: &House, messages: impl Stream<Item = Message> + Send + 'static) -> Result<Response, Refusal> {
+    let open = (house.rooms.streams.enter()?, house.metrics.stream());
     let events = messages.map(move |Message { number, name, data, .. }| {
         // Open as long as this is.
         let _ = &open;
@@ -97,5 +98,5 @@ pub fn answer(house: &House, messages: impl Stream<Item = Message> + Send + 'sta
     });
     let events = events.take_until(house.stop.clone().cancelled_owned());
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-    ([(UNBUFFERED, "no")], events).into_response()
+    Ok(([(UNBUFFERED, "no")], events).into_response())
 }

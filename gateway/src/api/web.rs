@@ -9,10 +9,11 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
+use kalla_serving::Refusal;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::House;
-use super::answer::{Refusal, nothing_here};
+use super::answer::nothing_here;
 
 #[derive(RustEmbed)]
 #[folder = "../web/dist/page"]

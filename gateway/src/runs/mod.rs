@@ -106,6 +106,13 @@ impl Runs {
     /// Makes a run and sends it on its way. The same request with the same key again gives the same run.
     pub async fn create(&self, request: CreateRunRequest, key: Option<&str>, actor: &Actor) -> Result<Run, Failure> {
         let fingerprint = Sha256::digest(request.encode_to_vec()).to_vec();
+        let once = key.map(|key| (key, fingerprint.as_slice()));
+        // What was answered is answered again, whatever has become of the recipe since.
+        if let Some(once) = once
+            && let Some(answered) = self.0.parts.store.answered(once).await?
+        {
+            return self.again(answered).await;
+        }
         let Plan { recipe, version, job } = self.plan(&request).await?;
         let now = now();
         let run_id = Uuid::new_v4();
@@ -128,20 +135,23 @@ impl Runs {
         let sealed = self.0.parts.keys.seal(&place(run_id), &payload.encode_to_vec())?;
         let event = describe::event(&run, &Fact::None, actor.name(), now);
         let new = StoredRun { run_id, version: 1, life, run, sealed };
-        let once = key.map(|key| (key, fingerprint.as_slice()));
-        match self.0.parts.store.create_run(&new, &event, once, now).await? {
-            None => {}
-            Some((earlier, true)) => return self.get(&earlier.to_string()).await,
-            Some((_, false)) => {
-                let message = "Idempotency-Key: another request was sent with this key: take a new one";
-                return Err(Problem::refused(Code::Conflict, message).into());
-            }
+        if let Some(answered) = self.0.parts.store.create_run(&new, &event, once, now).await? {
+            return self.again(answered).await;
         }
         tracing::info!(%run_id, recipe = new.run.recipe_id, "created");
         self.0.parts.metrics.created();
         self.tell(run_id);
         self.perform(run_id, effect);
         Ok(new.run)
+    }
+
+    /// The run of a request that was answered before.
+    async fn again(&self, (run_id, same): (Uuid, bool)) -> Result<Run, Failure> {
+        if same {
+            return self.get(&run_id.to_string()).await;
+        }
+        let message = "Idempotency-Key: another request was sent with this key: take a new one";
+        Err(Problem::refused(Code::Conflict, message).into())
     }
 
     pub async fn get(&self, run_id: &str) -> Result<Run, Failure> {

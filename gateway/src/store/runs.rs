@@ -109,6 +109,13 @@ impl Store {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
+    /// The run that a request with this key was answered with, and whether it was the same request.
+    pub async fn answered(&self, (key, request): Once<'_>) -> Result<Option<(Uuid, bool)>, StoreError> {
+        let earlier: Option<(Uuid, Vec<u8>)> =
+            on!(self, pool => sqlx::query_as(ANSWERED).bind(key).fetch_optional(pool).await)?;
+        Ok(earlier.map(|(run_id, earlier)| (run_id, earlier == request)))
+    }
+
     /// A new run and its first event. Where a request with the key was answered before: that run, and whether it was the
     /// same request.
     pub async fn create_run(
@@ -142,11 +149,7 @@ impl Store {
             if let Some((name, request)) = once {
                 let query = sqlx::query(key).bind(name).bind(request).bind(new.run_id).bind(now);
                 if query.execute(&mut *change).await?.rows_affected() == 0 {
-                    let earlier: (Uuid, Vec<u8>) =
-                        sqlx::query_as("SELECT run_id, request FROM idempotency_keys WHERE key = $1")
-                            .bind(name)
-                            .fetch_one(&mut *change)
-                            .await?;
+                    let earlier: (Uuid, Vec<u8>) = sqlx::query_as(ANSWERED).bind(name).fetch_one(&mut *change).await?;
                     change.rollback().await?;
                     return Ok(Some((earlier.0, earlier.1 == request)));
                 }
@@ -220,4 +223,6 @@ impl Store {
 
 /// The number of a change. Whoever takes it is the only one to change runs until all of it is saved.
 const NEXT_CHANGE: &str = "UPDATE counters SET value = value + 1 WHERE name = 'changes' RETURNING value";
+/// What a request with a key was answered with.
+const ANSWERED: &str = "SELECT run_id, request FROM idempotency_keys WHERE key = $1";
 const EVENT: &str = "INSERT INTO run_events (run_id, seq, body) VALUES ($1, $2, $3)";

@@ -34,4 +34,12 @@ impl Store {
         })?;
         Ok(())
     }
+
+    /// What has been found out about an upload since it was saved.
+    pub async fn describe_upload(&self, upload: &Upload) -> Result<(), StoreError> {
+        let Ok(upload_id) = Uuid::try_parse(&upload.upload_id) else { return Ok(()) };
+        let sql = "UPDATE uploads SET body = $2 WHERE upload_id = $1";
+        on!(self, pool => sqlx::query(sql).bind(upload_id).bind(Json(upload)).execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
 }

@@ -13,6 +13,7 @@ use kalla_proto::v1::{
     ReadSourceRowsResponse, ResultTicket, Side, Source, SummarizeResultRequest, SummarizeResultResponse,
     TestConnectionRequest, TestConnectionResponse, WorkerStatus,
 };
+use kalla_serving::pace;
 use prost::Message as _;
 use tonic::{Request, Status};
 
@@ -85,17 +86,24 @@ impl Worker {
         Ok(self.answer(self.jobs().get_worker(request).await)?.worker.unwrap_or_default())
     }
 
-    /// A file, piece by piece; what is wrong with the request is told before the first.
+    /// A file, piece by piece; what is wrong with the request is told before the first. A client that takes it too slowly is
+    /// given up.
     pub async fn export(
         &self,
         ticket: ResultTicket,
         format: ExportFormat,
     ) -> Result<impl Stream<Item = Result<Vec<u8>, Status>> + Send + use<>, Problem> {
+        let place = self.exporting.enter()?;
         let request = self.ask(ExportResultRequest { ticket: Some(ticket), format: format.into() }, LONG);
-        let mut pieces = self.answer(self.results().export_result(request).await)?;
+        let mut results = ResultServiceClient::new(self.exports.connect_lazy());
+        let mut pieces = self.answer(results.export_result(request).await)?;
         let first = pieces.message().await.map_err(|status| self.problem(&status))?;
-        let first = futures::stream::iter(first.map(Ok));
-        Ok(first.chain(pieces).map(|piece| piece.map(|piece| piece.chunk)))
+        let pieces = futures::stream::iter(first.map(Ok)).chain(pieces);
+        let pieces = pieces.map(|piece| piece.map(|piece| piece.chunk));
+        let late = || Status::deadline_exceeded("the file has been taken too slowly");
+        let (passing, taken) = pace::hand_on(pieces, Vec::len, late, place);
+        tokio::spawn(passing);
+        Ok(taken)
     }
 
     fn jobs(&self) -> JobServiceClient<tonic::transport::Channel> {
@@ -132,8 +140,8 @@ impl Worker {
         match Problem::decode(status.details()) {
             Ok(problem) if !problem.message.is_empty() => return problem,
             // That is told to whoever asks, and they ask again and again.
-            _ if status.code() == tonic::Code::Unavailable => tracing::debug!(url = self.url, %status, "no worker"),
-            _ => tracing::warn!(url = self.url, %status, "a worker tells no problem"),
+            _ if status.code() == tonic::Code::Unavailable => tracing::debug!(url = %self.url, %status, "no worker"),
+            _ => tracing::warn!(url = %self.url, %status, "a worker tells no problem"),
         }
         let url = &self.url;
         match status.code() {

@@ -15,7 +15,8 @@ impl Worker {
         S: Stream<Item = Result<axum::body::Bytes, E>> + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     {
-        let request = self.request(Method::PUT, &format!("/api/files/{id}")).body(Body::wrap_stream(bytes));
+        let request =
+            self.with_token(self.files.put(format!("{}/api/files/{id}", self.url))).body(Body::wrap_stream(bytes));
         let response = request.send().await.map_err(|error| self.silent(&error))?;
         if !response.status().is_success() {
             return Err(self.told(response).await.into());

@@ -7,6 +7,7 @@ mod jobs;
 use std::time::Duration;
 
 use kalla_proto::v1::{Code, Problem};
+use kalla_serving::{Address, Room};
 use reqwest::{Method, RequestBuilder};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
@@ -17,10 +18,14 @@ pub use jobs::{Found, Sent};
 const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// Results that are exported at the same time, and what of each may be on its way from the worker.
+const EXPORTS: usize = 8;
+const WINDOW: u32 = 1 << 20;
+
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    #[error("WORKER_URL: {0}: write an address such as http://localhost:9090")]
-    Url(String),
+    #[error("WORKER_URL: {0}")]
+    Url(#[from] tonic::transport::Error),
     #[error("KALLA_WORKER_TOKEN holds characters that a header cannot carry")]
     Token,
     #[error("requests to workers: {0}")]
@@ -31,38 +36,49 @@ pub enum WorkerError {
 #[derive(Clone)]
 pub struct Worker {
     client: reqwest::Client,
+    /// For files: they share no connection with jobs, nor with each other.
+    files: reqwest::Client,
     channel: Channel,
-    url: String,
+    /// For results that are exported, each over a connection of its own: one whose client takes nothing fills it up.
+    exports: Endpoint,
+    exporting: Room,
+    url: Address,
     token: Option<String>,
     bearer: Option<MetadataValue<Ascii>>,
 }
 
 impl Worker {
     /// Connects when it is first asked for something.
-    pub fn new(url: &str, token: Option<String>) -> Result<Self, WorkerError> {
-        let url = url.trim_end_matches('/').to_owned();
-        let wrong = |error: tonic::transport::Error| WorkerError::Url(error.to_string());
-        let mut endpoint = Endpoint::from_shared(url.clone()).map_err(wrong)?.connect_timeout(CONNECT);
-        match endpoint.uri().scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(wrong)?;
-            }
-            _ => return Err(WorkerError::Url(format!("`{url}` has no scheme that is known"))),
+    pub fn new(url: Address, token: Option<String>) -> Result<Self, WorkerError> {
+        let mut endpoint = Endpoint::from_shared(url.to_string())?.connect_timeout(CONNECT);
+        if url.is_https() {
+            endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots())?;
         }
+        let exports = endpoint.clone().initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
         let bearer = token.as_ref().map(|token| format!("Bearer {token}").parse());
         let bearer = bearer.transpose().map_err(|_| WorkerError::Token)?;
-        let client = reqwest::Client::builder().connect_timeout(CONNECT).build()?;
-        Ok(Self { client, channel: endpoint.connect_lazy(), url, token, bearer })
+        let client = || reqwest::Client::builder().connect_timeout(CONNECT);
+        Ok(Self {
+            client: client().build()?,
+            files: client().http1_only().build()?,
+            channel: endpoint.connect_lazy(),
+            exports,
+            exporting: Room::new(EXPORTS, "results are exported"),
+            url,
+            token,
+            bearer,
+        })
     }
 
-    /// Where it is, without credentials.
     pub fn place(&self) -> String {
-        crate::address::shown(&self.url).0
+        self.url.to_string()
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.url));
+        self.with_token(self.client.request(method, format!("{}{path}", self.url)))
+    }
+
+    fn with_token(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -71,7 +87,7 @@ impl Worker {
 
     fn silent(&self, error: &reqwest::Error) -> Problem {
         let how = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
-        tracing::debug!(url = self.url, %error, "no worker");
+        tracing::debug!(url = %self.url, %error, "no worker");
         Problem::later(Code::Unavailable, format!("the worker at {} {how}: is it running?", self.url))
     }
 

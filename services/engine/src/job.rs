@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::addresses::Addresses;
 use crate::error::Violation;
 use crate::location::Location;
 pub use crate::stage::text::{ColumnType, Encoding};
@@ -61,6 +62,8 @@ pub struct PostgresTable {
     pub root_certificate: Option<PathBuf>,
     pub schema: Option<String>,
     pub table: String,
+    /// What the host may be; `None`: anything.
+    pub addresses: Option<Addresses>,
 }
 
 /// libpq's `sslmode`.

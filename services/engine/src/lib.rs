@@ -3,6 +3,7 @@
 //! It stages two sources to typed Parquet, matches them with one SQL statement, and puts every row of both in exactly
 //! one place: matched, unmatched or rejected. It knows no protobuf, no HTTP server, no message broker, no database of ours.
 
+mod addresses;
 mod amount;
 mod api;
 mod attempt;
@@ -12,6 +13,7 @@ mod connection;
 mod control_totals;
 pub mod error;
 pub mod explain;
+mod fence;
 mod functions;
 mod inspect;
 pub mod job;
@@ -26,7 +28,6 @@ mod query;
 mod reconcile;
 mod rejects;
 pub mod results;
-mod roots;
 mod scratch;
 mod stack;
 mod stage;
@@ -40,6 +41,7 @@ mod unmatched;
 mod workdir;
 mod write;
 
+pub use addresses::Addresses;
 pub use api::{
     Pending, check, committed, drop_staged, dry_run, head, head_columns, inspect, reconcile, source_rows,
     sweep_attempts, test_connection, why,
@@ -47,6 +49,7 @@ pub use api::{
 pub use check::{CheckReport, CheckedSource, validate};
 pub use connection::{Connection, Part};
 pub use error::{Error, Result, Violation};
+pub use fence::Fence;
 pub use functions::KeyRules;
 pub use inspect::{ColumnProfile, Head, Inspection};
 pub use job::Job;

@@ -16,6 +16,17 @@ use crate::write::WrittenFile;
 pub const MANIFEST: &str = "manifest.json";
 pub const MANIFEST_VERSION: u32 = 1;
 
+/// What a result has to do with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kin {
+    /// It is that of another run.
+    Other,
+    /// It is what the job is to find.
+    Same,
+    /// It is that of the same run, which was ordered otherwise.
+    Contradicting,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Of this form. Fields that are added leave it as it is; a reader that does not know it reads nothing.
@@ -165,6 +176,17 @@ pub struct ResultFile {
 }
 
 impl Manifest {
+    /// The one answer to the question whether this is the result of a job.
+    pub fn kin(&self, run_id: &str, payload_sha256: Option<&str>) -> Kin {
+        if self.run_id != run_id {
+            Kin::Other
+        } else if self.payload_sha256.as_deref() == payload_sha256 {
+            Kin::Same
+        } else {
+            Kin::Contradicting
+        }
+    }
+
     /// Left, right, then the extras.
     pub fn inputs(&self) -> impl Iterator<Item = &Input> {
         [&self.left, &self.right].into_iter().chain(&self.extras)

@@ -1,5 +1,5 @@
-//! Places of files. Whoever makes the [`Stores`] says how buckets are reached, and which directories may be used; nothing here
-//! looks around for it.
+//! Places of files. Whoever makes the [`Stores`] says how buckets are reached, and what may be used; nothing here looks around
+//! for it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, RetryConfig};
 
+use crate::fence::Fence;
 use crate::job::{PostgresTable, SourceUri};
 use crate::location::Location;
-use crate::roots::Roots;
 
-/// How buckets are reached, and which files may be used. A bucket is opened once: its connections and its credentials serve whoever asks next. Clones are
+/// How buckets are reached, and what may be used. A bucket is opened once: its connections and its credentials serve whoever asks next. Clones are
 /// the same.
 #[derive(Clone, Default)]
 pub struct Stores {
     shared: Arc<Shared>,
-    roots: Option<Arc<Roots>>,
+    /// `None`: everything.
+    fence: Option<Arc<Fence>>,
 }
 
 #[derive(Default)]
@@ -57,23 +59,23 @@ impl Stores {
                 shared.gcs.push((key, value));
             }
         }
-        Self { shared: Arc::new(shared), roots: None }
+        Self { shared: Arc::new(shared), fence: None }
     }
 
-    /// The same, but of the machine's own files only those under some directories; `setting` is where an operator adds to them.
-    pub fn within(&self, roots: &[PathBuf], setting: &'static str) -> Self {
-        Self { shared: Arc::clone(&self.shared), roots: Some(Arc::new(Roots::new(roots, setting))) }
+    /// The same, but only as far as jobs may reach.
+    pub fn within(&self, fence: Fence) -> Self {
+        Self { shared: Arc::clone(&self.shared), fence: Some(Arc::new(fence.resolved())) }
     }
 
-    /// The directories whose files may be used; `None` where all may.
-    pub fn roots(&self) -> Option<&[PathBuf]> {
-        self.roots.as_deref().map(Roots::paths)
+    /// What may be used; `None` where everything may.
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.as_deref()
     }
 
     /// A file, if it may be used; then its links are resolved.
-    pub fn file(&self, path: PathBuf) -> Result<PathBuf, String> {
-        match &self.roots {
-            Some(roots) => roots.file(&path),
+    fn file(&self, path: PathBuf) -> Result<PathBuf, String> {
+        match &self.fence {
+            Some(fence) => fence.file(&path),
             None => Ok(path),
         }
     }
@@ -85,12 +87,24 @@ impl Stores {
         }
         let mut table = PostgresTable::parse(text)?;
         table.root_certificate = table.root_certificate.map(|path| self.file(path)).transpose()?;
+        if let Some(fence) = &self.fence {
+            table.fence(fence.addresses)?;
+        }
         Ok(SourceUri::Postgres(table))
     }
 
     /// Reads `path`, `file://path`, `s3://bucket/key` or `gs://bucket/key`; the error says what is wrong with the text, or that the
     /// place may not be used, and does not repeat what may be a secret in the wrong place.
     pub fn locate(&self, text: &str) -> Result<Location, String> {
+        self.place(text, false)
+    }
+
+    /// As [`Self::locate`], for what is to be written.
+    pub fn locate_output(&self, text: &str) -> Result<Location, String> {
+        self.place(text, true)
+    }
+
+    fn place(&self, text: &str, write: bool) -> Result<Location, String> {
         let object = |scheme, rest: &str| {
             let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
             if bucket.contains(['@', ':']) {
@@ -103,7 +117,13 @@ impl Stores {
             if bucket.is_empty() {
                 return Err(format!("`{text}` names no bucket"));
             }
-            Ok(Location::Object { bucket: self.bucket(scheme, bucket), key: key.trim_end_matches('/').to_owned() })
+            // As it will be asked for: two spellings of one key are one.
+            let key = ObjectPath::parse(key).map_err(|e| format!("`{text}`: {e}"))?.to_string();
+            let bucket = self.bucket(scheme, bucket);
+            if let Some(fence) = &self.fence {
+                fence.object(&bucket, &key, write)?;
+            }
+            Ok(Location::Object { bucket, key })
         };
         match text.split_once("://") {
             Some(("s3", rest)) => object(Scheme::S3, rest),

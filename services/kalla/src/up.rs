@@ -2,13 +2,14 @@
 
 use console::style;
 use kalla_engine::{Error, Stores};
-use kalla_gateway::{Config, Key, Place};
+use kalla_gateway::{Config, Key, Place, StartError};
+use kalla_serving::Address;
 
-use crate::args::gateway::{Auth, Front, Gateway, Migrate, Once, State, Up};
-use crate::args::worker::{Listening, Logs, Secret};
+use crate::args::gateway::{Front, Gateway, Migrate, Once, State, Up};
+use crate::args::worker::{Auth, Listening, Logs, Secret};
 use crate::demo;
 use crate::output::{self, AGREED, FAILED};
-use crate::worker::{self, complain, until_told};
+use crate::worker::{self, Own, complain, until_told};
 
 /// The file of the key in the data directory.
 const KEY: &str = "secret.key";
@@ -26,22 +27,31 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
     if let Some(folder) = &example {
         settings.safety.file_roots.push(folder.clone());
     }
+    // The worker is told where it will report before it starts, and the gateway where its worker is.
+    let listening = match listen(&front).await {
+        Ok(listening) => listening,
+        Err(error) => return complain(&error),
+    };
+    let callback_url = callback_url(&front, &listening)?;
     let (inside, worker_url) = match worker_url {
         Some(url) => (None, url),
         None => {
             let token = kalla_gateway::secret().map_err(|e| Error::defect_of("making a token", e))?;
             front.worker_token = Some(Secret(token.clone()));
-            let listening = Listening {
+            let loopback = Listening {
                 host: "127.0.0.1".to_owned(),
                 port: 0,
                 token: Some(Secret(token)),
+                auth: None,
+                public_url: None,
                 tls_cert: None,
                 tls_key: None,
             };
-            let staging = front.state.data_dir.join(STAGING);
-            match worker::start(listening, settings, &staging, &logs, stores).await? {
+            let data_dir = &front.state.data_dir;
+            let own = Own { callback_url: Some(callback_url.clone()), data_dir, staging: &data_dir.join(STAGING) };
+            match worker::start(loopback, own, settings, &logs, stores).await? {
                 Ok(running) => {
-                    let url = format!("http://{}", running.address);
+                    let url = address(&format!("http://{}", running.address))?;
                     (Some(running), url)
                 }
                 Err(error) => return complain(&error),
@@ -49,8 +59,8 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
         }
     };
     let state = place_in_words(&front.state);
-    let worker = if inside.is_some() { "in this process".to_owned() } else { worker_url.clone() };
-    let gateway = match kalla_gateway::start(config(front, worker_url)).await {
+    let worker = if inside.is_some() { "in this process".to_owned() } else { worker_url.to_string() };
+    let gateway = match kalla_gateway::start(listening, config(front, worker_url, callback_url)).await {
         Ok(gateway) => gateway,
         Err(error) => return complain(&error),
     };
@@ -83,11 +93,29 @@ pub async fn gateway(args: Gateway) -> Result<u8, Error> {
     if let Err(error) = worker::log(&args.logs) {
         return complain(&error);
     }
-    match kalla_gateway::start(config(args.front, args.worker_url)).await {
+    let listening = match listen(&args.front).await {
+        Ok(listening) => listening,
+        Err(error) => return complain(&error),
+    };
+    let callback_url = callback_url(&args.front, &listening)?;
+    match kalla_gateway::start(listening, config(args.front, args.worker_url, callback_url)).await {
         Ok(gateway) => until_told(gateway.stop()).await,
         Err(error) => return complain(&error),
     }
     Ok(AGREED)
+}
+
+async fn listen(front: &Front) -> Result<kalla_gateway::Listening, StartError> {
+    kalla_gateway::listen_on(&front.host, front.port, front.auth == Some(Auth::None)).await
+}
+
+fn callback_url(front: &Front, listening: &kalla_gateway::Listening) -> Result<Address, Error> {
+    front.callback_url.clone().map_or_else(|| address(&listening.callback_url()), Ok)
+}
+
+/// One that we have made.
+fn address(text: &str) -> Result<Address, Error> {
+    text.parse().map_err(|e: String| Error::defect_of("an address", std::io::Error::other(e)))
 }
 
 pub async fn migrate(args: Migrate) -> Result<u8, Error> {
@@ -98,11 +126,9 @@ pub async fn migrate(args: Migrate) -> Result<u8, Error> {
     Ok(AGREED)
 }
 
-fn config(front: Front, worker_url: String) -> Config {
+fn config(front: Front, worker_url: Address, callback_url: Address) -> Config {
     let database = place(&front.state);
     Config {
-        host: front.host,
-        port: front.port,
         database,
         key: match front.secret_key {
             Some(secret) => Key::Text(secret.0),
@@ -110,8 +136,8 @@ fn config(front: Front, worker_url: String) -> Config {
         },
         worker_url,
         worker_token: front.worker_token.map(|secret| secret.0),
-        callback_url: front.callback_url,
-        open: front.auth == Some(Auth::None),
+        callback_url,
+        public_url: front.public_url,
     }
 }
 

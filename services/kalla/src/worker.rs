@@ -8,13 +8,14 @@ use console::style;
 use kalla_engine::job::Limits;
 use kalla_engine::location::Location;
 use kalla_engine::stores::{Bucket, Scheme};
-use kalla_engine::{Error, Stores};
+use kalla_engine::{Addresses, Error, Fence, Stores, Violation};
+use kalla_serving::{Address, Tls};
 use kalla_worker::callback::CallbackSettings;
-use kalla_worker::config::{Config, Tls};
+use kalla_worker::config::Config;
 use kalla_worker::process::{ProcessSettings, child};
 use kalla_worker::{Running, StartError, telemetry};
 
-use crate::args::worker::{Listening, LogFormat, Logs, PrivateAddresses, Settings, Worker};
+use crate::args::worker::{Auth, Listening, LogFormat, Logs, PrivateAddresses, Settings, Worker};
 use crate::output::{self, AGREED, FAILED};
 use crate::signals;
 
@@ -27,8 +28,9 @@ pub async fn run(args: Worker, stores: Stores) -> Result<u8, Error> {
     if let Err(error) = log(&args.logs) {
         return complain(&error);
     }
-    let Worker { listening, settings, logs } = args;
-    let running = match start(listening, settings, Path::new(STAGING), &logs, stores).await? {
+    let Worker { listening, callback_url, data_dir, settings, logs } = args;
+    let own = Own { callback_url, data_dir: &data_dir, staging: Path::new(STAGING) };
+    let running = match start(listening, own, settings, &logs, stores).await? {
         Ok(running) => running,
         Err(error) => return complain(&error),
     };
@@ -36,15 +38,24 @@ pub async fn run(args: Worker, stores: Stores) -> Result<u8, Error> {
     Ok(AGREED)
 }
 
-/// `staging`: where results go, if nobody says otherwise.
+/// What belongs to Kalla itself around a worker.
+pub struct Own<'a> {
+    /// Where callbacks may be private in any case.
+    pub callback_url: Option<Address>,
+    /// Closed to jobs.
+    pub data_dir: &'a Path,
+    /// Where results go, if nobody says otherwise.
+    pub staging: &'a Path,
+}
+
 pub async fn start(
     listening: Listening,
+    own: Own<'_>,
     settings: Settings,
-    staging: &Path,
     logs: &Logs,
     stores: Stores,
 ) -> Result<Result<Running, StartError>, Error> {
-    Ok(kalla_worker::start(config(listening, settings, staging, logs, stores)?).await)
+    Ok(kalla_worker::start(config(listening, own, settings, logs, stores)?).await)
 }
 
 /// One job in a process of its own, as [`kalla_worker::process`] starts it.
@@ -79,8 +90,8 @@ pub fn complain(error: &dyn std::fmt::Display) -> Result<u8, Error> {
 
 fn config(
     listening: Listening,
+    own: Own<'_>,
     settings: Settings,
-    staging: &Path,
     logs: &Logs,
     stores: Stores,
 ) -> Result<Config, Error> {
@@ -92,16 +103,25 @@ fn config(
     let root = match (storage.staging_bucket, storage.gcs_bucket) {
         (Some(bucket), _) => bucket_root(stores.bucket(Scheme::S3, &bucket)),
         (None, Some(bucket)) => bucket_root(stores.bucket(Scheme::Gcs, &bucket)),
-        (None, None) => Location::Local(absolute(storage.staging_path.as_deref().unwrap_or(staging))?),
+        (None, None) => Location::Local(absolute(storage.staging_path.as_deref().unwrap_or(own.staging))?),
+    };
+    let fence = Fence {
+        directories: safety.file_roots.iter().map(|root| absolute(root)).collect::<Result<_, _>>()?,
+        any_bucket: safety.buckets.is_empty(),
+        buckets: buckets(&safety.buckets, &stores)?,
+        closed: vec![Location::Local(absolute(own.data_dir)?)],
+        addresses: Addresses { refuse_private: safety.private_addresses == PrivateAddresses::Refuse },
     };
     Ok(Config {
         host: listening.host,
         port: listening.port,
         storage: root,
         stores,
-        file_roots: safety.file_roots.iter().map(|root| absolute(root)).collect::<Result<_, _>>()?,
-        refuse_private: safety.private_addresses == PrivateAddresses::Refuse,
+        fence,
+        callback_url: own.callback_url,
         token: listening.token.map(|secret| secret.0),
+        open: listening.auth == Some(Auth::None),
+        public_url: listening.public_url,
         tls: listening.tls_cert.zip(listening.tls_key).map(|(certificate, key)| Tls { certificate, key }),
         concurrency,
         queue: jobs.queue,
@@ -138,6 +158,17 @@ fn arguments(logs: &Logs) -> Vec<String> {
         LogFormat::Json => "json",
     };
     vec![format!("--log={}", logs.log), format!("--log-format={format}")]
+}
+
+/// What KALLA_BUCKETS names.
+fn buckets(texts: &[String], stores: &Stores) -> Result<Vec<Location>, Error> {
+    let read = |text: &String| match stores.locate(text.trim()) {
+        Ok(place @ Location::Object { .. }) => Ok(place),
+        Ok(Location::Local(_)) => Err("it names buckets: s3://bucket, or s3://bucket/key for a part of one".to_owned()),
+        Err(message) => Err(message),
+    };
+    let wrong = |message| Error::Invalid(vec![Violation::new("KALLA_BUCKETS", message)]);
+    texts.iter().map(read).collect::<Result<_, _>>().map_err(wrong)
 }
 
 fn bucket_root(bucket: Bucket) -> Location {

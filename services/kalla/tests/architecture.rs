@@ -9,17 +9,21 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which crate of ours may use which: these, and no others.
-const ARROWS: [(&str, &str); 10] = [
+const ARROWS: [(&str, &str); 14] = [
     ("kalla", "kalla-engine"),
     ("kalla", "kalla-gateway"),
     ("kalla", "kalla-proto"),
+    ("kalla", "kalla-serving"),
     ("kalla", "kalla-worker"),
     ("kalla-engine", "kalla-spelling"),
     ("kalla-gateway", "kalla-proto"),
+    ("kalla-gateway", "kalla-serving"),
     ("kalla-gateway", "kalla-spelling"),
     ("kalla-proto", "kalla-spelling"),
     ("kalla-worker", "kalla-engine"),
+    ("kalla-serving", "kalla-proto"),
     ("kalla-worker", "kalla-proto"),
+    ("kalla-worker", "kalla-serving"),
 ];
 /// Names that say nothing about what is inside; such a crate ends up holding everything.
 const EMPTY_NAMES: [&str; 6] = ["common", "core", "shared", "types", "util", "utils"];

@@ -1,11 +1,11 @@
 //! What an operator may set. Only values: who starts a worker reads them from wherever they are.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use kalla_engine::Stores;
 use kalla_engine::job::Limits;
 use kalla_engine::location::Location;
+use kalla_engine::{Fence, Stores};
+use kalla_serving::{Address, PublicUrl, Tls};
 
 use crate::callback::CallbackSettings;
 use crate::process::ProcessSettings;
@@ -20,12 +20,16 @@ pub struct Config {
     pub storage: Location,
     /// How buckets are reached.
     pub stores: Stores,
-    /// Directories that jobs may read and write, besides a local storage.
-    pub file_roots: Vec<PathBuf>,
-    /// Whether callbacks and databases at private addresses are refused.
-    pub refuse_private: bool,
+    /// What jobs may use besides the storage; nobody uses what the storage keeps for itself.
+    pub fence: Fence,
+    /// Where a callback may be private in spite of that: the gateway that the operator has named.
+    pub callback_url: Option<Address>,
     /// What every request has to bring, where it is set.
     pub token: Option<String>,
+    /// Whether everyone who reaches the worker may use it, on whatever address it listens.
+    pub open: bool,
+    /// The name that programs call it by, where there is no token.
+    pub public_url: Option<PublicUrl>,
     pub tls: Option<Tls>,
     /// Jobs that run at the same time.
     pub concurrency: usize,
@@ -44,11 +48,4 @@ pub struct Config {
     pub keep_staged: Duration,
     /// How the process of a job is started.
     pub process: ProcessSettings,
-}
-
-/// PEM files.
-#[derive(Debug, Clone)]
-pub struct Tls {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
 }

@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::callback::{Answer, Courier, Target};
-use crate::storage::Storage;
-
-const OUTBOX: &str = "outbox";
+use crate::storage::{OUTBOX, Storage};
 
 #[derive(Serialize, Deserialize)]
 struct Letter {

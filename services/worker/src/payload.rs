@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kalla_engine::job::{Job, Limits, ResultFormat, Source, SourceUri};
 use kalla_engine::location::Location;
-use kalla_engine::{Error, Stores, Violation};
+use kalla_engine::{Addresses, Error, Fence, Stores, Violation};
 use kalla_proto::v1;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
@@ -14,14 +14,11 @@ use crate::callback::Target;
 use crate::convert;
 use crate::policy::Policy;
 
-/// Where the operator says which directories jobs may use.
-pub const FILE_ROOTS: &str = "KALLA_FILE_ROOTS";
-
 /// What a payload is read against.
 #[derive(Clone)]
 pub struct Intake {
     pub policy: Policy,
-    /// Of files those under the roots of this worker.
+    /// As far as jobs may reach.
     pub stores: Stores,
     /// Where the results of jobs without an output of their own go, each under its run_id.
     pub results: Location,
@@ -49,11 +46,19 @@ pub struct Accepted {
 impl Intake {
     /// As a process of a worker reads its order.
     pub fn within(bounds: v1::Bounds, stores: Stores) -> Self {
-        let roots: Vec<PathBuf> = bounds.file_roots.iter().map(PathBuf::from).collect();
+        // The worker has written them, and can read them.
+        let places = |texts: &[String]| texts.iter().filter_map(|text| stores.locate(text).ok()).collect();
+        let fence = Fence {
+            directories: bounds.file_roots.iter().map(PathBuf::from).collect(),
+            buckets: places(&bounds.buckets),
+            any_bucket: bounds.any_bucket,
+            closed: places(&bounds.closed),
+            addresses: Addresses { refuse_private: bounds.refuse_private },
+        };
         let usual = Limits::default();
         let limits = bounds.limits.unwrap_or_default();
         Self {
-            policy: Policy::new(bounds.refuse_private),
+            policy: Policy::new(fence.addresses),
             keep_staged: bounds.keep_staged,
             results: stores.locate(&bounds.results).unwrap_or(Location::Local(PathBuf::new())),
             limits: Limits {
@@ -64,7 +69,7 @@ impl Intake {
                 timeout: limits.timeout_seconds.map(Duration::from_secs),
                 spill_dir: usual.spill_dir,
             },
-            stores: stores.within(&roots, FILE_ROOTS),
+            stores: stores.within(fence),
         }
     }
 
@@ -77,12 +82,18 @@ impl Intake {
             max_matched_rows: Some(self.limits.max_matched),
             timeout_seconds: self.limits.timeout.map(|time| time.as_secs().max(1)),
         };
+        let Fence { directories, buckets, any_bucket, closed, addresses } =
+            self.stores.fence().cloned().unwrap_or_default();
+        let texts = |places: &[Location]| places.iter().map(Location::to_string).collect();
         v1::Bounds {
             limits: Some(limits),
-            file_roots: self.stores.roots().unwrap_or_default().iter().map(|root| root.display().to_string()).collect(),
-            refuse_private: self.policy.refuses_private(),
+            file_roots: directories.iter().map(|root| root.display().to_string()).collect(),
+            refuse_private: addresses.refuse_private,
             results: self.results.to_string(),
             keep_staged: self.keep_staged,
+            buckets: texts(&buckets),
+            any_bucket,
+            closed: texts(&closed),
         }
     }
 
@@ -121,31 +132,14 @@ impl Intake {
     }
 
     /// A source by itself, to look at.
-    pub async fn source(&self, wire: Option<&v1::Source>) -> Result<Source, Error> {
+    pub fn source(&self, wire: Option<&v1::Source>) -> Result<Source, Error> {
         let mut wire = wire.cloned().unwrap_or_default();
         if wire.alias.is_empty() {
             wire.alias = "source".to_owned();
         }
         let mut wrong = Vec::new();
         let source = self.one_source("source", &wire, Vec::new(), &mut wrong);
-        if !wrong.is_empty() {
-            return Err(Error::Invalid(wrong));
-        }
-        self.reachable(&source).await?;
-        Ok(source)
-    }
-
-    /// Names of databases are looked up when the job begins, where a look-up may take its time.
-    pub async fn reachable(&self, source: &Source) -> Result<(), Error> {
-        let SourceUri::Postgres(table) = &source.uri else { return Ok(()) };
-        let Some((host, port)) = url::Url::parse(&table.connection)
-            .ok()
-            .and_then(|url| Some((url.host_str()?.to_owned(), url.port().unwrap_or(5432))))
-        else {
-            return Ok(());
-        };
-        let refused = |what| Error::Denied { alias: source.alias.clone(), what };
-        self.policy.host(&host, port).await.map_err(refused)
+        if wrong.is_empty() { Ok(source) } else { Err(Error::Invalid(wrong)) }
     }
 
     fn target(&self, payload: &v1::JobPayload) -> Result<Option<Target>, String> {
@@ -164,7 +158,7 @@ impl Intake {
         if payload.output_path.is_empty() {
             return Ok(self.results.join(&payload.run_id));
         }
-        self.stores.locate(&payload.output_path)
+        self.stores.locate_output(&payload.output_path)
     }
 
     /// The job as far as it makes sense, so that all that is wrong with it can be told.

@@ -1,23 +1,33 @@
-//! Which addresses a job may reach: those that are no trap.
+//! Whom a job may have called back.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
+use kalla_engine::Addresses;
+use kalla_serving::Address;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// `refuse_private`: addresses of a network of one's own are refused too.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Policy {
-    refuse_private: bool,
+    addresses: Addresses,
+    /// Callbacks to this origin may be private all the same.
+    trusted: Option<Arc<str>>,
 }
 
 impl Policy {
-    pub fn new(refuse_private: bool) -> Self {
-        Self { refuse_private }
+    pub fn new(addresses: Addresses) -> Self {
+        Self { addresses, trusted: None }
     }
 
-    pub fn refuses_private(&self) -> bool {
-        self.refuse_private
+    /// The operator has named the place that is called back.
+    #[must_use]
+    pub fn trusting(self, callback: Option<&Address>) -> Self {
+        Self { trusted: callback.map(|address| address.origin().into()), ..self }
+    }
+
+    /// Whether the operator has named where this leads to.
+    pub fn trusts(&self, url: &Url) -> bool {
+        self.trusted.as_ref().is_some_and(|origin| **origin == *url.origin().ascii_serialization())
     }
 
     /// A URL to call back: http or https, to an address that may be reached.
@@ -29,84 +39,35 @@ impl Policy {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("a callback URL holds no user or password: use callback_token".to_owned());
         }
+        let addresses = Addresses { refuse_private: self.addresses.refuse_private && !self.trusts(&url) };
         match url.host() {
-            Some(Host::Ipv4(ip)) => self.address(ip.into())?,
-            Some(Host::Ipv6(ip)) => self.address(ip.into())?,
+            Some(Host::Ipv4(ip)) => addresses.check(ip.into())?,
+            Some(Host::Ipv6(ip)) => addresses.check(ip.into())?,
             Some(Host::Domain(_)) => {}
             None => return Err("the URL names no host".to_owned()),
         }
         Ok(url)
     }
-
-    /// Link-local addresses are where clouds hand out credentials.
-    pub fn address(&self, ip: IpAddr) -> Result<(), String> {
-        let ip = ip.to_canonical();
-        let (forbidden, private) = match ip {
-            IpAddr::V4(ip) => (
-                ip.is_link_local() || ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() || ip == ALIBABA,
-                ip.is_private() || ip.is_loopback() || is_shared(ip),
-            ),
-            IpAddr::V6(ip) => (
-                ip.is_unicast_link_local() || ip.is_unspecified() || ip.is_multicast() || is_amazon_metadata(ip),
-                ip.is_unique_local() || ip.is_loopback(),
-            ),
-        };
-        if forbidden {
-            return Err(format!("the address {ip} is not allowed: it is link-local, reserved or a metadata service"));
-        }
-        if private && self.refuse_private {
-            return Err(format!(
-                "the address {ip} is not allowed: it is private, and KALLA_PRIVATE_ADDRESSES is `refuse`"
-            ));
-        }
-        Ok(())
-    }
-
-    /// A host of a source, by name or by address.
-    pub async fn host(&self, host: &str, port: u16) -> Result<(), String> {
-        let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await;
-        // A name that does not resolve is told by whoever connects.
-        for address in found.into_iter().flatten() {
-            self.address(address.ip())?;
-        }
-        Ok(())
-    }
-}
-
-const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
-
-/// 100.64.0.0/10, between a provider and its customers.
-fn is_shared(ip: Ipv4Addr) -> bool {
-    let [a, b, ..] = ip.octets();
-    a == 100 && (64..128).contains(&b)
-}
-
-fn is_amazon_metadata(ip: std::net::Ipv6Addr) -> bool {
-    ip.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
 }
 
 /// Looks names up and gives only addresses that may be reached, so that a name cannot change its mind after the check.
 impl Resolve for Policy {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = *self;
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            for address in &found {
-                policy.address(address.ip())?;
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+        let addresses = self.addresses;
+        Box::pin(async move { Ok(Box::new(addresses.find(name.as_str(), 0).await??.into_iter()) as Addrs) })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
     fn callbacks_reach_no_traps() {
-        let open = Policy::new(false);
-        let closed = Policy::new(true);
+        let open = Policy::new(Addresses::default());
+        let closed = Policy::new(Addresses { refuse_private: true });
         for (url, in_open, in_closed) in [
             ("http://127.0.0.1:3000/api/worker", true, false),
             ("http://10.1.2.3/", true, false),
@@ -127,5 +88,23 @@ mod tests {
             assert_eq!(open.callback(url).is_ok(), in_open, "{url}");
             assert_eq!(closed.callback(url).is_ok(), in_closed, "{url}");
         }
+    }
+
+    #[test]
+    fn the_callback_of_the_operator_may_be_private() {
+        let named = |url: &str| Policy::new(Addresses { refuse_private: true }).trusting(Some(&url.parse().unwrap()));
+        let gateway = named("http://10.1.2.3:3000/api/worker");
+        for (url, allowed) in [
+            ("http://10.1.2.3:3000/api/worker", true),
+            ("http://10.1.2.3:3000/elsewhere", true),
+            ("http://10.1.2.3:3001/api/worker", false),
+            ("https://10.1.2.3:3000/api/worker", false),
+            ("http://10.1.2.4:3000/api/worker", false),
+            ("http://127.0.0.1:3000/api/worker", false),
+        ] {
+            assert_eq!(gateway.callback(url).is_ok(), allowed, "{url}");
+        }
+        // Nobody may be named into these.
+        assert!(named("http://169.254.169.254").callback("http://169.254.169.254/latest").is_err());
     }
 }

@@ -13,8 +13,8 @@ use kalla_engine::location::Location;
 use kalla_engine::results::{Reader, ResultSet, Selected, Selection};
 use kalla_engine::{Error, Manifest, Violation};
 use kalla_proto::v1::{self, Code, Problem};
+use kalla_serving::{Room, Turn, pace};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
@@ -22,12 +22,11 @@ use crate::payload::Intake;
 use crate::storage::Storage;
 use crate::{convert, problem};
 
-/// Results that are read at the same time, and how long one waits for its turn.
-const READERS: usize = 32;
+/// Pages, summaries and the like that are read at the same time, and files, which take as long as their clients; how long one
+/// waits for its turn.
+const LOOKS: usize = 32;
+const FILES: usize = 8;
 const TURN: Duration = Duration::from_secs(10);
-
-/// A client that takes nothing for so long has gone.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 const USUAL_PAGE: u64 = 100;
 const LARGEST_PAGE: u64 = 1000;
@@ -38,7 +37,8 @@ pub struct Results {
     storage: Storage,
     intake: Intake,
     reader: Reader,
-    turns: Arc<Semaphore>,
+    looks: Room,
+    files: Room,
     threads: Arc<Threads>,
 }
 
@@ -73,22 +73,27 @@ impl Results {
             .thread_name("kalla-results")
             .enable_all()
             .build()?;
-        let turns = Arc::new(Semaphore::new(READERS));
-        Ok(Self { storage, intake, reader, turns, threads: Arc::new(Threads(Some(threads))) })
+        let looks = Room::new(LOOKS, "results are looked at");
+        let files = Room::new(FILES, "results are exported");
+        Ok(Self { storage, intake, reader, looks, files, threads: Arc::new(Threads(Some(threads))) })
     }
 
-    /// Does `work` on the threads for reading, in its turn and until nobody waits for it any more. Who has more to read
-    /// keeps the turn.
-    async fn apart<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<(T, OwnedSemaphorePermit), Problem>
+    /// Does `work` on the threads for reading, in its turn and until nobody waits for it any more.
+    async fn apart<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let Ok(Ok(turn)) = tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await else {
-            return Err(Problem::later(Code::Exhausted, "too many results are being read: try again later"));
-        };
-        match self.spawn(work(self.clone()))?.await {
-            Ok(done) => done.map(|done| (done, turn)).map_err(|error| problem::told(&error)),
+        let _turn = self.looks.wait(TURN).await?;
+        self.work(work(self.clone())).await
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        match self.spawn(work)?.await {
+            Ok(done) => done.map_err(|error| problem::told(&error)),
             Err(error) => Err(problem::defect(&format!("reading results: {error}"))),
         }
     }
@@ -103,37 +108,20 @@ impl Results {
         Ok(AbortOnDropHandle::new(runtime.spawn(work.in_current_span())))
     }
 
-    /// Items on their way to a client that may be slow: read no faster than they are taken, and given up with a word when
-    /// they are not taken at all. The turn is held until the last is taken, the client leaves, or it is given up.
+    /// Items on their way to a client that may be slow. The turn is held until the last is taken, the client leaves, or it is
+    /// given up.
     fn patient<T: Send + 'static>(
         &self,
-        mut items: BoxStream<'static, Result<T, Error>>,
-        turn: OwnedSemaphorePermit,
+        items: BoxStream<'static, Result<T, Error>>,
+        size: impl Fn(&T) -> usize + Send + 'static,
+        turn: Turn,
     ) -> Result<Flow<T>, Problem> {
-        let (sender, receiver) = mpsc::channel(1);
-        let reading = self.spawn(async move {
-            let _turn = turn;
-            while let Some(item) = items.next().await {
-                match tokio::time::timeout(PATIENCE, sender.reserve()).await {
-                    Ok(Ok(place)) => place.send(Some(item.map_err(|error| problem::told(&error)))),
-                    _ => return,
-                }
-            }
-            // The end is said: what ends without it is not whole.
-            let _ = tokio::time::timeout(PATIENCE, sender.send(None)).await;
-        })?;
-        let taken = futures::stream::unfold(Some((receiver, reading)), |open| async move {
-            let (mut receiver, reading) = open?;
-            match receiver.recv().await {
-                Some(Some(item)) => Some((item, Some((receiver, reading)))),
-                Some(None) => None,
-                None => {
-                    let message = format!("nothing has been taken for {} s", PATIENCE.as_secs());
-                    Some((Err(Problem::later(Code::Deadline, message)), None))
-                }
-            }
-        });
-        Ok(taken.boxed())
+        let items = items.map_err(|error| problem::told(&error));
+        let late = || Problem::later(Code::Deadline, "what was read has been taken too slowly");
+        let (reading, taken) = pace::hand_on(items, size, late, turn);
+        let reading = self.spawn(reading)?;
+        // Ends with what is taken.
+        Ok(taken.inspect(move |_| _ = &reading).boxed())
     }
 
     /// The rows that a ticket names.
@@ -149,13 +137,14 @@ impl Results {
             let selected = this.select(&ticket).await?;
             Ok((selected.schema(), selected.rows().await?))
         };
-        let ((schema, rows), turn) = self.apart(read).await?;
-        Ok((schema, self.patient(rows, turn)?))
+        let turn = self.files.wait(TURN).await?;
+        let (schema, rows) = self.work(read(self.clone())).await?;
+        Ok((schema, self.patient(rows, RecordBatch::get_array_memory_size, turn)?))
     }
 
     pub async fn describe(&self, ticket: v1::ResultTicket) -> Result<Description, Problem> {
         let read = |this: Self| async move { describe(&this.select(&ticket).await?, ticket).await };
-        Ok(self.apart(read).await?.0)
+        self.apart(read).await
     }
 
     /// The result sets of a run, each as a whole.
@@ -172,12 +161,12 @@ impl Results {
             }
             Ok(sets)
         };
-        Ok(self.apart(read).await?.0)
+        self.apart(read).await
     }
 
     pub async fn schema(&self, ticket: v1::ResultTicket) -> Result<SchemaRef, Problem> {
         let read = |this: Self| async move { Ok(this.select(&ticket).await?.schema()) };
-        Ok(self.apart(read).await?.0)
+        self.apart(read).await
     }
 
     /// Where the results of a run are, and what they are.
@@ -204,7 +193,7 @@ impl Results {
     pub async fn output(&self, run_id: &str, output: Option<&str>) -> Result<String, Problem> {
         let (run_id, output) = (run_id.to_owned(), output.map(str::to_owned));
         let read = |this: Self| async move { Ok(this.named(&run_id, output.as_deref()).await?.0.to_string()) };
-        Ok(self.apart(read).await?.0)
+        self.apart(read).await
     }
 
     /// The same of an id that comes from outside.
@@ -233,13 +222,13 @@ impl Results {
                 total: selected.count().await?,
             })
         };
-        Ok(self.apart(read).await?.0)
+        self.apart(read).await
     }
 
     pub async fn summary(&self, ticket: Option<v1::ResultTicket>) -> Result<v1::SummarizeResultResponse, Problem> {
         let ticket = given(ticket)?;
         let read = |this: Self| async move { Ok(convert::summary(this.select(&ticket).await?.summary().await?)) };
-        Ok(self.apart(read).await?.0)
+        self.apart(read).await
     }
 
     pub async fn manifest(&self, request: v1::GetManifestRequest) -> Result<v1::Manifest, Problem> {
@@ -247,7 +236,7 @@ impl Results {
             let (_, manifest) = this.named(&request.run_id, request.output_path.as_deref()).await?;
             Ok(convert::manifest(manifest))
         };
-        Ok(self.apart(read).await?.0)
+        self.apart(read).await
     }
 
     /// Rows of a side, as they were read.
@@ -270,7 +259,7 @@ impl Results {
                 rows: convert::rows(&rows, request.rows.len())?,
             })
         };
-        Ok(self.apart(read).await?.0)
+        self.apart(read).await
     }
 
     /// The bytes of a file.
@@ -279,8 +268,9 @@ impl Results {
         let ticket = given(request.ticket)?;
         let kind = kind.ok_or_else(|| Problem::refused(Code::Invalid, "format: it is missing"))?;
         let read = |this: Self| async move { this.select(&ticket).await?.export(kind).await };
-        let (file, turn) = self.apart(read).await?;
-        self.patient(file, turn)
+        let turn = self.files.wait(TURN).await?;
+        let file = self.work(read(self.clone())).await?;
+        self.patient(file, Bytes::len, turn)
     }
 }
 

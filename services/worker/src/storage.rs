@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
+use kalla_engine::job::Job;
 use kalla_engine::location::{Location, in_words};
 use kalla_engine::{Error, Stores};
 use object_store::path::Path as ObjectPath;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub const FILES: &str = "files";
 pub const RESULTS: &str = "results";
+pub const OUTBOX: &str = "outbox";
 const RUNS: &str = "runs";
 const STAGED: &str = "staged";
 
@@ -30,6 +32,9 @@ pub struct Storage {
 pub struct RunNote {
     pub run_id: String,
     pub output_path: String,
+    /// Of the order. Notes of older versions have none.
+    #[serde(default)]
+    pub payload_sha256: Option<String>,
 }
 
 impl Storage {
@@ -44,6 +49,11 @@ impl Storage {
 
     pub fn root(&self) -> &Location {
         &self.root
+    }
+
+    /// What is the workers' own, and no job's.
+    pub fn own(&self) -> impl Iterator<Item = Location> {
+        [OUTBOX, RUNS, STAGED].into_iter().map(|folder| self.root.join(folder))
     }
 
     pub fn file(&self, id: &str) -> Location {
@@ -100,10 +110,12 @@ impl Storage {
     }
 
     /// Leaves word where the results of a run are.
-    pub async fn note_run(&self, run_id: &str, output: &Location) -> Result<(), Error> {
-        let note = RunNote { run_id: run_id.to_owned(), output_path: output.to_string() };
+    pub async fn note_run(&self, job: &Job) -> Result<(), Error> {
+        let run_id = &job.run_id;
+        let (output_path, payload_sha256) = (job.output.to_string(), job.payload_sha256.clone());
+        let note = RunNote { run_id: run_id.clone(), output_path, payload_sha256 };
         let json = serde_json::to_vec(&note).map_err(|e| Error::defect_of("a note of a job", e))?;
-        self.put(&format!("{RUNS}/{run_id}.json"), json).await
+        self.put(&note_name(run_id), json).await
     }
 
     /// Leaves word that the staged rows of a run are kept for now.
@@ -126,13 +138,19 @@ impl Storage {
 
     /// Where the results of a run are, if a worker has left word.
     pub async fn run(&self, run_id: &str) -> Result<Option<Location>, Error> {
-        let name = format!("{RUNS}/{run_id}.json");
+        let Some(note) = self.note(run_id).await? else { return Ok(None) };
+        let wrong = |reason: String| Error::Output { path: self.root.join(&note_name(run_id)).to_string(), reason };
+        self.stores.locate(&note.output_path).map(Some).map_err(wrong)
+    }
+
+    /// What a worker has left word of a run.
+    pub async fn note(&self, run_id: &str) -> Result<Option<RunNote>, Error> {
+        let name = note_name(run_id);
         // Whatever is no id of ours is no name of a note either.
         let note = if check_id(run_id).is_ok() { self.get(&name).await? } else { None };
-        let Some(note) = note else { return Ok(None) };
-        let wrong = |reason: String| Error::Output { path: self.root.join(&name).to_string(), reason };
-        let note: RunNote = serde_json::from_slice(&note).map_err(|e| wrong(e.to_string()))?;
-        self.stores.locate(&note.output_path).map(Some).map_err(wrong)
+        let wrong =
+            |e: serde_json::Error| Error::Output { path: self.root.join(&name).to_string(), reason: e.to_string() };
+        note.map(|note| serde_json::from_slice(&note).map_err(wrong)).transpose()
     }
 
     /// The ids of the runs whose results somebody has left word of.
@@ -149,6 +167,10 @@ impl Storage {
         let parts: Vec<_> = path.prefix_match(&self.base)?.map(|part| part.as_ref().to_owned()).collect();
         Some(parts.join("/"))
     }
+}
+
+fn note_name(run_id: &str) -> String {
+    format!("{RUNS}/{run_id}.json")
 }
 
 /// Ids become file names and URLs.

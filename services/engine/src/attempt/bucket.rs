@@ -6,10 +6,10 @@ use std::io::Read as _;
 use futures::TryStreamExt as _;
 use object_store::{ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion};
 
-use super::{FAILED, STAGED, failed, parse};
+use super::{CONTRADICTING, FAILED, STAGED, failed, parse};
 use crate::error::{Error, Result};
 use crate::location::{Location, in_words};
-use crate::manifest::{MANIFEST, Manifest};
+use crate::manifest::{Kin, MANIFEST, Manifest};
 use crate::write::Sink;
 
 /// Bytes that are read at a time.
@@ -56,8 +56,11 @@ async fn put_manifest(output: &Location, manifest: &Manifest) -> Result<Option<M
             Err(object_store::Error::NotFound { .. }) => (PutMode::Create, None),
             Err(error) => return Err(failed(error)),
         };
-        if before.as_ref().is_some_and(|before| before.run_id == manifest.run_id) {
-            return Ok(before);
+        let kin = before.as_ref().map(|before| before.kin(&manifest.run_id, manifest.payload_sha256.as_deref()));
+        match kin {
+            Some(Kin::Same) => return Ok(before),
+            Some(Kin::Contradicting) => return Err(super::failed(&location, &CONTRADICTING)),
+            Some(Kin::Other) | None => {}
         }
         match store.put_opts(&path, PutPayload::from(json.clone()), PutOptions::from(mode)).await {
             Ok(_) => return Ok(before),

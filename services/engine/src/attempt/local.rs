@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{FAILED, PREVIOUS, STAGED, inside, parse};
+use super::{CONTRADICTING, FAILED, PREVIOUS, STAGED, inside, parse};
 use crate::job::ResultFormat;
-use crate::manifest::{MANIFEST, Manifest};
+use crate::manifest::{Kin, MANIFEST, Manifest};
 use crate::results::ResultSet;
 use crate::workdir::{WorkDir, is_at};
 use crate::write::file_name;
@@ -80,11 +80,16 @@ impl New {
         match read(output)? {
             Before::Nothing => {}
             Before::Unknown => fs::remove_file(output.join(MANIFEST))?,
-            Before::Result(before) if before.run_id == self.manifest.run_id => {
-                clear(output, &before)?;
-                return Ok(*before);
+            Before::Result(before) => {
+                match before.kin(&self.manifest.run_id, self.manifest.payload_sha256.as_deref()) {
+                    Kin::Same => {
+                        clear(output, &before)?;
+                        return Ok(*before);
+                    }
+                    Kin::Other => self.move_aside(output, *before)?,
+                    Kin::Contradicting => return Err(io::Error::other(CONTRADICTING)),
+                }
             }
-            Before::Result(before) => self.move_aside(output, *before)?,
         }
         drop_directory(&output.join(FAILED))?;
         for name in &self.names {

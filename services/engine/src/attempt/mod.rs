@@ -30,6 +30,8 @@ const PREVIOUS: &str = ".previous-";
 /// Where staged files are while an attempt works, and where they stay beside its result.
 const STAGE: &str = "stage";
 const STAGED: &str = "staged";
+/// Why a result does not take its place.
+const CONTRADICTING: &str = "here is a result of this run, which was ordered otherwise: use a run_id of its own";
 /// Where the rejected rows of a job stand that failed because of them. The result beside it is that of an earlier job.
 const FAILED: &str = "failed";
 /// Prefixes of attempts in a bucket, and directories for what is not a result, begin with this.

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use kalla_serving::{Address, PublicUrl};
 
-use super::worker::{LogFormat, Logs, Secret, Settings, secret};
+use super::address::unrepeated;
+use super::worker::{Auth, LogFormat, Logs, Secret, Settings, secret};
 
 const UP_EXAMPLES: &str = "\
 Examples:
@@ -27,8 +29,8 @@ pub struct Up {
     #[arg(long, value_name = "once", num_args = 0..=1, require_equals = true)]
     pub demo: Option<Option<Once>>,
     /// Send runs to this worker, and start none
-    #[arg(long, env = "WORKER_URL", value_name = "URL", help_heading = "Worker")]
-    pub worker_url: Option<String>,
+    #[arg(long, env = "WORKER_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<Address>(), help_heading = "Worker")]
+    pub worker_url: Option<Address>,
     #[command(flatten)]
     pub settings: Settings,
     /// What to log: error, warn, info, debug or trace, also by part: kalla_worker=debug,info
@@ -50,9 +52,11 @@ pub struct Gateway {
         env = "WORKER_URL",
         value_name = "URL",
         default_value = "http://localhost:9090",
+        hide_env_values = true,
+        value_parser = unrepeated::<Address>(),
         help_heading = "Worker"
     )]
-    pub worker_url: String,
+    pub worker_url: Address,
     #[command(flatten)]
     pub logs: Logs,
 }
@@ -76,6 +80,9 @@ pub struct Front {
     /// Who may use it; to be said when it listens on any address but a loopback one
     #[arg(long, env = "KALLA_AUTH", value_enum)]
     pub auth: Option<Auth>,
+    /// Where people reach it, such as https://kalla.example.com: under other names than this one and loopback names, nobody is answered
+    #[arg(long, env = "KALLA_PUBLIC_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<PublicUrl>())]
+    pub public_url: Option<PublicUrl>,
     #[command(flatten)]
     pub state: State,
     /// Key that seals credentials and signs tokens, 64 hex digits [default: the file secret.key in the data directory]
@@ -85,8 +92,8 @@ pub struct Front {
     #[arg(long, env = "KALLA_WORKER_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret, help_heading = "Worker")]
     pub worker_token: Option<Secret>,
     /// Where the worker reports [default: /api/worker at the address that is listened on]
-    #[arg(long, env = "KALLA_CALLBACK_URL", value_name = "URL", help_heading = "Worker")]
-    pub callback_url: Option<String>,
+    #[arg(long, env = "KALLA_CALLBACK_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<Address>(), help_heading = "Worker")]
+    pub callback_url: Option<Address>,
 }
 
 #[derive(Debug, Args)]
@@ -103,10 +110,4 @@ pub struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Once {
     Once,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Auth {
-    /// Everyone who reaches it may read and change everything
-    None,
 }

@@ -1,5 +1,6 @@
 //! The arguments of every command, and the help that explains them.
 
+mod address;
 pub mod client;
 pub mod gateway;
 pub mod results;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use kalla_serving::{Address, PublicUrl};
 
+use super::address::unrepeated;
 use crate::units;
 
 const EXAMPLES: &str = "\
@@ -16,7 +18,7 @@ Examples:
     AWS_ENDPOINT_URL=http://minio:9000 AWS_ALLOW_HTTP=true AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… \\
         STAGING_BUCKET=kalla-staging kalla worker --host 0.0.0.0
   A job:
-    curl -d '{\"run_id\":\"3f0c2b1e-8d5a-4c1b-9a55-0d7f4e6a2b10\",\"match_sql\":\"SELECT l.id FROM left_src l JOIN right_src r ON l.id = r.id\",
+    curl --json '{\"run_id\":\"3f0c2b1e-8d5a-4c1b-9a55-0d7f4e6a2b10\",\"match_sql\":\"SELECT l.id FROM left_src l JOIN right_src r ON l.id = r.id\",
         \"sources\":[{\"alias\":\"a\",\"uri\":\"a.csv\"},{\"alias\":\"b\",\"uri\":\"b.csv\"}]}' http://127.0.0.1:9090/api/jobs
 
 The credentials of stores come from the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
@@ -28,6 +30,12 @@ AWS_ALLOW_HTTP, GOOGLE_APPLICATION_CREDENTIALS. docs/reference/worker.md tells e
 pub struct Worker {
     #[command(flatten)]
     pub listening: Listening,
+    /// Where the gateway is called back: it may be at a private address, whatever KALLA_PRIVATE_ADDRESSES says
+    #[arg(long, env = "KALLA_CALLBACK_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<Address>(), help_heading = "Safety")]
+    pub callback_url: Option<Address>,
+    /// Data directory of a gateway, which no job may use
+    #[arg(long, env = "KALLA_DATA_DIR", value_name = "DIR", default_value = "./kalla-data", help_heading = "Safety")]
+    pub data_dir: PathBuf,
     #[command(flatten)]
     pub settings: Settings,
     #[command(flatten)]
@@ -59,6 +67,12 @@ pub struct Listening {
     /// Token that every request has to bring, as `Authorization: Bearer …`
     #[arg(long, env = "KALLA_WORKER_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret)]
     pub token: Option<Secret>,
+    /// Who may use it without a token; to be said when it listens on any address but a loopback one
+    #[arg(long, env = "KALLA_AUTH", value_enum)]
+    pub auth: Option<Auth>,
+    /// The address that programs use, where there is no token: under other names than this one and loopback names, nobody is answered
+    #[arg(long, env = "KALLA_PUBLIC_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<PublicUrl>())]
+    pub public_url: Option<PublicUrl>,
     /// Certificate chain for TLS, a PEM file
     #[arg(long, env = "KALLA_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -77,7 +91,7 @@ pub struct Storage {
     #[arg(long, env = "STAGING_BUCKET", value_name = "NAME", conflicts_with = "gcs_bucket")]
     pub staging_bucket: Option<String>,
     /// Address of the S3-compatible store
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", requires = "staging_bucket")]
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
     pub aws_endpoint_url: Option<String>,
     /// Bucket for results and uploads, in Google Cloud Storage
     #[arg(long, env = "GCS_BUCKET", value_name = "NAME")]
@@ -98,12 +112,16 @@ pub struct Storage {
 pub struct Safety {
     /// Directories that jobs may read and write, separated as in PATH
     ///
-    /// Links are resolved first. STAGING_PATH is always one of them.
+    /// Links are resolved first. STAGING_PATH is always one of them; what Kalla keeps for itself there and in KALLA_DATA_DIR is not.
     #[arg(long, env = "KALLA_FILE_ROOTS", value_name = "DIRS", value_delimiter = SEPARATOR, default_value = ".")]
     pub file_roots: Vec<PathBuf>,
+    /// Buckets, or parts of them, that jobs may read and write, such as s3://bank/in,gs://ledger [default: all may be read, that of the storage alone is written]
+    #[arg(long, env = "KALLA_BUCKETS", value_name = "URLS", value_delimiter = ',')]
+    pub buckets: Vec<String>,
     /// Whether callbacks and databases may be at private addresses
     ///
-    /// Link-local addresses and those of metadata services are refused always.
+    /// Link-local addresses and those of metadata services are refused always. Callbacks to KALLA_CALLBACK_URL may be private
+    /// all the same.
     #[arg(long, env = "KALLA_PRIVATE_ADDRESSES", value_enum, default_value_t)]
     pub private_addresses: PrivateAddresses,
 }
@@ -155,6 +173,12 @@ pub struct Logs {
 }
 
 const SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Auth {
+    /// Everyone who reaches it may use it
+    None,
+}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum PrivateAddresses {

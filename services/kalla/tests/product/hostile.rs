@@ -20,13 +20,21 @@ async fn pages_of_other_sites_get_nowhere() {
         &[("origin", "https://evil.example")] as &[(&str, &str)],
         &[("origin", "null")],
         &[("sec-fetch-site", "cross-site")],
-        &[("host", "evil.example")],
-        &[("host", "127.0.0.1.evil.example:3000")],
+        &[("sec-fetch-site", "same-site")],
     ] {
         send(headers).await.refused(403);
     }
-    // A name that leads here reads nothing either.
-    client.send(Method::GET, "/api/runs", &[("host", "evil.example")], None).await.refused(403);
+    // A name that leads here changes nothing and reads nothing.
+    for host in ["evil.example", "127.0.0.1.evil.example:3000", "10.0.0.7:3000", "localhost@evil.example"] {
+        let headers = [("host", host)];
+        client.send(Method::POST, "/api/recipes", &headers, Some(&recipe())).await.refused(421);
+        for path in ["/api/runs", "/metrics", "/assets/none.js", "/api/worker/complete"] {
+            client.send(Method::GET, path, &headers, None).await.refused(421);
+        }
+        for path in ["/", "/health", "/ready"] {
+            assert!(client.send(Method::GET, path, &headers, None).await.status.is_success(), "{path}");
+        }
+    }
     let headers = [("origin", own.as_str()), ("sec-fetch-site", "same-origin")];
     client.send(Method::POST, "/api/recipes", &headers, Some(&recipe())).await.body();
 }
@@ -71,6 +79,77 @@ async fn what_is_no_request_is_refused_and_told_why() {
     assert!(!failed.to_string().contains("root:"), "{failed}");
 }
 
+/// Whatever KALLA_AUTH says: names are a matter of their own.
+#[tokio::test]
+async fn an_open_gateway_answers_the_names_that_it_is_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let variables = [("KALLA_AUTH", "none"), ("KALLA_PUBLIC_URL", "https://kalla.example.com")];
+    let served = Served::start(dir.path(), &["gateway", "--host", "0.0.0.0", "--port", "0"], &variables);
+    let client = crate::Client::new(&served.url);
+    let own = format!("http://127.0.0.1:{}", served.port());
+    for (host, origin, reads, changes) in [
+        ("kalla.example.com", "https://kalla.example.com", 200, 201),
+        ("127.0.0.1", "https://kalla.example.com", 200, 200),
+        (own.trim_start_matches("http://"), own.as_str(), 200, 200),
+        ("kalla.example.com", "http://kalla.example.com", 200, 403),
+        ("kalla.example.com", "https://evil.example", 200, 403),
+        ("evil.example", "https://evil.example", 421, 421),
+        ("0.0.0.0", "http://0.0.0.0", 421, 421),
+    ] {
+        let read = client.send(Method::GET, "/api/runs", &[("host", host)], None).await;
+        assert_eq!(read.status, reads, "{host}");
+        let headers = [("host", host), ("origin", origin)];
+        let changed = client.send(Method::POST, "/api/recipes", &headers, Some(&recipe())).await;
+        assert_eq!(changed.status, changes, "{host} {origin}: {}", changed.text);
+    }
+}
+
+#[tokio::test]
+async fn answers_stay_where_they_belong() {
+    let product = in_one_process();
+    let client = reqwest::Client::new();
+    let get = |path: &str| client.get(format!("{}{path}", product.client.url)).send();
+    for path in ["/api/runs", "/api/nothing", "/api/runs/events", "/metrics", "/health", "/"] {
+        let answer = get(path).await.unwrap();
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.headers()[name], value, "{path}");
+        }
+        assert!(answer.headers()["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"));
+        let kept = if path == "/" { "no-cache" } else { "no-store" };
+        assert_eq!(answer.headers()["cache-control"], kept, "{path}");
+    }
+}
+
+/// Private addresses are refused to jobs, and the gateway of the same operator is called all the same.
+#[tokio::test]
+async fn runs_complete_where_private_addresses_are_refused() {
+    let (_kept, dir) = crate::temporary();
+    let served = Served::start(&dir, &["up", "--port", "0"], &[("KALLA_PRIVATE_ADDRESSES", "refuse")]);
+    let client = crate::Client::new(&served.url);
+    client.post("/api/recipes", &recipe()).await.body();
+    let run_id = client.run(&crate::client::run()).await;
+    crate::client::check_counts(&client.ended(&run_id).await);
+}
+
+/// What the product keeps for itself is no source.
+#[tokio::test]
+async fn the_key_is_no_source() {
+    let product = in_one_process();
+    let client = &product.client;
+    for uri in ["kalla-data/secret.key", "./kalla-data/kalla.db", "kalla-data/staging/outbox/x.json"] {
+        let source = json!({"alias": "k", "uri": uri});
+        client.post("/api/sources", &source).await.body();
+        let told = client.get("/api/sources/k/preview").await;
+        assert!(told.refused(400).contains("belongs to Kalla itself"), "{uri}: {}", told.text);
+    }
+}
+
 /// A gateway that others can reach is started on purpose or not at all.
 #[test]
 fn an_open_door_is_asked_for() {
@@ -99,6 +178,15 @@ fn a_start_that_cannot_be_is_told_why() {
     assert!(other.contains("sealed with another key"), "{other}");
     let short = refused(&[("KALLA_SECRET_KEY", "abc")]);
     assert!(short.contains("64 hex digits"), "{short}");
+    for (name, url) in [
+        ("WORKER_URL", "http://kalla:s3cret-word@127.0.0.1:9090"),
+        ("WORKER_URL", "http://127.0.0.1:9090?token=s3cret-word"),
+        ("KALLA_CALLBACK_URL", "http://kalla:s3cret-word@127.0.0.1:3000/api/worker"),
+        ("KALLA_PUBLIC_URL", "https://s3cret-word@kalla.example.com"),
+    ] {
+        let told = refused(&[(name, url)]);
+        assert!(told.contains(name) && !told.contains("s3cret-word"), "{told}");
+    }
     let away = refused(&[("DATABASE_URL", "postgres://kalla:s3cret-word@127.0.0.1:1/kalla")]);
     assert!(away.contains("127.0.0.1:1") && away.contains("refused") && !away.contains("s3cret-word"), "{away}");
     let server = std::env::var("KALLA_TEST_POSTGRES").expect("KALLA_TEST_POSTGRES: scripts/test.sh sets it");

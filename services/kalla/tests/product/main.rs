@@ -10,6 +10,7 @@ mod data;
 mod database;
 mod hostile;
 mod process;
+mod slow;
 mod story;
 
 use std::path::PathBuf;

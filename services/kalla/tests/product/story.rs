@@ -158,6 +158,16 @@ async fn a_request_may_be_sent_twice(Product { client, .. }: &Product) {
     assert_eq!(one["run_id"], two["run_id"]);
     assert!(send(endless()).await.refused(409).contains("Idempotency-Key"));
     check_counts(&client.ended(one["run_id"].as_str().unwrap()).await);
+    // What was answered is answered again, though the recipe is no longer there.
+    let mut passing = recipe();
+    passing["recipe_id"] = "passing".into();
+    client.post("/api/recipes", &passing).await.body();
+    let once = json!({"recipe_id": "passing", "sources": run()["sources"]});
+    let ask = || client.send(Method::POST, "/api/runs", &[("idempotency-key", "tuesday")], Some(&once));
+    let first = ask().await.body();
+    client.send(Method::DELETE, "/api/recipes/passing", &[], None).await;
+    client.post("/api/runs", &once).await.refused(404);
+    assert_eq!(ask().await.body()["run_id"], first["run_id"]);
 }
 
 async fn a_run_fails_and_is_retried(Product { client, dir, .. }: &Product) {

@@ -24,8 +24,7 @@ impl Door {
     pub async fn submit(&self, job: &JobPayload) -> Result<(), Problem> {
         match self {
             Self::Http { client, url } => {
-                let body = serde_json::to_vec(job).unwrap();
-                let answer = client.post(format!("{url}/api/jobs")).body(body).send().await.unwrap();
+                let answer = post(client, url, serde_json::to_vec(job).unwrap()).await;
                 let accepted: v1::SubmitJobResponse = json(answer, 202).await?;
                 assert_eq!((accepted.run_id, accepted.status), (job.run_id.clone(), "accepted".to_owned()));
                 Ok(())
@@ -62,6 +61,12 @@ impl Door {
             }
         }
     }
+}
+
+/// A body for `POST /api/jobs`, whatever it is, that is said to be JSON.
+pub async fn post(client: &reqwest::Client, url: &str, body: Vec<u8>) -> reqwest::Response {
+    let request = client.post(format!("{url}/api/jobs")).header("content-type", "application/json");
+    request.body(body).send().await.unwrap()
 }
 
 pub async fn channel(url: &str) -> Channel {

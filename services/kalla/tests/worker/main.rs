@@ -8,6 +8,7 @@ mod bucket;
 mod contract;
 mod crash;
 mod door;
+mod fences;
 mod flight;
 mod grpc;
 mod killers;

@@ -6,7 +6,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::behaviour::{SQL, payload, temporary};
-use crate::door::{channel, problem};
+use crate::door::{channel, post, problem};
 use crate::process::Worker;
 
 /// Values that a field of any type does not want.
@@ -198,7 +198,7 @@ async fn over_http() {
     stays_well(&worker, async || {
         for body in &bodies {
             let shown = String::from_utf8_lossy(&body[..body.len().min(300)]).into_owned();
-            let answer = client.post(format!("{}/api/jobs", worker.url)).body(body.clone()).send().await.unwrap();
+            let answer = post(&client, &worker.url, body.clone()).await;
             let status = answer.status().as_u16();
             let text = answer.bytes().await.unwrap();
             // Some texts are only odd: a value that a field takes, or a name that later fields replace.

@@ -1,4 +1,4 @@
-//! What every request passes: the token, its deadline, a span, and a net for panics.
+//! What every request passes: who may call, the token, its deadline, a span, and a net for panics.
 
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use kalla_engine::Error;
 use kalla_proto::v1::{Code, Problem};
+use kalla_serving::Refusal;
+use kalla_serving::answer::protect;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use super::House;
-use super::answer::Refusal;
 use crate::problem;
 
 /// Answered without a token: what load balancers ask.
@@ -29,15 +30,24 @@ pub fn guard(router: Router<House>, house: &House) -> Router<House> {
 }
 
 async fn admit(State(house): State<House>, request: Request, next: Next) -> Response {
+    let mut response = admitted(&house, request, next).await;
+    protect(&mut response, false);
+    response
+}
+
+async fn admitted(house: &House, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     // The pattern and not the path: names of runs and files are many.
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", method = %request.method(), route);
+    if let Err(refused) = house.callers.check(&request) {
+        return refusal(&request, refused);
+    }
     let open = OPEN.contains(&path) || path.starts_with(OPEN_SERVICE);
     if !open && !house.admits(bearer(&request)) {
         let refused =
             Problem::refused(Code::Unauthenticated, "send `Authorization: Bearer …` with this worker's token");
-        return refusal(&request, refused);
+        return refusal(&request, refused.into());
     }
     let Some(limit) = deadline(&request) else { return next.run(request).instrument(span).await };
     match tokio::time::timeout(limit, next.run(request)).instrument(span).await {
@@ -73,14 +83,10 @@ fn bearer(request: &Request) -> Option<&str> {
 }
 
 /// In the manner of the protocol that asked.
-fn refusal(request: &Request, problem: Problem) -> Response {
+fn refusal(request: &Request, refused: Refusal) -> Response {
     let grpc =
         request.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-    if grpc {
-        problem::grpc_status(&problem).into_http::<axum::body::Body>()
-    } else {
-        Refusal::from(problem).into_response()
-    }
+    if grpc { problem::grpc_status(refused.problem()).into_http::<axum::body::Body>() } else { refused.into_response() }
 }
 
 #[cfg(test)]

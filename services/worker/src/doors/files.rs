@@ -1,7 +1,5 @@
 //! Files that jobs will read: `PUT /api/files/{id}` streams one into the storage, `DELETE` removes it.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::Router;
 use axum::body::Body;
@@ -10,21 +8,19 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
 use axum::routing::put;
-use futures::StreamExt as _;
 use kalla_engine::Error;
 use kalla_engine::location::in_words;
 use kalla_proto::v1::StoredFile;
+use kalla_serving::Refusal;
+use kalla_serving::answer::drain;
+use kalla_serving::body::Incoming;
 use object_store::buffered::BufWriter;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
 use super::House;
-use super::answer::{Refusal, drain};
 use crate::problem;
 use crate::storage::{FILES, check_id};
-
-/// A client that sends nothing for so long has gone.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn routes() -> Router<House> {
     Router::new().route("/api/files/{id}", put(store).delete(remove))
@@ -45,6 +41,13 @@ async fn store(State(house): State<House>, Path(id): Path<String>, request: Requ
         drain(request.into_body()).await;
         return Err(too_large(house.upload_bytes));
     }
+    let _place = match house.uploads.enter() {
+        Ok(place) => place,
+        Err(full) => {
+            drain(request.into_body()).await;
+            return Err(full.into());
+        }
+    };
     let mut writer = house.storage.writer(&format!("{FILES}/{id}"));
     let written = copy(request.into_body(), &mut writer, house.upload_bytes).await;
     let failed = |e: std::io::Error| {
@@ -74,21 +77,13 @@ enum Stopped {
 }
 
 async fn copy(body: Body, writer: &mut BufWriter, limit: u64) -> Result<(u64, String), Stopped> {
-    let mut chunks = body.into_data_stream();
+    let mut pieces = Incoming::new(body.into_data_stream());
     let (mut bytes, mut hash) = (0, Sha256::new());
-    loop {
-        let chunk = match tokio::time::timeout(PATIENCE, chunks.next()).await {
-            Ok(None) => break,
-            Ok(Some(Ok(chunk))) => chunk,
-            Ok(Some(Err(e))) => return Err(Stopped::Client(Refusal::invalid(format!("the file ends early: {e}")))),
-            Err(_) => {
-                let message = format!("nothing has arrived for {} s", PATIENCE.as_secs());
-                return Err(Stopped::Client(Refusal::invalid(message)));
-            }
-        };
+    while let Some(piece) = pieces.next().await {
+        let chunk = piece.map_err(|message| Stopped::Client(Refusal::invalid(message)))?;
         bytes += chunk.len() as u64;
         if bytes > limit {
-            drain(Body::from_stream(chunks)).await;
+            drain(Body::from_stream(pieces.into_inner())).await;
             return Err(Stopped::Client(too_large(limit)));
         }
         hash.update(&chunk);

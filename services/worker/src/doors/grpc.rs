@@ -67,7 +67,7 @@ impl JobService for Grpc {
         request: Request<v1::SubmitJobRequest>,
     ) -> Result<Response<v1::SubmitJobResponse>, Status> {
         let payload = job(request.into_inner().job)?;
-        self.0.service.submit(&payload).map_err(|p| grpc_status(&p))?;
+        self.0.service.submit(&payload).await.map_err(|p| grpc_status(&p))?;
         Ok(Response::new(v1::SubmitJobResponse { run_id: payload.run_id, status: "accepted".to_owned() }))
     }
 

@@ -1,7 +1,6 @@
 //! The doors of a worker: each decodes, calls and encodes. HTTP, gRPC and Flight share one port.
 
 mod access;
-mod answer;
 mod files;
 mod flight;
 mod grpc;
@@ -11,6 +10,9 @@ mod operations;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{Method, Uri};
+use kalla_proto::v1::{Code, Problem};
+use kalla_serving::{Callers, Refusal, Room};
 use subtle::ConstantTimeEq as _;
 
 pub use grpc::Health;
@@ -21,6 +23,9 @@ use crate::results::Results;
 use crate::service::JobService;
 use crate::storage::Storage;
 
+/// Files that are put at the same time.
+const UPLOADS: usize = 16;
+
 /// What the doors call.
 #[derive(Clone)]
 pub struct House {
@@ -30,6 +35,9 @@ pub struct House {
     pub metrics: Metrics,
     /// The largest file that is taken.
     pub upload_bytes: u64,
+    /// For files that are put.
+    pub uploads: Room,
+    callers: Arc<Callers>,
     token: Option<Arc<str>>,
 }
 
@@ -41,6 +49,8 @@ impl House {
             results,
             metrics,
             upload_bytes: config.upload_bytes,
+            uploads: Room::new(UPLOADS, "files are uploaded"),
+            callers: Arc::new(callers(config)),
             token: config.token.as_deref().map(Arc::from),
         }
     }
@@ -55,10 +65,26 @@ impl House {
     }
 }
 
+/// A token tells who calls; without one, names and browsers have to.
+fn callers(config: &Config) -> Callers {
+    match config.token {
+        Some(_) => Callers::with_token(),
+        None => Callers::programs(config.public_url.as_ref()).and_listened_on(&config.host),
+    }
+}
+
 /// Everything that listens on the port, and the switch of `grpc.health.v1`.
 pub fn router(house: House) -> Result<(Router, Health), tonic_reflection::server::Error> {
     let (grpc, health) = grpc::routes(&house)?;
     let router = http::routes().merge(operations::routes()).merge(files::routes()).merge(grpc);
-    let router = router.fallback(answer::nothing_here).method_not_allowed_fallback(answer::wrong_method);
+    let router = router.fallback(nothing_here).method_not_allowed_fallback(wrong_method);
     Ok((access::guard(router, &house).with_state(house), health))
+}
+
+async fn nothing_here(uri: Uri) -> Refusal {
+    Problem::refused(Code::NotFound, format!("there is nothing at {}: jobs are at /api/jobs", uri.path())).into()
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    Refusal::wrong_method(&method, &uri)
 }

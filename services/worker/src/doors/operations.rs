@@ -8,9 +8,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use kalla_proto::v1::{Code, Problem};
+use kalla_serving::Refusal;
 
 use super::House;
-use super::answer::Refusal;
 
 /// The storage answers within this time, or it is not there.
 const PATIENCE: Duration = Duration::from_secs(5);

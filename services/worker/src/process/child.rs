@@ -145,7 +145,7 @@ async fn reconcile(
     cancel: CancellationToken,
     mut tell_progress: impl FnMut(&Progress),
 ) -> Result<v1::Complete, (Error, Phase)> {
-    let accepted = ready(intake, payload).await.map_err(|error| (error, Phase::Staging))?;
+    let accepted = intake.accept(payload).map_err(|error| (error, Phase::Staging))?;
     let Accepted { job, as_url, .. } = accepted;
     let output = job.output.clone();
     let (sender, mut receiver) = watch::channel(Progress::default());
@@ -162,35 +162,26 @@ async fn reconcile(
     }
 }
 
-/// The job, if it is right and may be run.
-async fn ready(intake: &Intake, payload: &v1::JobPayload) -> Result<Accepted, Error> {
-    let accepted = intake.accept(payload)?;
-    for source in accepted.job.sources() {
-        intake.reachable(source).await?;
-    }
-    Ok(accepted)
-}
-
 /// A job that is looked at needs no name.
-async fn unnamed(intake: &Intake, mut payload: v1::JobPayload) -> Result<Job, Error> {
+fn unnamed(intake: &Intake, mut payload: v1::JobPayload) -> Result<Job, Error> {
     if payload.run_id.is_empty() {
         payload.run_id = uuid::Uuid::new_v4().to_string();
     }
-    Ok(ready(intake, &payload).await?.job)
+    Ok(intake.accept(&payload)?.job)
 }
 
 async fn check(intake: &Intake, payload: v1::JobPayload) -> Result<v1::CheckJobResponse, Error> {
-    kalla_engine::check(&unnamed(intake, payload).await?).await.map(convert::checked)
+    kalla_engine::check(&unnamed(intake, payload)?).await.map(convert::checked)
 }
 
 async fn dry_run(intake: &Intake, request: v1::DryRunJobRequest) -> Result<v1::DryRunJobResponse, Error> {
-    let job = unnamed(intake, request.job.unwrap_or_default()).await?;
+    let job = unnamed(intake, request.job.unwrap_or_default())?;
     let rows = if request.sample_rows == 0 { TRIED_ROWS } else { request.sample_rows.min(MOST_TRIED) };
     convert::tried(kalla_engine::dry_run(&job, rows).await?)
 }
 
 async fn inspect(intake: &Intake, request: v1::InspectSourceRequest) -> Result<v1::InspectSourceResponse, Error> {
-    let source = intake.source(request.source.as_ref()).await?;
+    let source = intake.source(request.source.as_ref())?;
     let rows = rows_wanted(request.sample_rows, SAMPLE_ROWS);
     let found = kalla_engine::inspect(&source, &intake.limits, rows).await?;
     let sample = convert::rows(&found.sample, rows)?;
@@ -198,7 +189,7 @@ async fn inspect(intake: &Intake, request: v1::InspectSourceRequest) -> Result<v
 }
 
 async fn preview(intake: &Intake, request: v1::PreviewSourceRequest) -> Result<v1::PreviewSourceResponse, Error> {
-    let source = intake.source(request.source.as_ref()).await?;
+    let source = intake.source(request.source.as_ref())?;
     let rows = rows_wanted(request.limit, HEAD_ROWS);
     let head = kalla_engine::head(&source, &intake.limits, rows).await?;
     Ok(v1::PreviewSourceResponse {
@@ -210,7 +201,7 @@ async fn preview(intake: &Intake, request: v1::PreviewSourceRequest) -> Result<v
 }
 
 async fn reach(intake: &Intake, request: v1::TestConnectionRequest) -> Result<v1::TestConnectionResponse, Error> {
-    let source = intake.source(request.source.as_ref()).await?;
+    let source = intake.source(request.source.as_ref())?;
     kalla_engine::test_connection(&source).await.map(convert::connection)
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kalla_proto::v1::{self, Code, Problem, order, report};
+use kalla_serving::Room;
 use tokio_util::sync::CancellationToken;
 
 use super::JobService;
@@ -14,6 +15,34 @@ use crate::process::Death;
 const TURN: Duration = Duration::from_secs(10);
 const QUICK: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(600);
+
+/// Looks of unlike kinds, which do not take each other's turns: what has to be connected to may not answer for a long time, and
+/// what is read as a whole is long. The head of a file is neither, and somebody waits for it.
+pub struct Looks {
+    heads: Room,
+    connections: Room,
+    whole: Room,
+}
+
+impl Looks {
+    /// So many of each kind at the same time.
+    pub fn new(turns: usize) -> Self {
+        let room = || Room::new(turns, "sources are being looked into");
+        Self { heads: room(), connections: room(), whole: room() }
+    }
+
+    fn room(&self, order: &order::Order) -> &Room {
+        let head = |source: Option<&v1::Source>| match source {
+            Some(source) if source.uri.starts_with("postgres") => &self.connections,
+            _ => &self.heads,
+        };
+        match order {
+            order::Order::Preview(request) => head(request.source.as_ref()),
+            order::Order::Reach(request) => head(request.source.as_ref()),
+            _ => &self.whole,
+        }
+    }
+}
 
 impl JobService {
     /// Plans a job against the schemas of its sources.
@@ -67,10 +96,7 @@ impl JobService {
 
     /// Giving up the look ends its process.
     async fn look(&self, limit: Duration, order: order::Order) -> Result<report::Report, Problem> {
-        let turn = tokio::time::timeout(TURN, self.0.looks.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(Problem::later(Code::Exhausted, "too many sources are being looked into: try again later"));
-        };
+        let _turn = self.0.looks.room(&order).wait(TURN).await?;
         let intake = &self.0.parts.intake;
         let order = v1::Order { order: Some(order), bounds: Some(intake.bounds(intake.limits.threads)) };
         let bounds = bounds(intake.limits.memory, Some(limit));

@@ -15,19 +15,21 @@ use futures::Stream;
 use kalla_engine::Error;
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{self, Code, Problem};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tracing::Instrument as _;
 
 use entry::Entry;
 use life::Input;
 pub use life::{Outcome, Stop};
+use look::Looks;
 use registry::Registry;
+use run::CONTRADICTION;
 
 use crate::callback::Courier;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::outcome;
-use crate::payload::Intake;
+use crate::payload::{Accepted, Intake};
 use crate::problem;
 use crate::process::Processes;
 use crate::storage::Storage;
@@ -55,14 +57,13 @@ struct Shared {
     registry: Mutex<Registry>,
     /// Something ended or was settled.
     changed: Notify,
-    /// Sources that are looked into at the same time.
-    looks: Semaphore,
+    looks: Looks,
 }
 
 impl JobService {
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Shared {
-            looks: Semaphore::new(parts.concurrency),
+            looks: Looks::new(parts.concurrency),
             parts,
             registry: Mutex::default(),
             changed: Notify::new(),
@@ -70,12 +71,21 @@ impl JobService {
     }
 
     /// Accepts a job, or says why not. The same job again is accepted again and runs once.
-    pub fn submit(&self, payload: &v1::JobPayload) -> Result<(), Problem> {
+    pub async fn submit(&self, payload: &v1::JobPayload) -> Result<(), Problem> {
         let metrics = &self.0.parts.metrics;
         let accepted = self.0.parts.intake.accept(payload).map_err(|error| {
             metrics.refused("invalid");
             problem::told(&error)
         })?;
+        let conflict = || {
+            metrics.refused("conflict");
+            Problem::refused(Code::Conflict, format!("run_id: {CONTRADICTION}"))
+        };
+        // This worker may have been started anew since it has known the run, or another worker has known it.
+        let known = self.0.lock().get(&accepted.job.run_id).is_some();
+        if !known && self.is_ordered_otherwise(&accepted).await? {
+            return Err(conflict());
+        }
         let mut registry = self.0.lock();
         if registry.closing {
             metrics.refused("closing");
@@ -84,10 +94,7 @@ impl JobService {
         let known = registry.get(&accepted.job.run_id).cloned();
         if let Some(known) = &known {
             if known.accepted.fingerprint != accepted.fingerprint {
-                metrics.refused("conflict");
-                let message =
-                    "run_id: this run is known with another payload: a different job needs a run_id of its own";
-                return Err(Problem::refused(Code::Conflict, message));
+                return Err(conflict());
             }
             if accepted.attempt <= known.accepted.attempt {
                 return Ok(());
@@ -109,6 +116,13 @@ impl JobService {
         let span = entry.span.clone();
         tokio::spawn(report::report(Arc::clone(&self.0), entry).instrument(span));
         Ok(())
+    }
+
+    /// Whether the storage knows the run with another payload.
+    async fn is_ordered_otherwise(&self, accepted: &Accepted) -> Result<bool, Problem> {
+        let noted = self.0.parts.storage.note(&accepted.job.run_id).await.map_err(|error| problem::told(&error))?;
+        let hash = noted.and_then(|note| note.payload_sha256);
+        Ok(hash.is_some() && hash != accepted.job.payload_sha256)
     }
 
     /// Where a job is: one of this worker, or any whose results are in the storage.

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
+use kalla_engine::manifest::Kin;
 use kalla_engine::{Error, Manifest, Violation};
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{self, order, report};
@@ -57,7 +58,7 @@ async fn execute(shared: &Shared, entry: &Entry, threads: usize) -> (Input, Even
     }
     let job = &entry.accepted.job;
     let note = async {
-        shared.parts.storage.note_run(&job.run_id, &job.output).await?;
+        shared.parts.storage.note_run(job).await?;
         if job.keep_staged { shared.parts.storage.note_staged(&job.run_id).await } else { Ok(()) }
     };
     let (done, noted) = tokio::join!(in_a_process(shared, entry, threads), note);
@@ -83,15 +84,16 @@ async fn execute(shared: &Shared, entry: &Entry, threads: usize) -> (Input, Even
 /// The result of an attempt that got as far as that, and no further.
 async fn earlier(entry: &Entry) -> Result<Option<Manifest>, Error> {
     let job = &entry.accepted.job;
-    let Some(manifest) = kalla_engine::committed(&job.output).await?.filter(|m| m.run_id == job.run_id) else {
-        return Ok(None);
-    };
-    if manifest.match_sql == job.match_sql {
-        return Ok(Some(manifest));
+    let Some(manifest) = kalla_engine::committed(&job.output).await? else { return Ok(None) };
+    match manifest.kin(&job.run_id, job.payload_sha256.as_deref()) {
+        Kin::Same => Ok(Some(manifest)),
+        Kin::Other => Ok(None),
+        Kin::Contradicting => Err(Error::Invalid(vec![Violation::new("run_id", CONTRADICTION)])),
     }
-    let message = format!("{} holds the result of this run for other SQL: use a new run_id", job.output);
-    Err(Error::Invalid(vec![Violation::new("run_id", message)]))
 }
+
+/// Why a run is not taken for another job than before.
+pub const CONTRADICTION: &str = "this run is known with another payload: a different job needs a run_id of its own";
 
 /// Gives the last event of the process.
 async fn in_a_process(shared: &Shared, entry: &Entry, threads: usize) -> Result<Event, Death> {

@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::tls;
 use super::uri::address;
+use crate::addresses::Addresses;
 use crate::connection::Part;
 use crate::error::{Error, Place, Result};
 use crate::job::{PostgresTable, TlsMode};
@@ -39,6 +40,7 @@ pub struct Connector {
     alias: String,
     config: Config,
     tls: MakeRustlsConnect,
+    addresses: Option<Addresses>,
     pub address: String,
     opened: Mutex<Vec<CancelToken>>,
 }
@@ -79,7 +81,7 @@ impl Connector {
         config.keepalives_retries(3).tcp_user_timeout(Duration::from_secs(60));
         let tls = tls::connector(table.tls, table.root_certificate.as_deref())
             .map_err(|what| Error::Denied { alias: alias.to_owned(), what })?;
-        Ok(Self { alias: alias.to_owned(), config, tls, address, opened: Mutex::default() })
+        Ok(Self { alias: alias.to_owned(), config, tls, addresses: table.addresses, address, opened: Mutex::default() })
     }
 
     /// A session with our settings.
@@ -92,7 +94,8 @@ impl Connector {
         // The driver's own limit ends with the TCP handshake; a server may accept and then say nothing.
         let limit = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
         let opening = async {
-            let connected = self.config.connect(self.tls.clone()).await;
+            let config = self.found().await.map_err(|error| (Part::Server, error))?;
+            let connected = config.connect(self.tls.clone()).await;
             let (client, connection) = connected.map_err(|e| (refusing(&e), self.refused(&e)))?;
             // An error of the connection ends every query on it; it is told there.
             let driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
@@ -104,6 +107,24 @@ impl Connector {
         let session = tokio::time::timeout(limit, opening).await.map_err(|_| (Part::Server, silent()))??;
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(session.client.cancel_token());
         Ok(session)
+    }
+
+    /// Where the host is one that is allowed: with the addresses that were looked at, beside the name that TLS has to see.
+    async fn found(&self) -> Result<Config> {
+        let mut config = self.config.clone();
+        let (Some(addresses), [Host::Tcp(host)]) = (self.addresses, self.config.get_hosts()) else { return Ok(config) };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let found = addresses.find(host, port).await;
+        let found = found.map_err(|e| self.unavailable(format!("cannot connect to {}: {e}", self.address)))?;
+        let found = found.map_err(|what| Error::Denied { alias: self.alias.clone(), what })?;
+        for (index, address) in found.iter().enumerate() {
+            // Each address wants a name of its own.
+            if index > 0 {
+                config.host(host.clone());
+            }
+            config.hostaddr(address.ip());
+        }
+        Ok(config)
     }
 
     /// Asks the server to stop whatever our sessions are doing.

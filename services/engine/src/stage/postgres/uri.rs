@@ -7,6 +7,7 @@ use std::str::FromStr as _;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
+use crate::addresses::Addresses;
 use crate::job::{PostgresTable, TlsMode};
 
 const ENCODE: &str =
@@ -49,7 +50,23 @@ impl PostgresTable {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err("no host is named: write postgres://user@host/database?table=name".to_owned());
         }
-        Ok(Self { connection, tls: tls.unwrap_or_default(), root_certificate, schema, table })
+        Ok(Self { connection, tls: tls.unwrap_or_default(), root_certificate, schema, table, addresses: None })
+    }
+
+    /// Lets the host be nothing but one of these. What is connected to is then one host, named once and plainly.
+    pub fn fence(&mut self, addresses: Addresses) -> Result<(), String> {
+        let config = Config::from_str(&self.connection).map_err(|e| unreadable(&e))?;
+        let ([Host::Tcp(host)], []) = (config.get_hosts(), config.get_hostaddrs()) else {
+            return Err(
+                "a database is named by one host: postgres://user@host:port/database, without host= and hostaddr="
+                    .to_owned(),
+            );
+        };
+        if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
+            addresses.check(ip)?;
+        }
+        self.addresses = Some(addresses);
+        Ok(())
     }
 
     /// The source as it may be shown: everything that says where the rows come from, and no password.
