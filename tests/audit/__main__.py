@@ -11,10 +11,11 @@ from pathlib import Path
 
 import doors
 import fences
+import kills
 import planted
 import slow
 
-PARTS = {"doors": doors.run, "fences": fences.run, "secrets": planted.run, "slow clients": slow.run}
+PARTS = {"doors": doors.run, "fences": fences.run, "secrets": planted.run, "slow clients": slow.run, "kills": kills.run}
 SHOWN = 5
 
 

@@ -7,6 +7,8 @@ pub mod callback;
 pub mod config;
 pub mod convert;
 mod doors;
+mod inbox;
+mod lease;
 pub mod metrics;
 pub mod outbox;
 pub mod outcome;

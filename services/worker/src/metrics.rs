@@ -30,6 +30,7 @@ struct Numbers {
     seconds: Seconds,
     spilled: Counter,
     callbacks: Family<Label, Counter>,
+    dropped: Counter,
     refused: Family<Label, Counter>,
     uploaded: Counter,
     resident: Gauge,
@@ -47,6 +48,7 @@ impl Default for Metrics {
             seconds: Family::new_with_constructor(seconds),
             spilled: Counter::default(),
             callbacks: Family::default(),
+            dropped: Counter::default(),
             refused: Family::default(),
             uploaded: Counter::default(),
             resident: Gauge::default(),
@@ -71,6 +73,7 @@ impl Default for Metrics {
             numbers.spilled.clone(),
         );
         r.register("callbacks", "Callbacks that were tried, by answer", numbers.callbacks.clone());
+        r.register("events_dropped", "Last events that nobody has taken for a week", numbers.dropped.clone());
         r.register("submissions_refused", "Jobs that were not accepted, by reason", numbers.refused.clone());
         r.register_with_unit("uploaded", "Bytes of files that were put", Unit::Bytes, numbers.uploaded.clone());
         r.register_with_unit("resident_memory", "Memory of the process", Unit::Bytes, numbers.resident.clone());
@@ -132,6 +135,10 @@ impl Metrics {
             Answer::Failed => "failed",
         };
         self.0.callbacks.get_or_create(&[("answer", word)]).inc();
+    }
+
+    pub fn dropped(&self) {
+        self.0.dropped.inc();
     }
 
     pub fn refused(&self, reason: &'static str) {

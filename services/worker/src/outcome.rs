@@ -11,6 +11,9 @@ use kalla_proto::v1::job_event::Event;
 
 use crate::problem;
 
+/// The seq of every terminal event, whoever sends it: a receiver knows a repeated one by its idempotency key.
+pub const TERMINAL_SEQ: u64 = u32::MAX as u64;
+
 pub fn stage(phase: Phase) -> v1::Stage {
     match phase {
         Phase::Staging => v1::Stage::Staging,
@@ -71,6 +74,11 @@ pub fn failure(problem: v1::Problem, at: v1::Stage) -> v1::Error {
 
 pub fn event(run_id: &str, attempt: u32, seq: u64, event: Event) -> v1::JobEvent {
     v1::JobEvent { run_id: run_id.to_owned(), event: Some(event), attempt, seq, time: Some(SystemTime::now().into()) }
+}
+
+/// The last event of an attempt, which is the same event whoever sends it.
+pub fn last(run_id: &str, attempt: u32, what: Event) -> v1::JobEvent {
+    event(run_id, attempt, TERMINAL_SEQ, what)
 }
 
 pub fn is_terminal(event: &v1::JobEvent) -> bool {

@@ -142,7 +142,8 @@ impl Intake {
         if wrong.is_empty() { Ok(source) } else { Err(Error::Invalid(wrong)) }
     }
 
-    fn target(&self, payload: &v1::JobPayload) -> Result<Option<Target>, String> {
+    /// Whom a job wants to have called back.
+    pub fn target(&self, payload: &v1::JobPayload) -> Result<Option<Target>, String> {
         if payload.callback_url.is_empty() {
             return Ok(None);
         }

@@ -1,6 +1,7 @@
 //! A running worker: what is put together when it starts, the port it listens on, and the order in which it stops.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kalla_engine::job::Limits;
@@ -13,6 +14,8 @@ use tokio_util::task::TaskTracker;
 use crate::callback::Courier;
 use crate::config::Config;
 use crate::doors::{self, Health, House};
+use crate::inbox::Inbox;
+use crate::lease::Lease;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::payload::Intake;
@@ -56,6 +59,7 @@ pub struct Running {
     health: Health,
     grace: Duration,
     server: Server,
+    lease: Arc<Lease>,
     /// Work beside the jobs ends.
     stop: CancellationToken,
     chores: TaskTracker,
@@ -79,7 +83,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let courier = Courier::new(policy.clone(), config.callbacks.clone(), metrics.clone())?;
     // A letter that is older than one worker's patience has lost its worker.
     let age = config.callbacks.budget + config.callbacks.timeout * 2;
-    let outbox = Outbox::new(storage.clone(), courier.clone(), age);
+    let lease = Arc::new(Lease::take(&storage).await?);
+    let inbox = Inbox::new(storage.clone(), Arc::clone(&lease));
+    let outbox = Outbox::new(storage.clone(), courier.clone(), Arc::clone(&lease), metrics.clone(), age);
     let results = storage.root().join(RESULTS);
     let keep_staged = !config.keep_staged.is_zero();
     let intake = Intake { policy, stores, results, keep_staged, limits: config.limits.clone() };
@@ -89,6 +95,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         intake,
         storage: storage.clone(),
         processes: Processes::new(config.process.clone()),
+        inbox,
         outbox: outbox.clone(),
         courier,
         metrics: metrics.clone(),
@@ -103,12 +110,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let listener = listen(&config.host, config.port).await.map_err(failed)?;
     let (stop, chores) = (CancellationToken::new(), TaskTracker::new());
     chores.spawn(outbox.keep_delivering(stop.clone()));
-    chores.spawn(sweep::keep_sweeping(storage.clone(), config.clone(), stop.clone()));
+    chores.spawn(service.clone().keep_recovering(stop.clone()));
+    let beating = (Arc::clone(&lease), stop.clone());
+    chores.spawn(async move { beating.0.keep(&beating.1).await });
+    chores.spawn(sweep::keep_sweeping(storage.clone(), Arc::clone(&lease), config.clone(), stop.clone()));
     let server = Server::start(listener, tls, router).map_err(failed)?;
     let address = server.address;
     health.serving(true).await;
     tracing::info!(%address, storage = %storage.root(), tls = config.tls.is_some(), "listening");
-    Ok(Running { address, service, health, grace: config.grace, server, stop, chores })
+    Ok(Running { address, service, health, grace: config.grace, server, lease, stop, chores })
 }
 
 impl Running {
@@ -120,6 +130,7 @@ impl Running {
         self.chores.close();
         self.server.stop(LAST_REQUESTS).await;
         let _ = tokio::time::timeout(LAST_REQUESTS, self.chores.wait()).await;
+        self.lease.give_up().await;
         tracing::info!("stopped");
     }
 }

@@ -1,5 +1,7 @@
 //! What workers share: results, uploads and notes under one root, a directory or a bucket.
 
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,15 +10,20 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use kalla_engine::job::Job;
 use kalla_engine::location::{Location, in_words};
 use kalla_engine::{Error, Stores};
+use kalla_proto::v1::JobEvent;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
 pub const FILES: &str = "files";
 pub const RESULTS: &str = "results";
 pub const OUTBOX: &str = "outbox";
+pub const INBOX: &str = "inbox";
+pub const WORKERS: &str = "workers";
 const RUNS: &str = "runs";
 const STAGED: &str = "staged";
+/// What is locked on a disk where stores of the cloud compare.
+pub const TURNS: &str = "turns";
 
 #[derive(Clone)]
 pub struct Storage {
@@ -27,7 +34,10 @@ pub struct Storage {
     base: ObjectPath,
 }
 
-/// Where the results of a run are, for workers that did not run it.
+/// One state of an object, as a store tells it from others.
+pub struct Version(UpdateVersion);
+
+/// What is known of a run, for workers that did not run it: from the moment at which it is accepted, for as long as its results.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunNote {
     pub run_id: String,
@@ -35,6 +45,12 @@ pub struct RunNote {
     /// Of the order. Notes of older versions have none.
     #[serde(default)]
     pub payload_sha256: Option<String>,
+    /// The latest.
+    #[serde(default)]
+    pub attempt: u32,
+    /// How that ended, if not with a result.
+    #[serde(default)]
+    pub outcome: Option<JobEvent>,
 }
 
 impl Storage {
@@ -53,7 +69,7 @@ impl Storage {
 
     /// What is the workers' own, and no job's.
     pub fn own(&self) -> impl Iterator<Item = Location> {
-        [OUTBOX, RUNS, STAGED].into_iter().map(|folder| self.root.join(folder))
+        [INBOX, OUTBOX, RUNS, STAGED, WORKERS].into_iter().map(|folder| self.root.join(folder))
     }
 
     pub fn file(&self, id: &str) -> Location {
@@ -94,7 +110,12 @@ impl Storage {
         }
     }
 
-    /// Names under the root that start with `folder/`, of objects that were last written at least `age` ago.
+    /// Names under the root that start with `folder/`.
+    pub async fn all(&self, folder: &str) -> Result<Vec<String>, Error> {
+        self.older(folder, Duration::ZERO).await
+    }
+
+    /// Of those, the names of objects that were last written at least `age` ago.
     pub async fn older(&self, folder: &str, age: Duration) -> Result<Vec<String>, Error> {
         let limit = SystemTime::now() - age;
         let folder = self.path(folder);
@@ -109,13 +130,107 @@ impl Storage {
         object_store::buffered::BufWriter::new(Arc::clone(&self.store), self.path(name))
     }
 
-    /// Leaves word where the results of a run are.
-    pub async fn note_run(&self, job: &Job) -> Result<(), Error> {
-        let run_id = &job.run_id;
-        let (output_path, payload_sha256) = (job.output.to_string(), job.payload_sha256.clone());
-        let note = RunNote { run_id: run_id.clone(), output_path, payload_sha256 };
-        let json = serde_json::to_vec(&note).map_err(|e| Error::defect_of("a note of a job", e))?;
-        self.put(&note_name(run_id), json).await
+    /// When an object was written last.
+    pub async fn written(&self, name: &str) -> Result<Option<SystemTime>, Error> {
+        match self.store.head(&self.path(name)).await {
+            Ok(meta) => Ok(Some(meta.last_modified.into())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(failed(&self.root.join(name), &in_words(&e))),
+        }
+    }
+
+    /// As [`Self::get`], with what [`Self::replace`] wants.
+    pub async fn get_version(&self, name: &str) -> Result<Option<(Bytes, Version)>, Error> {
+        let got = async {
+            let found = self.store.get(&self.path(name)).await?;
+            let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+            Ok((found.bytes().await?, Version(version)))
+        };
+        match got.await {
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(failed(&self.root.join(name), &in_words(&e))),
+        }
+    }
+
+    /// Whether an object that was still as it had been `seen` now is this.
+    pub async fn replace(&self, name: &str, bytes: Vec<u8>, seen: &Version) -> Result<bool, Error> {
+        let Location::Local(root) = &self.root else {
+            return self.put_if(name, bytes, PutMode::Update(seen.0.clone())).await;
+        };
+        // The local store has no such thing: who replaces something there takes turns.
+        let turns = root.join(WORKERS).join(TURNS);
+        let _turn =
+            File::create(&turns).and_then(|file| file.lock().map(|()| file)).map_err(|e| failed(&self.root, &e))?;
+        match self.get_version(name).await? {
+            Some((_, now)) if now.0.e_tag == seen.0.e_tag => self.put(name, bytes).await.map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether it was as `mode` wants it.
+    async fn put_if(&self, name: &str, bytes: Vec<u8>, mode: PutMode) -> Result<bool, Error> {
+        match self.store.put_opts(&self.path(name), PutPayload::from(bytes), PutOptions::from(mode)).await {
+            Ok(_) => Ok(true),
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. }
+                | object_store::Error::NotFound { .. },
+            ) => Ok(false),
+            Err(e) => Err(failed(&self.root.join(name), &in_words(&e))),
+        }
+    }
+
+    /// Removes what is left on a disk of uploads that were cut short by the end of their worker: those that nobody has written
+    /// to for `age`. Says how many. The store writes them under names that no upload has, and does not list them.
+    pub fn drop_torn(&self, age: Duration) -> io::Result<usize> {
+        let Location::Local(root) = &self.root else { return Ok(0) };
+        let mut removed = 0;
+        let files = match std::fs::read_dir(root.join(FILES)) {
+            Ok(files) => files,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(e) => return Err(e),
+        };
+        for file in files {
+            let file = file?;
+            let torn = file.file_name().to_string_lossy().contains('#');
+            if torn && file.metadata()?.modified()?.elapsed().is_ok_and(|untouched| untouched >= age) {
+                std::fs::remove_file(file.path())?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Leaves word of a job that is accepted. `false`: the run is noted with another payload, and stays so.
+    pub async fn note_run(&self, job: &Job) -> Result<bool, Error> {
+        let note = RunNote {
+            run_id: job.run_id.clone(),
+            output_path: job.output.to_string(),
+            payload_sha256: job.payload_sha256.clone(),
+            attempt: job.attempt,
+            outcome: None,
+        };
+        let name = note_name(&job.run_id);
+        if self.put_if(&name, json(&note)?, PutMode::Create).await? {
+            return Ok(true);
+        }
+        match self.note(&job.run_id).await? {
+            Some(known) if known.payload_sha256.is_some() && known.payload_sha256 != note.payload_sha256 => Ok(false),
+            Some(known) if known.attempt > note.attempt => Ok(true),
+            _ => self.put(&name, json(&note)?).await.map(|()| true),
+        }
+    }
+
+    /// Leaves word how an attempt ended that has no result. What later attempts have said stands.
+    pub async fn note_outcome(&self, last: &JobEvent) -> Result<(), Error> {
+        match self.note(&last.run_id).await? {
+            Some(note) if note.attempt <= last.attempt => {
+                let note = RunNote { attempt: last.attempt, outcome: Some(last.clone()), ..note };
+                self.put(&note_name(&last.run_id), json(&note)?).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Leaves word that the staged rows of a run are kept for now.
@@ -155,7 +270,7 @@ impl Storage {
 
     /// The ids of the runs whose results somebody has left word of.
     pub async fn runs(&self) -> Result<Vec<String>, Error> {
-        let notes = self.older(RUNS, Duration::ZERO).await?;
+        let notes = self.all(RUNS).await?;
         Ok(notes.iter().filter_map(|name| Some(name.rsplit('/').next()?.strip_suffix(".json")?.to_owned())).collect())
     }
 
@@ -167,6 +282,10 @@ impl Storage {
         let parts: Vec<_> = path.prefix_match(&self.base)?.map(|part| part.as_ref().to_owned()).collect();
         Some(parts.join("/"))
     }
+}
+
+fn json(note: &RunNote) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(note).map_err(|e| Error::defect_of("a note of a job", e))
 }
 
 fn note_name(run_id: &str) -> String {

@@ -1,20 +1,26 @@
 //! Clears away, by age, what nobody needs any more: uploads, staged rows, and attempts of workers that were killed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::lease::Lease;
 use crate::storage::{FILES, RESULTS, Storage};
 
 /// Between two rounds, where nothing is to go sooner.
 const PAUSE: Duration = Duration::from_secs(3600);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// An upload that goes on is written to more often: its client would be too slow.
+const TORN: Duration = Duration::from_secs(3600);
 /// No attempt takes longer.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// Until `stop`.
-pub async fn keep_sweeping(storage: Storage, config: Config, stop: CancellationToken) {
+pub async fn keep_sweeping(storage: Storage, lease: Arc<Lease>, config: Config, stop: CancellationToken) {
+    // Where no other worker is, nothing is on its way when this one starts.
+    sweep_torn(&storage, if lease.is_alone() { Duration::ZERO } else { TORN });
     let pause = PAUSE.min(config.retention).min(config.keep_staged).max(SHORTEST_PAUSE);
     loop {
         tokio::select! {
@@ -28,7 +34,16 @@ pub async fn keep_sweeping(storage: Storage, config: Config, stop: CancellationT
     }
 }
 
+fn sweep_torn(storage: &Storage, age: Duration) {
+    match storage.drop_torn(age) {
+        Ok(0) => {}
+        Ok(uploads) => tracing::info!(uploads, "what was left of uploads is swept"),
+        Err(error) => tracing::warn!(%error, "what is left of uploads is not swept"),
+    }
+}
+
 async fn sweep(storage: &Storage, config: &Config) {
+    sweep_torn(storage, TORN);
     let mut uploads = 0;
     match storage.older(FILES, config.retention).await {
         Ok(old) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kalla_proto::v1::JobPayload;
+use kalla_proto::v1::{self, JobPayload};
 
 use crate::behaviour::{endless, payload, temporary};
 use crate::door::Door;
@@ -141,11 +141,92 @@ async fn a_job_that_was_cut_short_runs_again() {
     assert_eq!(visible(&output), 0);
     // The same job, which has less to do now.
     std::fs::write(dir.join("many.csv"), "id,n\n1,3000001\n2,3000002\n").unwrap();
-    let second = Worker::start(&dir, &[]);
-    Door::http(&second.url).submit(&job).await.unwrap();
+    let _second = Worker::start(&dir, &[]);
     let last = sink.terminal(&job.run_id).await;
     assert_eq!(last.body["matched_count"], 4);
     assert_eq!(visible(&output), 5);
+}
+
+/// What was accepted and has not begun is known, and done, though nobody sends it again.
+#[tokio::test]
+async fn a_job_that_waited_is_taken_on() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let first = Worker::start(&dir, &[("KALLA_CONCURRENCY", "1")]);
+    let door = Door::http(&first.url);
+    let (busy, waits) = (endless(&dir, &sink.url()), payload(&dir, &sink.url()));
+    door.submit(&busy).await.unwrap();
+    sink.matching(&busy.run_id).await;
+    door.submit(&waits).await.unwrap();
+    let cancelled = payload(&dir, &sink.url());
+    door.submit(&cancelled).await.unwrap();
+    door.cancel(&cancelled.run_id).await.unwrap();
+    sink.terminal(&cancelled.run_id).await;
+    first.kill();
+    assert!(sink.calls(&waits.run_id).is_empty());
+
+    let second = Worker::start(&dir, &[("KALLA_CONCURRENCY", "2")]);
+    let door = Door::http(&second.url);
+    assert_eq!(sink.terminal(&waits.run_id).await.body["matched_count"], 2);
+    for job in [&waits, &busy] {
+        door.get(&job.run_id).await.unwrap();
+    }
+    // One that had ended is not begun again, though its last event may come once more.
+    assert_eq!(door.get(&cancelled.run_id).await.unwrap().state(), v1::JobState::Cancelled);
+    assert_eq!(sink.calls(&cancelled.run_id).iter().filter(|call| call.is_terminal() && call.accepted).count(), 1);
+    door.cancel(&busy.run_id).await.unwrap();
+    sink.terminal(&busy.run_id).await;
+    let left = || std::fs::read_dir(dir.join("staging/inbox")).unwrap().count();
+    while left() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// How a job ended is known after its worker, and told soon, though its budget for telling is long.
+#[tokio::test]
+async fn an_outcome_outlives_its_worker() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let first = Worker::start(&dir, &[]);
+    let mut job = payload(&dir, &sink.url());
+    job.sources[1].uri = dir.join("none.csv").to_str().unwrap().to_owned();
+    sink.set_mood(&job.run_id, Mood { failures: usize::MAX, ..Default::default() });
+    Door::http(&first.url).submit(&job).await.unwrap();
+    sink.wait(&job.run_id, "try", |calls| calls.iter().find(|call| call.is_terminal()).map(drop)).await;
+    first.kill();
+    let second = Worker::start(&dir, &[]);
+    let door = Door::http(&second.url);
+    let status = door.get(&job.run_id).await.unwrap();
+    assert_eq!(status.state(), v1::JobState::Failed);
+    assert!(status.error.unwrap().error.contains("none.csv"));
+    sink.set_mood(&job.run_id, Mood::default());
+    sink.terminal(&job.run_id).await;
+    // It is the same event that was told before, and the job was not begun again.
+    let calls = sink.calls(&job.run_id);
+    let told: Vec<_> = calls.iter().filter(|call| call.is_terminal()).map(|call| &call.body).collect();
+    assert!(told.len() > 1 && told.iter().all(|body| *body == told[0]), "{told:#?}");
+}
+
+/// What is left of an upload whose worker was killed is removed when the next one starts.
+#[tokio::test]
+async fn a_torn_upload_is_removed() {
+    let (_kept, dir) = temporary();
+    let first = Worker::start(&dir, &[]);
+    let address = first.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let head = format!("PUT /api/files/torn.csv HTTP/1.1\r\nHost: {address}\r\nContent-Length: 50000000\r\n\r\n");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, &vec![b'x'; 30_000_000]).await.unwrap();
+    let files = || std::fs::read_dir(dir.join("staging/files")).into_iter().flatten().flatten().count();
+    while files() == 0 {
+        tokio::task::yield_now().await;
+    }
+    first.kill();
+    assert_eq!(files(), 1);
+    let _second = Worker::start(&dir, &[]);
+    while files() > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Of a job that a worker with these variables has run: the staged rows that its manifest names, in order.

@@ -5,16 +5,13 @@ use std::time::SystemTime;
 
 use kalla_proto::v1;
 use kalla_proto::v1::job_event::Event;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::life::{self, Effect, Input, Outcome, State};
-use crate::outcome;
+use crate::outcome::{self, TERMINAL_SEQ};
 use crate::payload::Accepted;
-
-/// The seq of every terminal event, whoever sends it: a receiver knows a repeated one by its idempotency key.
-const TERMINAL_SEQ: u64 = u32::MAX as u64;
 
 /// What became of the last word on a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +53,8 @@ pub struct Entry {
     pub cancel: CancellationToken,
     pub span: Span,
     pub view: watch::Sender<View>,
+    /// Whether it is written down that it was accepted: until then nobody is told so.
+    pub kept: OnceCell<Result<(), v1::Problem>>,
     seq: AtomicU64,
 }
 
@@ -72,7 +71,7 @@ impl Entry {
             ..Default::default()
         };
         let view = watch::Sender::new(View { state, status, event: None, settled: None });
-        Self { accepted, cancel: CancellationToken::new(), span, view, seq: AtomicU64::new(1) }
+        Self { accepted, cancel: CancellationToken::new(), span, view, kept: OnceCell::new(), seq: AtomicU64::new(1) }
     }
 
     pub fn run_id(&self) -> &str {

@@ -4,6 +4,7 @@
 mod entry;
 mod life;
 mod look;
+mod recover;
 mod registry;
 mod report;
 mod run;
@@ -26,6 +27,7 @@ use registry::Registry;
 use run::CONTRADICTION;
 
 use crate::callback::Courier;
+use crate::inbox::Inbox;
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::outcome;
@@ -43,6 +45,7 @@ pub struct Parts {
     pub intake: Intake,
     pub storage: Storage,
     pub processes: Processes,
+    pub inbox: Inbox,
     pub outbox: Outbox,
     pub courier: Courier,
     pub metrics: Metrics,
@@ -70,22 +73,41 @@ impl JobService {
         }))
     }
 
-    /// Accepts a job, or says why not. The same job again is accepted again and runs once.
+    /// Accepts a job, or says why not. The same job again is accepted again and runs once. What is accepted is written down
+    /// before anybody is told so.
     pub async fn submit(&self, payload: &v1::JobPayload) -> Result<(), Problem> {
-        let metrics = &self.0.parts.metrics;
+        self.admit(payload, 1).await
+    }
+
+    /// `workers`: how many have had the job, this one among them.
+    async fn admit(&self, payload: &v1::JobPayload, workers: u32) -> Result<(), Problem> {
         let accepted = self.0.parts.intake.accept(payload).map_err(|error| {
-            metrics.refused("invalid");
+            self.0.parts.metrics.refused("invalid");
             problem::told(&error)
         })?;
-        let conflict = || {
-            metrics.refused("conflict");
-            Problem::refused(Code::Conflict, format!("run_id: {CONTRADICTION}"))
-        };
-        // This worker may have been started anew since it has known the run, or another worker has known it.
-        let known = self.0.lock().get(&accepted.job.run_id).is_some();
-        if !known && self.is_ordered_otherwise(&accepted).await? {
-            return Err(conflict());
+        let (entry, new) = self.place(accepted)?;
+        let kept = entry.kept.get_or_init(|| self.0.keep(&entry, payload, workers)).await.clone();
+        if !new {
+            return kept;
         }
+        let mut registry = self.0.lock();
+        if let Err(problem) = kept {
+            registry.leave(&entry);
+            registry.forget(&entry);
+            return Err(problem);
+        }
+        tracing::info!(parent: &entry.span, "accepted");
+        registry.arrive(&entry);
+        self.0.start_next(&mut registry);
+        drop(registry);
+        let span = entry.span.clone();
+        tokio::spawn(report::report(Arc::clone(&self.0), entry).instrument(span));
+        Ok(())
+    }
+
+    /// Makes a place for the job, or finds the one that it has; says whether it is new.
+    fn place(&self, accepted: Accepted) -> Result<(Arc<Entry>, bool), Problem> {
+        let metrics = &self.0.parts.metrics;
         let mut registry = self.0.lock();
         if registry.closing {
             metrics.refused("closing");
@@ -94,35 +116,23 @@ impl JobService {
         let known = registry.get(&accepted.job.run_id).cloned();
         if let Some(known) = &known {
             if known.accepted.fingerprint != accepted.fingerprint {
-                return Err(conflict());
+                return Err(self.0.conflict());
             }
             if accepted.attempt <= known.accepted.attempt {
-                return Ok(());
+                return Ok((Arc::clone(known), false));
             }
         }
-        if registry.running >= self.0.parts.concurrency && registry.queue.len() >= self.0.parts.queue {
+        let waiting = registry.queue.len() + registry.arriving.len();
+        if registry.running >= self.0.parts.concurrency && waiting >= self.0.parts.queue {
             metrics.refused("full");
-            let message = format!("{} jobs wait already: try again later", registry.queue.len());
-            return Err(Problem::later(Code::Exhausted, message));
+            return Err(Problem::later(Code::Exhausted, format!("{waiting} jobs wait already: try again later")));
         }
         if let Some(known) = known {
             self.0.stop(&mut registry, &known, Stop::Superseded);
         }
         let entry = Arc::new(Entry::new(accepted));
-        tracing::info!(parent: &entry.span, "accepted");
         registry.insert(&entry);
-        self.0.start_next(&mut registry);
-        drop(registry);
-        let span = entry.span.clone();
-        tokio::spawn(report::report(Arc::clone(&self.0), entry).instrument(span));
-        Ok(())
-    }
-
-    /// Whether the storage knows the run with another payload.
-    async fn is_ordered_otherwise(&self, accepted: &Accepted) -> Result<bool, Problem> {
-        let noted = self.0.parts.storage.note(&accepted.job.run_id).await.map_err(|error| problem::told(&error))?;
-        let hash = noted.and_then(|note| note.payload_sha256);
-        Ok(hash.is_some() && hash != accepted.job.payload_sha256)
+        Ok((entry, true))
     }
 
     /// Where a job is: one of this worker, or any whose results are in the storage.
@@ -222,30 +232,56 @@ impl JobService {
         tokio::time::timeout(limit, all_done).await.is_ok()
     }
 
+    /// What the storage knows of a run that this worker does not.
     async fn stored(&self, run_id: &str) -> Result<Option<v1::JobStatus>, Problem> {
+        let parts = &self.0.parts;
         let told = |error| problem::told(&error);
-        let Some(output) = self.0.parts.storage.run(run_id).await.map_err(told)? else { return Ok(None) };
-        let manifest = kalla_engine::committed(&output).await.map_err(told)?;
-        Ok(manifest.filter(|manifest| manifest.run_id == run_id).map(|manifest| {
-            let complete = outcome::complete(&manifest, &output, false);
-            v1::JobStatus {
-                run_id: run_id.to_owned(),
-                state: v1::JobState::Completed.into(),
-                complete: Some(complete),
-                ..Default::default()
-            }
-        }))
+        let Some(note) = parts.storage.note(run_id).await.map_err(told)? else { return Ok(None) };
+        let status = |state: v1::JobState| v1::JobStatus {
+            run_id: run_id.to_owned(),
+            state: state.into(),
+            ..Default::default()
+        };
+        if let Some(v1::JobEvent { event: Some(Event::Error(error)), time, .. }) = note.outcome {
+            let cancelled = error.problem.as_ref().is_some_and(|problem| problem.code() == Code::Cancelled);
+            let state = if cancelled { v1::JobState::Cancelled } else { v1::JobState::Failed };
+            return Ok(Some(v1::JobStatus { attempt: note.attempt, error: Some(error), ended: time, ..status(state) }));
+        }
+        if let Some(output) = parts.storage.run(run_id).await.map_err(told)?
+            && let Some(manifest) = kalla_engine::committed(&output).await.map_err(told)?
+            && manifest.run_id == run_id
+        {
+            let complete = Some(outcome::complete(&manifest, &output, false));
+            return Ok(Some(v1::JobStatus { complete, ..status(v1::JobState::Completed) }));
+        }
+        // Its worker is another one, or dead: then this one, or the next that looks, takes it on.
+        let waits = parts.inbox.holds(run_id, note.attempt).await.map_err(told)?;
+        Ok(waits.then(|| v1::JobStatus { attempt: note.attempt, ..status(v1::JobState::Queued) }))
     }
 }
 
 impl Shared {
+    /// Writes down that a job is accepted, by which it is found from now on, and taken on if this worker dies.
+    async fn keep(&self, entry: &Entry, payload: &v1::JobPayload, workers: u32) -> Result<(), Problem> {
+        let told = |error| problem::told(&error);
+        if !self.parts.storage.note_run(&entry.accepted.job).await.map_err(told)? {
+            return Err(self.conflict());
+        }
+        self.parts.inbox.keep(payload, workers).await.map_err(told)
+    }
+
+    fn conflict(&self) -> Problem {
+        self.parts.metrics.refused("conflict");
+        Problem::refused(Code::Conflict, format!("run_id: {CONTRADICTION}"))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// One that waits has nobody to notice and ends here.
     fn stop(&self, registry: &mut Registry, entry: &Arc<Entry>, why: Stop) {
-        if registry.leave_queue(entry) {
+        if registry.leave(entry) {
             let last = outcome::error(&Error::Cancelled, entry.stage());
             self.end(registry, entry, Input::Stop(why), Event::Error(last));
         } else {

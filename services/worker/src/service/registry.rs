@@ -14,6 +14,8 @@ pub struct Registry {
     /// In the order in which they came.
     pub queue: VecDeque<Arc<Entry>>,
     pub running: usize,
+    /// Those that are written down now, and wait then.
+    pub arriving: Vec<Arc<Entry>>,
     /// The oldest first.
     ended: VecDeque<Arc<Entry>>,
     /// No job is taken any more.
@@ -29,17 +31,27 @@ impl Registry {
         self.entries.values()
     }
 
-    /// Puts a job at the end of the queue, in the place of an earlier attempt.
+    /// Makes a job known, in the place of an earlier attempt.
     pub fn insert(&mut self, entry: &Arc<Entry>) {
         self.entries.insert(entry.run_id().to_owned(), Arc::clone(entry));
-        self.queue.push_back(Arc::clone(entry));
+        self.arriving.push(Arc::clone(entry));
     }
 
-    /// Whether the job waited.
-    pub fn leave_queue(&mut self, entry: &Arc<Entry>) -> bool {
-        let before = self.queue.len();
+    /// Puts a job at the end of the queue, unless it was stopped before it got there.
+    pub fn arrive(&mut self, entry: &Arc<Entry>) {
+        let before = self.arriving.len();
+        self.arriving.retain(|arriving| !Arc::ptr_eq(arriving, entry));
+        if self.arriving.len() < before {
+            self.queue.push_back(Arc::clone(entry));
+        }
+    }
+
+    /// Whether the job waited, or was about to.
+    pub fn leave(&mut self, entry: &Arc<Entry>) -> bool {
+        let before = self.queue.len() + self.arriving.len();
         self.queue.retain(|waiting| !Arc::ptr_eq(waiting, entry));
-        self.queue.len() < before
+        self.arriving.retain(|arriving| !Arc::ptr_eq(arriving, entry));
+        self.queue.len() + self.arriving.len() < before
     }
 
     /// Remembers an ended job and forgets the one that ended longest ago.

@@ -57,13 +57,10 @@ async fn execute(shared: &Shared, entry: &Entry, threads: usize) -> (Input, Even
         Err(error) => return (Input::Failed, Event::Error(outcome::error(&error, entry.stage()))),
     }
     let job = &entry.accepted.job;
-    let note = async {
-        shared.parts.storage.note_run(job).await?;
-        if job.keep_staged { shared.parts.storage.note_staged(&job.run_id).await } else { Ok(()) }
-    };
+    let note = async { if job.keep_staged { shared.parts.storage.note_staged(&job.run_id).await } else { Ok(()) } };
     let (done, noted) = tokio::join!(in_a_process(shared, entry, threads), note);
     if let Err(error) = noted {
-        tracing::warn!(%error, "other workers will not find what this run leaves");
+        tracing::warn!(%error, "staged rows may be swept late");
     }
     match done {
         Ok(Event::Error(error)) if error.problem.as_ref().is_some_and(|p| p.code() == v1::Code::Cancelled) => {
@@ -119,6 +116,15 @@ pub fn bounds(memory: u64, time: Option<std::time::Duration>) -> Bounds {
 }
 
 impl Shared {
+    /// Leaves word of how a job ended, for those who ask when this worker has forgotten it. A result says so itself.
+    pub async fn keep_outcome(&self, last: &v1::JobEvent) {
+        if matches!(last.event, Some(Event::Error(_)))
+            && let Err(error) = self.parts.storage.note_outcome(last).await
+        {
+            tracing::warn!(run_id = last.run_id, %error, "how the job ended is not kept");
+        }
+    }
+
     /// Tells everybody that the job has ended.
     pub fn end(&self, registry: &mut Registry, entry: &Arc<Entry>, input: Input, last: Event) {
         let stage = entry.stage();
