@@ -1,9 +1,9 @@
 //! The key of an installation: it seals credentials at rest, and signs the tokens that workers report with.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use kalla_serving::private;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -120,16 +120,7 @@ pub fn secret() -> Result<String, KeyError> {
 }
 
 fn keep(path: &Path, key: &[u8; LENGTH]) -> std::io::Result<()> {
-    if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(format!("{}\n", hex::encode(key)).as_bytes())?;
-    file.sync_all()
+    private::new_file(path, format!("{}\n", hex::encode(key)).as_bytes())
 }
 
 fn parse(text: &str) -> Option<[u8; LENGTH]> {

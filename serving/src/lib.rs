@@ -6,6 +6,7 @@ pub mod answer;
 pub mod body;
 pub mod callers;
 pub mod pace;
+pub mod private;
 pub mod room;
 mod server;
 

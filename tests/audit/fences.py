@@ -184,5 +184,6 @@ def changing_names(place, check):
         time.sleep(1.5)
         reached.append((not came(listener), f"a callback: {told}"))
         check.all("a name that changes its mind leads nowhere", reached)
-        check("it was asked for", len(seen) == 5, seen)
+        asked = [name for name in seen if b"changes" in name]
+        check("it was asked for", len(asked) == 5, seen)
     resolver.close()

@@ -66,7 +66,7 @@ def run(place, check):
                 threading.Thread(target=upload, args=(worker.port, stop), daemon=True)]
         for thread in busy:
             thread.start()
-        time.sleep(moments.uniform(0.0, 0.4))
+        time.sleep(moments.uniform(0.0, 0.25))
         worker.process.kill()
         worker.process.wait()
         stop.set()

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use kalla_serving::private;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -180,7 +181,7 @@ fn begin(store: &Store) -> &'static str {
 
 async fn open_file(directory: &Path) -> Result<SqlitePool, StoreError> {
     let failed = |reason| StoreError::Directory { path: directory.display().to_string(), reason };
-    std::fs::create_dir_all(directory).map_err(failed)?;
+    private::directory(directory).map_err(failed)?;
     let options = SqliteConnectOptions::new()
         .filename(directory.join(FILE))
         .create_if_missing(true)

@@ -151,7 +151,18 @@ impl Worker {
             tonic::Code::Unimplemented => {
                 Problem::later(Code::Unavailable, format!("the worker at {url} is too old for this"))
             }
-            _ => Problem::later(Code::Unavailable, format!("the worker at {url} cannot be reached: is it running?")),
+            // The library's word for a message that is larger than the limit.
+            tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => {
+                let message = format!("the answer is larger than {} MiB: ask for fewer rows or columns", LARGEST >> 20);
+                Problem::refused(Code::Exhausted, message)
+            }
+            tonic::Code::Unavailable => {
+                Problem::later(Code::Unavailable, format!("the worker at {url} cannot be reached: is it running?"))
+            }
+            code => {
+                let message = format!("the worker at {url} broke off ({code:?}): its log may say why");
+                Problem::later(Code::Unavailable, message)
+            }
         }
     }
 }

@@ -78,8 +78,13 @@ fn tree(text: &str) -> Result<serde_json::Value, FieldError> {
 
 /// The error's line and column stand in its message.
 fn typed<T: DeserializeOwned>(text: &str) -> Result<T, FieldError> {
-    serde_json::from_str(text)
-        .map_err(|error| FieldError { path: String::new(), message: without_value(&error.to_string()) })
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        // What cannot be told is a question mark, and all of it a dot.
+        let known = path.split('?').next().unwrap_or_default().trim_matches('.').to_owned();
+        FieldError { path: known, message: without_value(&error.into_inner().to_string()) }
+    })
 }
 
 /// ``invalid type: string "postgres://user:password@…", expected u64`` without the text that was given.

@@ -3,8 +3,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use kalla_spelling::nearest;
 use serde::de::{self, Visitor};
 use serde::{Deserializer, Serializer};
+
+/// Nobody writes a longer one by mistake.
+const LONGEST_WORD: usize = 32;
 
 /// The words of an enum of the contract. The build script implements it for each.
 pub trait HasWords: Copy + Into<i32> + TryFrom<i32> {
@@ -39,6 +43,18 @@ impl<T: HasWords> Words<T> {
     }
 }
 
+/// A word that there is not, with those that there are. What is no word at all may be a secret in the wrong place.
+fn strange<T: HasWords>(text: &str) -> String {
+    let words: Vec<&str> = T::WORDS.iter().skip(1).map(|(word, _)| *word).collect();
+    let known = words.join(", ");
+    let plain = text.len() <= LONGEST_WORD && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+    match nearest(text, words) {
+        _ if !plain => format!("this is no word that is known here: it is one of {known}"),
+        Some(meant) => format!("`{text}` is not known here: did you mean `{meant}`? It is one of {known}"),
+        None => format!("`{text}` is not known here: it is one of {known}"),
+    }
+}
+
 impl<T: HasWords> Visitor<'_> for Words<T> {
     type Value = i32;
 
@@ -50,7 +66,7 @@ impl<T: HasWords> Visitor<'_> for Words<T> {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<i32, E> {
         match T::WORDS.iter().find(|(word, _)| *word == text) {
             Some((_, number)) => Ok(*number),
-            None => Err(E::invalid_value(de::Unexpected::Other("word"), &self)),
+            None => Err(E::custom(strange::<T>(text))),
         }
     }
 

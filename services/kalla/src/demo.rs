@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kalla_engine::Error;
 use kalla_proto::v1::{CreateRunRequest, ListRunsResponse, Recipe, RegisteredSource, Run, RunState};
+use kalla_serving::private;
 
 use crate::client::{Answer, Gateway, Outcome, ended, report};
 use crate::recipe;
@@ -19,7 +20,7 @@ const RECIPE: &str = include_str!("../../../examples/invoices-payments.yaml");
 pub fn write(data_dir: &Path) -> Result<PathBuf, Error> {
     let folder = data_dir.join(FOLDER);
     let failed = |e: std::io::Error| Error::Output { path: folder.display().to_string(), reason: e.to_string() };
-    std::fs::create_dir_all(&folder).map_err(failed)?;
+    private::directory(&folder).map_err(failed)?;
     for (alias, _, content) in FILES {
         let path = folder.join(format!("{alias}.csv"));
         if !path.exists() {

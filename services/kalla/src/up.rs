@@ -6,7 +6,7 @@ use kalla_gateway::{Config, Key, Place, StartError};
 use kalla_serving::Address;
 
 use crate::args::gateway::{Front, Gateway, Migrate, Once, State, Up};
-use crate::args::worker::{Auth, Listening, Logs, Secret};
+use crate::args::worker::{Auth, Listening, Logs, NO_NATS, Secret};
 use crate::demo;
 use crate::output::{self, AGREED, FAILED};
 use crate::worker::{self, Own, complain, until_told};
@@ -22,6 +22,9 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
     let logs = Logs { log, log_format };
     if let Err(error) = worker::log(&logs) {
         return complain(&error);
+    }
+    if front.nats_url.is_some() {
+        return complain(&NO_NATS);
     }
     let example = demo.map(|_| demo::write(&front.state.data_dir)).transpose()?;
     if let Some(folder) = &example {
@@ -44,6 +47,7 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
                 token: Some(Secret(token)),
                 auth: None,
                 public_url: None,
+                nats_url: None,
                 tls_cert: None,
                 tls_key: None,
             };
@@ -93,6 +97,9 @@ pub async fn gateway(args: Gateway) -> Result<u8, Error> {
     if let Err(error) = worker::log(&args.logs) {
         return complain(&error);
     }
+    if args.front.nats_url.is_some() {
+        return complain(&NO_NATS);
+    }
     let listening = match listen(&args.front).await {
         Ok(listening) => listening,
         Err(error) => return complain(&error),
@@ -106,6 +113,9 @@ pub async fn gateway(args: Gateway) -> Result<u8, Error> {
 }
 
 async fn listen(front: &Front) -> Result<kalla_gateway::Listening, StartError> {
+    if front.anthropic_api_key.is_some() {
+        tracing::warn!("ANTHROPIC_API_KEY is set: this version has no agent that uses it");
+    }
     kalla_gateway::listen_on(&front.host, front.port, front.auth == Some(Auth::None)).await
 }
 

@@ -15,7 +15,7 @@ use kalla_worker::config::Config;
 use kalla_worker::process::{ProcessSettings, child};
 use kalla_worker::{Running, StartError, telemetry};
 
-use crate::args::worker::{Auth, Listening, LogFormat, Logs, PrivateAddresses, Settings, Worker};
+use crate::args::worker::{Auth, Listening, LogFormat, Logs, NO_NATS, PrivateAddresses, Settings, Worker};
 use crate::output::{self, AGREED, FAILED};
 use crate::signals;
 
@@ -29,6 +29,9 @@ pub async fn run(args: Worker, stores: Stores) -> Result<u8, Error> {
         return complain(&error);
     }
     let Worker { listening, callback_url, data_dir, settings, logs } = args;
+    if listening.nats_url.is_some() {
+        return complain(&NO_NATS);
+    }
     let own = Own { callback_url, data_dir: &data_dir, staging: Path::new(STAGING) };
     let running = match start(listening, own, settings, &logs, stores).await? {
         Ok(running) => running,
@@ -139,6 +142,7 @@ fn config(
             progress_interval: PROGRESS_INTERVAL,
         },
         grace: jobs.shutdown,
+        reserve: storage.disk_reserve,
         retention: storage.retention,
         keep_staged: storage.keep_staged,
         process: ProcessSettings { program: own_binary(), arguments: arguments(logs) },

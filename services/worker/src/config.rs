@@ -42,6 +42,8 @@ pub struct Config {
     pub callbacks: CallbackSettings,
     /// How long a worker that is told to stop may take.
     pub grace: Duration,
+    /// Bytes of a local storage's disk below which nothing new is taken.
+    pub reserve: u64,
     /// How long uploads are kept.
     pub retention: Duration,
     /// How long staged rows stay beside the results; zero: not at all.

@@ -34,6 +34,7 @@ struct Numbers {
     refused: Family<Label, Counter>,
     uploaded: Counter,
     resident: Gauge,
+    free: Gauge,
 }
 
 impl Default for Metrics {
@@ -52,6 +53,7 @@ impl Default for Metrics {
             refused: Family::default(),
             uploaded: Counter::default(),
             resident: Gauge::default(),
+            free: Gauge::default(),
             registry: Registry::default(),
         };
         let r = &mut registry;
@@ -77,6 +79,12 @@ impl Default for Metrics {
         r.register("submissions_refused", "Jobs that were not accepted, by reason", numbers.refused.clone());
         r.register_with_unit("uploaded", "Bytes of files that were put", Unit::Bytes, numbers.uploaded.clone());
         r.register_with_unit("resident_memory", "Memory of the process", Unit::Bytes, numbers.resident.clone());
+        r.register_with_unit(
+            "storage_free",
+            "What is left of the disk of a local storage",
+            Unit::Bytes,
+            numbers.free.clone(),
+        );
         Self(Arc::new(Numbers { registry, ..numbers }))
     }
 }
@@ -149,8 +157,9 @@ impl Metrics {
         self.0.uploaded.inc_by(bytes);
     }
 
-    /// In the text form of OpenMetrics.
-    pub fn text(&self) -> String {
+    /// In the text form of OpenMetrics; `free`: bytes of the disk.
+    pub fn text(&self, free: Option<u64>) -> String {
+        self.0.free.set(free.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(0));
         self.0.resident.set(memory::own().and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(0));
         let mut text = String::new();
         // Writing to a String cannot fail.

@@ -70,7 +70,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         return Err(StartError::Open(config.host));
     }
     let tls = config.tls.as_ref().map(Tls::acceptor).transpose()?;
-    let storage = Storage::open(config.storage.clone(), config.stores.clone())?;
+    let storage = Storage::open(config.storage.clone(), config.stores.clone(), config.reserve)?;
     let mut fence = config.fence.clone();
     match storage.root() {
         Location::Local(path) => fence.directories.push(path.clone()),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::TryStreamExt as _;
 use kalla_engine::job::Job;
 use kalla_engine::location::{Location, in_words};
 use kalla_engine::{Error, Stores};
-use kalla_proto::v1::JobEvent;
+use kalla_proto::v1::{Code, JobEvent, Problem};
+use kalla_serving::private;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub const INBOX: &str = "inbox";
 pub const WORKERS: &str = "workers";
 const RUNS: &str = "runs";
 const STAGED: &str = "staged";
+const PROBES: &str = "probes";
 /// What is locked on a disk where stores of the cloud compare.
 pub const TURNS: &str = "turns";
 
@@ -32,6 +34,8 @@ pub struct Storage {
     stores: Stores,
     store: Arc<dyn ObjectStore>,
     base: ObjectPath,
+    /// Bytes of the disk that nothing new takes.
+    reserve: u64,
 }
 
 /// One state of an object, as a store tells it from others.
@@ -55,12 +59,12 @@ pub struct RunNote {
 
 impl Storage {
     /// Creates a local root that is not there.
-    pub fn open(root: Location, stores: Stores) -> Result<Self, Error> {
+    pub fn open(root: Location, stores: Stores, reserve: u64) -> Result<Self, Error> {
         if let Some(path) = root.as_local() {
-            std::fs::create_dir_all(path).map_err(|e| failed(&root, &e))?;
+            private::directory(path).map_err(|e| failed(&root, &e))?;
         }
         let (store, base) = root.open().map_err(|e| failed(&root, &e))?;
-        Ok(Self { root, stores, store, base })
+        Ok(Self { root, stores, store, base, reserve })
     }
 
     pub fn root(&self) -> &Location {
@@ -69,20 +73,45 @@ impl Storage {
 
     /// What is the workers' own, and no job's.
     pub fn own(&self) -> impl Iterator<Item = Location> {
-        [INBOX, OUTBOX, RUNS, STAGED, WORKERS].into_iter().map(|folder| self.root.join(folder))
+        [INBOX, OUTBOX, PROBES, RUNS, STAGED, WORKERS].into_iter().map(|folder| self.root.join(folder))
     }
 
     pub fn file(&self, id: &str) -> Location {
         self.root.join(FILES).join(id)
     }
 
-    /// A small request that fails when the storage cannot be used.
-    pub async fn reachable(&self) -> Result<(), Error> {
+    /// Writes something small, reads it and removes it: fails when the storage cannot be used.
+    pub async fn usable(&self) -> Result<(), Error> {
         if let Some(path) = self.root.as_local() {
-            return std::fs::metadata(path).map(drop).map_err(|e| failed(&self.root, &e));
+            // What is not there is not made anew by writing to it.
+            std::fs::metadata(path).map_err(|e| failed(&self.root, &e))?;
         }
-        match self.store.list(Some(&self.path(RUNS))).next().await {
-            Some(Err(e)) => Err(failed(&self.root, &in_words(&e))),
+        let name = format!("{PROBES}/{}", uuid::Uuid::new_v4());
+        self.put(&name, PROBES.as_bytes().to_vec()).await?;
+        let read = self.get(&name).await;
+        self.delete(&name).await?;
+        match read? {
+            Some(bytes) if bytes == PROBES.as_bytes() => Ok(()),
+            _ => Err(failed(&self.root, &"what is written there is not what is read")),
+        }
+    }
+
+    /// Bytes that may still be written to the disk; `None` in a bucket, and where the system does not tell.
+    pub fn free(&self) -> Option<u64> {
+        let found = rustix::fs::statvfs(self.root.as_local()?).ok()?;
+        Some(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    /// Fails when what is new would take the last of the disk, which what is under way has to end with.
+    pub fn has_room(&self) -> Result<(), Problem> {
+        match self.free() {
+            Some(free) if free < self.reserve => {
+                let message = format!(
+                    "the disk of the storage has {free} bytes left, and KALLA_DISK_RESERVE keeps {}: make room, then try again",
+                    self.reserve
+                );
+                Err(Problem::later(Code::Unavailable, message))
+            }
             _ => Ok(()),
         }
     }

@@ -83,6 +83,12 @@ pub struct Front {
     /// Where people reach it, such as https://kalla.example.com: under other names than this one and loopback names, nobody is answered
     #[arg(long, env = "KALLA_PUBLIC_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<PublicUrl>())]
     pub public_url: Option<PublicUrl>,
+    /// Known, and not obeyed by this version
+    #[arg(long, env = "NATS_URL", hide = true, hide_env_values = true, value_parser = secret)]
+    pub nats_url: Option<Secret>,
+    /// Known, and not used by this version
+    #[arg(long, env = "ANTHROPIC_API_KEY", hide = true, hide_env_values = true, value_parser = secret)]
+    pub anthropic_api_key: Option<Secret>,
     #[command(flatten)]
     pub state: State,
     /// Key that seals credentials and signs tokens, 64 hex digits [default: the file secret.key in the data directory]

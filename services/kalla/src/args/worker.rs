@@ -73,6 +73,9 @@ pub struct Listening {
     /// The address that programs use, where there is no token: under other names than this one and loopback names, nobody is answered
     #[arg(long, env = "KALLA_PUBLIC_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<PublicUrl>())]
     pub public_url: Option<PublicUrl>,
+    /// Known, and not obeyed by this version
+    #[arg(long, env = "NATS_URL", hide = true, hide_env_values = true, value_parser = secret)]
+    pub nats_url: Option<Secret>,
     /// Certificate chain for TLS, a PEM file
     #[arg(long, env = "KALLA_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -102,6 +105,9 @@ pub struct Storage {
     /// How long the staged rows of a job stay beside its results, such as 12h; 0 keeps none
     #[arg(long, env = "KALLA_KEEP_STAGED", value_name = "TIME", default_value = "1d", value_parser = time_or_nothing)]
     pub keep_staged: Duration,
+    /// What is left of the disk when no new jobs and files are taken any more
+    #[arg(long, env = "KALLA_DISK_RESERVE", value_name = "SIZE", default_value = "500MB", value_parser = units::bytes)]
+    pub disk_reserve: u64,
     /// Largest file that PUT /api/files takes
     #[arg(long, env = "KALLA_UPLOAD_BYTES", value_name = "SIZE", default_value = "50GB", value_parser = units::bytes)]
     pub upload_bytes: u64,
@@ -173,6 +179,9 @@ pub struct Logs {
 }
 
 const SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
+
+/// Whoever sets this means another mode than the one that would be started.
+pub const NO_NATS: &str = "NATS_URL is set, and this version has no scaled mode: unset it to take jobs over HTTP, as docs/reference/worker.md tells";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Auth {

@@ -129,7 +129,7 @@ fn recipes_that_cannot_be_read() {
     for (text, part) in [
         ("match_sql: [", "recipe"),
         ("recipe_id: r\nmatch_sq: SELECT 1\nsources: {}", "match_sq"),
-        (&RECIPE.replace("op: gte", "op: above"), "expected one of eq, neq"),
+        (&RECIPE.replace("op: gte", "op: above"), "`above` is not known here: it is one of eq, neq"),
         (&RECIPE.replace("primary_key: [id]", "primary_key: 5"), "recipe.yaml"),
     ] {
         let (_dir, path) = recipe(text);

@@ -92,6 +92,9 @@ fn an_open_door_is_asked_for() {
     let (code, told) = start(&[]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("KALLA_WORKER_TOKEN") && told.contains("KALLA_AUTH=none"), "{told}");
+    let (code, told) = start(&[("KALLA_WORKER_TOKEN", "x"), ("NATS_URL", "nats://u:s3cret@nats:4222")]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("no scaled mode") && !told.contains("s3cret"), "{told}");
     let (code, told) = start(&[("KALLA_WORKER_TOKEN", "x"), ("KALLA_PUBLIC_URL", "https://u:s3cret@worker")]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("KALLA_PUBLIC_URL") && !told.contains("s3cret"), "{told}");
@@ -215,6 +218,9 @@ async fn what_kalla_keeps_for_itself_is_closed() {
         closed(&door, &dir, path).await;
         closed(&door, &dir, &format!("file://{}", dir.join(path).display())).await;
     }
+    // Nor is it anybody else's on this machine.
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(dir.join("staging")).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o700);
     // What is not: uploads, results, and whatever else is called alike.
     std::fs::copy(dir.join("a.csv"), dir.join("kalla-data.csv")).unwrap();
     std::fs::copy(dir.join("a.csv"), dir.join("staging/outbox.csv")).unwrap();

@@ -159,3 +159,23 @@ async fn a_source_that_hangs_holds_only_its_job() {
     let problem = door.get(&uuid::Uuid::new_v4().to_string()).await.unwrap_err();
     assert_eq!(problem.code(), Code::NotFound);
 }
+
+/// The last of the disk is for what is under way.
+#[tokio::test]
+async fn nothing_new_is_taken_when_the_disk_is_nearly_full() {
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[("KALLA_DISK_RESERVE", "1000TB")]);
+    let client = reqwest::Client::new();
+    let ready = client.get(format!("{}/ready", worker.url)).send().await.unwrap();
+    let job = post(&client, &worker.url, serde_json::to_vec(&payload(&dir, "")).unwrap()).await;
+    let file = client.put(format!("{}/api/files/a.csv", worker.url)).body("id\n1\n").send().await.unwrap();
+    for refused in [ready, job, file] {
+        assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (503, true));
+        let told = refused.text().await.unwrap();
+        assert!(told.contains("KALLA_DISK_RESERVE"), "{told}");
+    }
+    let metrics = client.get(format!("{}/metrics", worker.url)).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("kalla_submissions_refused_total{reason=\"disk\"} 1"), "{metrics}");
+    let free = metrics.lines().find_map(|line| line.strip_prefix("kalla_storage_free_bytes ")).unwrap();
+    assert!(free.parse::<u64>().unwrap() > 0);
+}

@@ -41,7 +41,7 @@ async fn store(State(house): State<House>, Path(id): Path<String>, request: Requ
         drain(request.into_body()).await;
         return Err(too_large(house.upload_bytes));
     }
-    let _place = match house.uploads.enter() {
+    let _place = match house.storage.has_room().and_then(|()| house.uploads.enter()) {
         Ok(place) => place,
         Err(full) => {
             drain(request.into_body()).await;

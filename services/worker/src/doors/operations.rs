@@ -21,7 +21,8 @@ pub fn routes() -> Router<House> {
 
 async fn ready(State(house): State<House>) -> Result<&'static str, Refusal> {
     let missing = |what: String| Refusal::from(Problem::later(Code::Unavailable, what));
-    match tokio::time::timeout(PATIENCE, house.storage.reachable()).await {
+    house.storage.has_room()?;
+    match tokio::time::timeout(PATIENCE, house.storage.usable()).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => Err(missing(format!("the storage cannot be used: {error}"))),
         Err(_) => Err(missing(format!("the storage has not answered for {} s", PATIENCE.as_secs()))),
@@ -29,5 +30,8 @@ async fn ready(State(house): State<House>) -> Result<&'static str, Refusal> {
 }
 
 async fn metrics(State(house): State<House>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], house.metrics.text())
+    (
+        [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        house.metrics.text(house.storage.free()),
+    )
 }

@@ -47,6 +47,11 @@ impl View {
     }
 }
 
+/// Events of a worker come behind all that those before it have told of the attempt: room for four a second, for a month.
+fn first_seq(workers: u32) -> u64 {
+    (u64::from(workers.saturating_sub(1)) << 24) + 1
+}
+
 pub struct Entry {
     pub accepted: Accepted,
     /// Ends its process.
@@ -59,7 +64,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn new(accepted: Accepted) -> Self {
+    /// `workers`: how many have had the job, this one among them.
+    pub fn new(accepted: Accepted, workers: u32) -> Self {
         let run_id = accepted.job.run_id.clone();
         let span = tracing::info_span!(parent: None, "job", run_id, attempt = accepted.attempt);
         let state = State::Queued;
@@ -71,7 +77,14 @@ impl Entry {
             ..Default::default()
         };
         let view = watch::Sender::new(View { state, status, event: None, settled: None });
-        Self { accepted, cancel: CancellationToken::new(), span, view, kept: OnceCell::new(), seq: AtomicU64::new(1) }
+        Self {
+            accepted,
+            cancel: CancellationToken::new(),
+            span,
+            view,
+            kept: OnceCell::new(),
+            seq: AtomicU64::new(first_seq(workers)),
+        }
     }
 
     pub fn run_id(&self) -> &str {

@@ -85,7 +85,7 @@ impl JobService {
             self.0.parts.metrics.refused("invalid");
             problem::told(&error)
         })?;
-        let (entry, new) = self.place(accepted)?;
+        let (entry, new) = self.place(accepted, workers)?;
         let kept = entry.kept.get_or_init(|| self.0.keep(&entry, payload, workers)).await.clone();
         if !new {
             return kept;
@@ -106,7 +106,7 @@ impl JobService {
     }
 
     /// Makes a place for the job, or finds the one that it has; says whether it is new.
-    fn place(&self, accepted: Accepted) -> Result<(Arc<Entry>, bool), Problem> {
+    fn place(&self, accepted: Accepted, workers: u32) -> Result<(Arc<Entry>, bool), Problem> {
         let metrics = &self.0.parts.metrics;
         let mut registry = self.0.lock();
         if registry.closing {
@@ -114,6 +114,9 @@ impl JobService {
             return Err(Problem::later(Code::Unavailable, "this worker is shutting down: send the job to another one"));
         }
         let known = registry.get(&accepted.job.run_id).cloned();
+        if known.is_none() {
+            self.0.parts.storage.has_room().inspect_err(|_| metrics.refused("disk"))?;
+        }
         if let Some(known) = &known {
             if known.accepted.fingerprint != accepted.fingerprint {
                 return Err(self.0.conflict());
@@ -130,7 +133,7 @@ impl JobService {
         if let Some(known) = known {
             self.0.stop(&mut registry, &known, Stop::Superseded);
         }
-        let entry = Arc::new(Entry::new(accepted));
+        let entry = Arc::new(Entry::new(accepted, workers));
         registry.insert(&entry);
         Ok((entry, true))
     }

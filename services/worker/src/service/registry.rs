@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::entry::Entry;
 
-/// Ended jobs that are remembered.
-const REMEMBERED: usize = 10_000;
+/// Ended jobs that are remembered, with all that they were asked for; the storage knows of the others.
+const REMEMBERED: usize = 500;
 
 #[derive(Default)]
 pub struct Registry {
