@@ -10,6 +10,7 @@ use futures::TryStreamExt as _;
 use kalla_engine::job::Job;
 use kalla_engine::location::{Location, in_words};
 use kalla_engine::{Error, Stores};
+use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{Code, JobEvent, Problem};
 use kalla_serving::private;
 use object_store::path::Path as ObjectPath;
@@ -41,6 +42,17 @@ pub struct Storage {
 /// One state of an object, as a store tells it from others.
 pub struct Version(UpdateVersion);
 
+/// What the note of a run says to a job that is about to be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// It is to be done.
+    Open,
+    /// It has failed for good, or was stopped: doing it again would tell another outcome of the same attempt.
+    Ended,
+    /// The run is known with another payload.
+    Contradicting,
+}
+
 /// What is known of a run, for workers that did not run it: from the moment at which it is accepted, for as long as its results.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunNote {
@@ -55,6 +67,16 @@ pub struct RunNote {
     /// How that ended, if not with a result.
     #[serde(default)]
     pub outcome: Option<JobEvent>,
+}
+
+impl RunNote {
+    /// Whether the outcome is one that the same attempt cannot change.
+    fn is_final(&self) -> bool {
+        match self.outcome.as_ref().and_then(|last| last.event.as_ref()) {
+            Some(Event::Error(error)) => !error.problem.as_ref().is_some_and(|problem| problem.retryable),
+            _ => false,
+        }
+    }
 }
 
 impl Storage {
@@ -231,8 +253,8 @@ impl Storage {
         Ok(removed)
     }
 
-    /// Leaves word of a job that is accepted. `false`: the run is noted with another payload, and stays so.
-    pub async fn note_run(&self, job: &Job) -> Result<bool, Error> {
+    /// Leaves word of a job that is to be done.
+    pub async fn note_run(&self, job: &Job) -> Result<Noted, Error> {
         let note = RunNote {
             run_id: job.run_id.clone(),
             output_path: job.output.to_string(),
@@ -242,12 +264,15 @@ impl Storage {
         };
         let name = note_name(&job.run_id);
         if self.put_if(&name, json(&note)?, PutMode::Create).await? {
-            return Ok(true);
+            return Ok(Noted::Open);
         }
         match self.note(&job.run_id).await? {
-            Some(known) if known.payload_sha256.is_some() && known.payload_sha256 != note.payload_sha256 => Ok(false),
-            Some(known) if known.attempt > note.attempt => Ok(true),
-            _ => self.put(&name, json(&note)?).await.map(|()| true),
+            Some(known) if known.payload_sha256.is_some() && known.payload_sha256 != note.payload_sha256 => {
+                Ok(Noted::Contradicting)
+            }
+            Some(known) if known.attempt >= note.attempt && known.is_final() => Ok(Noted::Ended),
+            Some(known) if known.attempt > note.attempt => Ok(Noted::Open),
+            _ => self.put(&name, json(&note)?).await.map(|()| Noted::Open),
         }
     }
 

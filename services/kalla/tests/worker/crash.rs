@@ -199,6 +199,9 @@ async fn an_outcome_outlives_its_worker() {
     let status = door.get(&job.run_id).await.unwrap();
     assert_eq!(status.state(), v1::JobState::Failed);
     assert!(status.error.unwrap().error.contains("none.csv"));
+    // The same job again is accepted again, and is not begun again either.
+    door.submit(&job).await.unwrap();
+    assert_eq!(door.get(&job.run_id).await.unwrap().state(), v1::JobState::Failed);
     sink.set_mood(&job.run_id, Mood::default());
     sink.terminal(&job.run_id).await;
     // It is the same event that was told before, and the job was not begun again.

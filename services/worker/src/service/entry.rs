@@ -58,8 +58,8 @@ pub struct Entry {
     pub cancel: CancellationToken,
     pub span: Span,
     pub view: watch::Sender<View>,
-    /// Whether it is written down that it was accepted: until then nobody is told so.
-    pub kept: OnceCell<Result<(), v1::Problem>>,
+    /// Whether it is written down that it was accepted: until then nobody is told so. `false`: it has ended long ago.
+    pub kept: OnceCell<Result<bool, v1::Problem>>,
     seq: AtomicU64,
 }
 

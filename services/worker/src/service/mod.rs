@@ -34,7 +34,7 @@ use crate::outcome;
 use crate::payload::{Accepted, Intake};
 use crate::problem;
 use crate::process::Processes;
-use crate::storage::Storage;
+use crate::storage::{Noted, Storage};
 
 /// Clones are the same service.
 #[derive(Clone)]
@@ -88,13 +88,13 @@ impl JobService {
         let (entry, new) = self.place(accepted, workers)?;
         let kept = entry.kept.get_or_init(|| self.0.keep(&entry, payload, workers)).await.clone();
         if !new {
-            return kept;
+            return kept.map(drop);
         }
         let mut registry = self.0.lock();
-        if let Err(problem) = kept {
+        if kept != Ok(true) {
             registry.leave(&entry);
             registry.forget(&entry);
-            return Err(problem);
+            return kept.map(drop);
         }
         tracing::info!(parent: &entry.span, "accepted");
         registry.arrive(&entry);
@@ -265,12 +265,14 @@ impl JobService {
 
 impl Shared {
     /// Writes down that a job is accepted, by which it is found from now on, and taken on if this worker dies.
-    async fn keep(&self, entry: &Entry, payload: &v1::JobPayload, workers: u32) -> Result<(), Problem> {
+    /// `false`: it has ended already, and nothing is to be done.
+    async fn keep(&self, entry: &Entry, payload: &v1::JobPayload, workers: u32) -> Result<bool, Problem> {
         let told = |error| problem::told(&error);
-        if !self.parts.storage.note_run(&entry.accepted.job).await.map_err(told)? {
-            return Err(self.conflict());
+        match self.parts.storage.note_run(&entry.accepted.job).await.map_err(told)? {
+            Noted::Contradicting => Err(self.conflict()),
+            Noted::Ended => Ok(false),
+            Noted::Open => self.parts.inbox.keep(payload, workers).await.map_err(told).map(|()| true),
         }
-        self.parts.inbox.keep(payload, workers).await.map_err(told)
     }
 
     fn conflict(&self) -> Problem {
