@@ -16,7 +16,7 @@ Examples:
     kalla worker
   In a fleet, with an S3-compatible store:
     AWS_ENDPOINT_URL=http://minio:9000 AWS_ALLOW_HTTP=true AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… \\
-        STAGING_BUCKET=kalla-staging kalla worker --host 0.0.0.0
+        STAGING_BUCKET=kalla-staging KALLA_WORKER_TOKEN=… kalla worker --host 0.0.0.0
   A job:
     curl --json '{\"run_id\":\"3f0c2b1e-8d5a-4c1b-9a55-0d7f4e6a2b10\",\"match_sql\":\"SELECT l.id FROM left_src l JOIN right_src r ON l.id = r.id\",
         \"sources\":[{\"alias\":\"a\",\"uri\":\"a.csv\"},{\"alias\":\"b\",\"uri\":\"b.csv\"}]}' http://127.0.0.1:9090/api/jobs

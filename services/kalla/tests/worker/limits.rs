@@ -179,3 +179,30 @@ async fn nothing_new_is_taken_when_the_disk_is_nearly_full() {
     let free = metrics.lines().find_map(|line| line.strip_prefix("kalla_storage_free_bytes ")).unwrap();
     assert!(free.parse::<u64>().unwrap() > 0);
 }
+
+/// A client that leaves before the answer may send the job again, and it is done.
+#[tokio::test]
+async fn a_client_that_leaves_early_leaves_nothing_half_done() {
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[("KALLA_CONCURRENCY", "4")]);
+    let sink = Sink::start().await;
+    let address = worker.url.strip_prefix("http://").unwrap();
+    let jobs: Vec<_> = (0..50).map(|_| payload(&dir, &sink.url())).collect();
+    for (moment, job) in jobs.iter().enumerate() {
+        let body = serde_json::to_string(job).unwrap();
+        let head = format!(
+            "POST /api/jobs HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all((head + &body).as_bytes()).await.unwrap();
+        // At another moment each time.
+        tokio::time::sleep(Duration::from_micros(40 * moment as u64)).await;
+        drop(stream);
+    }
+    let door = Door::http(&worker.url);
+    for job in &jobs {
+        door.submit(job).await.unwrap();
+        assert_eq!(sink.terminal(&job.run_id).await.kind, "complete");
+    }
+}

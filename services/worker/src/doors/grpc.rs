@@ -67,8 +67,9 @@ impl JobService for Grpc {
         request: Request<v1::SubmitJobRequest>,
     ) -> Result<Response<v1::SubmitJobResponse>, Status> {
         let payload = job(request.into_inner().job)?;
-        self.0.service.submit(&payload).await.map_err(|p| grpc_status(&p))?;
-        Ok(Response::new(v1::SubmitJobResponse { run_id: payload.run_id, status: "accepted".to_owned() }))
+        let run_id = payload.run_id.clone();
+        self.0.service.submit(payload).await.map_err(|p| grpc_status(&p))?;
+        Ok(Response::new(v1::SubmitJobResponse { run_id, status: "accepted".to_owned() }))
     }
 
     async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::GetJobResponse>, Status> {

@@ -23,9 +23,10 @@ async fn submit(State(house): State<House>, request: Request) -> Result<Response
     if !unknown.is_empty() {
         tracing::warn!(run_id = payload.run_id, ?unknown, "the payload has fields that this version does not know");
     }
-    house.service.submit(&payload).await?;
-    let place = [(LOCATION, format!("/api/jobs/{}", payload.run_id))];
-    let accepted = SubmitJobResponse { run_id: payload.run_id, status: "accepted".to_owned() };
+    let run_id = payload.run_id.clone();
+    house.service.submit(payload).await?;
+    let place = [(LOCATION, format!("/api/jobs/{run_id}"))];
+    let accepted = SubmitJobResponse { run_id, status: "accepted".to_owned() };
     Ok((StatusCode::ACCEPTED, place, Json(accepted)).into_response())
 }
 

@@ -75,8 +75,11 @@ impl JobService {
 
     /// Accepts a job, or says why not. The same job again is accepted again and runs once. What is accepted is written down
     /// before anybody is told so.
-    pub async fn submit(&self, payload: &v1::JobPayload) -> Result<(), Problem> {
-        self.admit(payload, 1).await
+    pub async fn submit(&self, payload: v1::JobPayload) -> Result<(), Problem> {
+        let service = self.clone();
+        // A task of its own: whoever leaves before the answer leaves no job behind that is known and never begun.
+        let admitted = tokio::spawn(async move { service.admit(&payload, 1).await });
+        admitted.await.unwrap_or_else(|error| Err(problem::defect(&format!("accepting a job: {error}"))))
     }
 
     /// `workers`: how many have had the job, this one among them.
@@ -108,6 +111,8 @@ impl JobService {
     /// Makes a place for the job, or finds the one that it has; says whether it is new.
     fn place(&self, accepted: Accepted, workers: u32) -> Result<(Arc<Entry>, bool), Problem> {
         let metrics = &self.0.parts.metrics;
+        // Asked before the registry is locked: a disk may take its time.
+        let room = self.0.parts.storage.has_room();
         let mut registry = self.0.lock();
         if registry.closing {
             metrics.refused("closing");
@@ -115,7 +120,7 @@ impl JobService {
         }
         let known = registry.get(&accepted.job.run_id).cloned();
         if known.is_none() {
-            self.0.parts.storage.has_room().inspect_err(|_| metrics.refused("disk"))?;
+            room.inspect_err(|_| metrics.refused("disk"))?;
         }
         if let Some(known) = &known {
             if known.accepted.fingerprint != accepted.fingerprint {
