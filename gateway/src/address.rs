@@ -1,5 +1,6 @@
 //! What of the address of a source may be shown: everything but credentials.
 
+use kalla_spelling::almost_address;
 use url::Url;
 
 /// Parameters of an address whose names hold one of these are not shown.
@@ -10,7 +11,7 @@ const SECRET: [&str; 6] = ["password", "passwd", "secret", "token", "key", "cred
 /// What is no URL is a path and shown as it is. A URL that cannot be read is not shown at all.
 pub fn shown(uri: &str) -> (String, bool) {
     if !uri.contains("://") {
-        return match almost_url(uri) {
+        return match almost_address(uri) {
             Some(scheme) => (format!("{scheme}:…"), true),
             None => (uri.to_owned(), false),
         };
@@ -40,13 +41,6 @@ pub fn shown(uri: &str) -> (String, bool) {
         }
     }
     (if secret { url.to_string() } else { uri.to_owned() }, secret)
-}
-
-/// The scheme of a text that lacks a slash to be an address, and may hold a password like one.
-fn almost_url(text: &str) -> Option<&str> {
-    let (scheme, _) = text.split_once(":/").or_else(|| text.split_once(':').filter(|(_, rest)| rest.contains('@')))?;
-    let known = ["postgres", "postgresql", "s3", "gs", "file", "http", "https"];
-    known.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then_some(scheme)
 }
 
 /// What to store when `given` comes in place of `known`: an address as it was shown stands for the one that is known.

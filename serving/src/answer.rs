@@ -46,11 +46,6 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::Exhausted, message)
     }
 
-    pub fn wrong_method(method: &Method, uri: &Uri) -> Self {
-        let message = format!("{method} is not possible at {}", uri.path());
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::Invalid, message)
-    }
-
     pub fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
@@ -80,6 +75,12 @@ impl IntoResponse for Refusal {
         }
         response
     }
+}
+
+/// Where a path takes other methods.
+pub async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    let message = format!("{method} is not possible at {}", uri.path());
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Code::Invalid, message)
 }
 
 /// What keeps an answer where it belongs, whatever it is: no browser takes it for something else, shows it in somebody's frame,

@@ -1,4 +1,5 @@
-//! Which of some known names a misspelled one was meant to be, for the errors that say "did you mean …?".
+//! Which of some known names a misspelled one was meant to be, for the errors that say "did you mean …?", and which text was meant
+//! to be an address.
 
 /// Names that differ in more than three of seven characters are other names.
 const ALIKE: f64 = 0.57;
@@ -19,6 +20,15 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// Schemes of addresses that people write, and in which there may be a password.
+const SCHEMES: [&str; 7] = ["postgres", "postgresql", "s3", "gs", "file", "http", "https"];
+
+/// The scheme of a text that lacks a slash to be an address: it is not taken for a path, which is shown.
+pub fn almost_address(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(":/").or_else(|| text.split_once(':').filter(|(_, rest)| rest.contains('@')))?;
+    SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then_some(scheme)
 }
 
 fn closeness(a: &str, b: &str) -> f64 {

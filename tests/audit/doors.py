@@ -72,21 +72,25 @@ def typed(kind):
     return [] if kind is None else [("Content-Type", kind)]
 
 
-def page(server, check, who):
-    refused = []
-    for method, path, message in GATEWAY:
+def changes(server, requests, crossing):
+    """Requests that change something, in every way that a page of another site has: whether each was refused, and what it was."""
+    for method, path, message in requests:
         body = json.dumps(message).encode()
-        for headers in CROSS:
+        for headers in crossing:
             for kind in [*TYPES, "application/json"]:
                 status, *_ = server.ask(method, path, [*typed(kind), *headers], body)
-                refused.append((status == 403, f"{method} {path} {kind} {headers}: {status}"))
+                yield status == 403, f"{method} {path} {kind} {headers}: {status}"
         for name in NAMES:
             status, *_ = server.ask(method, path, json_headers(("Host", name)), body)
-            refused.append((status in (400, 421), f"{method} {path} as {name!r}: {status}"))
+            yield status in (400, 421), f"{method} {path} as {name!r}: {status}"
         # Browsers that say nothing of where a page is from.
         for kind in TYPES:
             status, *_ = server.ask(method, path, typed(kind), body)
-            refused.append((status == 415, f"{method} {path} {kind}: {status}"))
+            yield status == 415, f"{method} {path} {kind}: {status}"
+
+
+def page(server, check, who):
+    refused = list(changes(server, GATEWAY, CROSS))
     for headers in CROSS:
         status, *_ = server.ask("POST", "/api/uploads", [("Content-Type", "multipart/form-data; boundary=x"), *headers], FORM)
         refused.append((status == 403, f"an upload {headers}: {status}"))
@@ -107,19 +111,8 @@ def page(server, check, who):
 
 
 def programs(server, check, who):
-    refused = []
-    for method, path, message in WORKER:
-        body = json.dumps(message).encode()
-        for headers in [*CROSS, [("Origin", f"http://127.0.0.1:{server.port}")], [("Sec-Fetch-Site", "same-origin")]]:
-            for kind in [*TYPES, "application/json"]:
-                status, *_ = server.ask(method, path, [*typed(kind), *headers], body)
-                refused.append((status == 403, f"{method} {path} {kind} {headers}: {status}"))
-        for name in NAMES:
-            status, *_ = server.ask(method, path, json_headers(("Host", name)), body)
-            refused.append((status in (400, 421), f"{method} {path} as {name!r}: {status}"))
-        for kind in TYPES:
-            status, *_ = server.ask(method, path, typed(kind), body)
-            refused.append((status == 415, f"{method} {path} {kind}: {status}"))
+    own = [[("Origin", f"http://127.0.0.1:{server.port}")], [("Sec-Fetch-Site", "same-origin")]]
+    refused = list(changes(server, WORKER, [*CROSS, *own]))
     for headers in CROSS:
         status, *_ = server.ask("PUT", "/api/files/planted.csv", headers, b"id\n1\n")
         refused.append((status == 403, f"a file {headers}: {status}"))

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::header::ETAG;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use kalla_proto::v1::{Code, Problem};
 use kalla_serving::Refusal;
@@ -44,8 +44,4 @@ fn tag(version: u64) -> HeaderValue {
 
 pub async fn nothing_here(uri: Uri) -> Refusal {
     Problem::refused(Code::NotFound, format!("there is nothing at {}", uri.path())).into()
-}
-
-pub async fn wrong_method(method: Method, uri: Uri) -> Refusal {
-    Refusal::wrong_method(&method, &uri)
 }

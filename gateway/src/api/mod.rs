@@ -17,6 +17,7 @@ mod web;
 use std::sync::Arc;
 
 use axum::Router;
+use kalla_serving::answer::wrong_method;
 use kalla_serving::{Callers, Room};
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +78,6 @@ pub fn router(house: House) -> Router {
         .merge(uploads::routes())
         .merge(callbacks::routes())
         .fallback(web::elsewhere)
-        .method_not_allowed_fallback(answer::wrong_method);
+        .method_not_allowed_fallback(wrong_method);
     guard::guard(router, &house).with_state(house)
 }

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::House;
 use super::request::{Body, Params, Rows, invalid, page};
 
-/// Incoming of a file that wait between the browser and the worker.
+/// Pieces of a file that wait between the browser and the worker.
 const WAITING: usize = 4;
 const LONGEST_NAME: usize = 255;
 /// How long a form may take until its file begins.

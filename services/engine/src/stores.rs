@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use kalla_spelling::almost_address;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path as ObjectPath;
@@ -134,7 +135,7 @@ impl Stores {
                 Err(format!("`{scheme}://` is not supported: use a path, file://, s3://, gs:// or postgres://"))
             }
             None if text.is_empty() => Err("the location is empty".to_owned()),
-            None if let Some(scheme) = almost_url(text) => Err(format!(
+            None if let Some(scheme) = almost_address(text) => Err(format!(
                 "two slashes follow `{scheme}:` in an address; a path that is called like that begins with ./"
             )),
             None => self.file(text.into()).map(Location::Local),
@@ -171,13 +172,6 @@ impl Bucket {
         open.insert(key, Arc::clone(&store));
         Ok(store)
     }
-}
-
-/// The scheme of a text that lacks a slash to be an address: it must not be taken for a path, which is shown.
-fn almost_url(text: &str) -> Option<&str> {
-    let (scheme, _) = text.split_once(":/").or_else(|| text.split_once(':').filter(|(_, rest)| rest.contains('@')))?;
-    let known = ["postgres", "postgresql", "s3", "gs", "file", "http", "https"];
-    known.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then_some(scheme)
 }
 
 /// Ten tries within some seconds: enough for a store that is busy, and one that is away is told soon.

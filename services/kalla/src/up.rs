@@ -6,7 +6,7 @@ use kalla_gateway::{Config, Key, Place, StartError};
 use kalla_serving::Address;
 
 use crate::args::gateway::{Front, Gateway, Migrate, Once, State, Up};
-use crate::args::worker::{Auth, Listening, Logs, NO_NATS, Secret};
+use crate::args::worker::{Listening, Logs, Opening, Secret};
 use crate::demo;
 use crate::output::{self, AGREED, FAILED};
 use crate::worker::{self, Own, complain, until_told};
@@ -23,8 +23,8 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
     if let Err(error) = worker::log(&logs) {
         return complain(&error);
     }
-    if front.nats_url.is_some() {
-        return complain(&NO_NATS);
+    if let Err(reason) = front.opening.check() {
+        return complain(&reason);
     }
     let example = demo.map(|_| demo::write(&front.state.data_dir)).transpose()?;
     if let Some(folder) = &example {
@@ -45,9 +45,7 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
                 host: "127.0.0.1".to_owned(),
                 port: 0,
                 token: Some(Secret(token)),
-                auth: None,
-                public_url: None,
-                nats_url: None,
+                opening: Opening::default(),
                 tls_cert: None,
                 tls_key: None,
             };
@@ -97,8 +95,8 @@ pub async fn gateway(args: Gateway) -> Result<u8, Error> {
     if let Err(error) = worker::log(&args.logs) {
         return complain(&error);
     }
-    if args.front.nats_url.is_some() {
-        return complain(&NO_NATS);
+    if let Err(reason) = args.front.opening.check() {
+        return complain(&reason);
     }
     let listening = match listen(&args.front).await {
         Ok(listening) => listening,
@@ -116,7 +114,7 @@ async fn listen(front: &Front) -> Result<kalla_gateway::Listening, StartError> {
     if front.anthropic_api_key.is_some() {
         tracing::warn!("ANTHROPIC_API_KEY is set: this version has no agent that uses it");
     }
-    kalla_gateway::listen_on(&front.host, front.port, front.auth == Some(Auth::None)).await
+    kalla_gateway::listen_on(&front.host, front.port, front.opening.to_everyone()).await
 }
 
 fn callback_url(front: &Front, listening: &kalla_gateway::Listening) -> Result<Address, Error> {
@@ -147,7 +145,7 @@ fn config(front: Front, worker_url: Address, callback_url: Address) -> Config {
         worker_url,
         worker_token: front.worker_token.map(|secret| secret.0),
         callback_url,
-        public_url: front.public_url,
+        public_url: front.opening.public_url,
     }
 }
 

@@ -15,7 +15,7 @@ use kalla_worker::config::Config;
 use kalla_worker::process::{ProcessSettings, child};
 use kalla_worker::{Running, StartError, telemetry};
 
-use crate::args::worker::{Auth, Listening, LogFormat, Logs, NO_NATS, PrivateAddresses, Settings, Worker};
+use crate::args::worker::{Listening, LogFormat, Logs, PrivateAddresses, Settings, Worker};
 use crate::output::{self, AGREED, FAILED};
 use crate::signals;
 
@@ -29,8 +29,8 @@ pub async fn run(args: Worker, stores: Stores) -> Result<u8, Error> {
         return complain(&error);
     }
     let Worker { listening, callback_url, data_dir, settings, logs } = args;
-    if listening.nats_url.is_some() {
-        return complain(&NO_NATS);
+    if let Err(reason) = listening.opening.check() {
+        return complain(&reason);
     }
     let own = Own { callback_url, data_dir: &data_dir, staging: Path::new(STAGING) };
     let running = match start(listening, own, settings, &logs, stores).await? {
@@ -123,8 +123,8 @@ fn config(
         fence,
         callback_url: own.callback_url,
         token: listening.token.map(|secret| secret.0),
-        open: listening.auth == Some(Auth::None),
-        public_url: listening.public_url,
+        open: listening.opening.to_everyone(),
+        public_url: listening.opening.public_url,
         tls: listening.tls_cert.zip(listening.tls_key).map(|(certificate, key)| Tls { certificate, key }),
         concurrency,
         queue: jobs.queue,

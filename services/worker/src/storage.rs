@@ -307,9 +307,13 @@ impl Storage {
 
     /// Where the results of a run are, if a worker has left word.
     pub async fn run(&self, run_id: &str) -> Result<Option<Location>, Error> {
-        let Some(note) = self.note(run_id).await? else { return Ok(None) };
-        let wrong = |reason: String| Error::Output { path: self.root.join(&note_name(run_id)).to_string(), reason };
-        self.stores.locate(&note.output_path).map(Some).map_err(wrong)
+        self.note(run_id).await?.map(|note| self.output(&note)).transpose()
+    }
+
+    /// Where the results of a run are, as its note says.
+    pub fn output(&self, note: &RunNote) -> Result<Location, Error> {
+        let wrong = |reason| Error::Output { path: self.root.join(&note_name(&note.run_id)).to_string(), reason };
+        self.stores.locate(&note.output_path).map_err(wrong)
     }
 
     /// What a worker has left word of a run.

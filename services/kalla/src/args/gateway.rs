@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use kalla_serving::{Address, PublicUrl};
+use kalla_serving::Address;
 
 use super::address::unrepeated;
-use super::worker::{Auth, LogFormat, Logs, Secret, Settings, secret};
+use super::worker::{LogFormat, Logs, Opening, Secret, Settings, secret};
 
 const UP_EXAMPLES: &str = "\
 Examples:
@@ -77,15 +77,8 @@ pub struct Front {
     /// Port of the API and its page; 0 takes a free one
     #[arg(long, env = "KALLA_PORT", value_name = "PORT", default_value_t = 3000)]
     pub port: u16,
-    /// Who may use it; to be said when it listens on any address but a loopback one
-    #[arg(long, env = "KALLA_AUTH", value_enum)]
-    pub auth: Option<Auth>,
-    /// Where people reach it, such as https://kalla.example.com: under other names than this one and loopback names, nobody is answered
-    #[arg(long, env = "KALLA_PUBLIC_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<PublicUrl>())]
-    pub public_url: Option<PublicUrl>,
-    /// Known, and not obeyed by this version
-    #[arg(long, env = "NATS_URL", hide = true, hide_env_values = true, value_parser = secret)]
-    pub nats_url: Option<Secret>,
+    #[command(flatten)]
+    pub opening: Opening,
     /// Known, and not used by this version
     #[arg(long, env = "ANTHROPIC_API_KEY", hide = true, hide_env_values = true, value_parser = secret)]
     pub anthropic_api_key: Option<Secret>,

@@ -67,21 +67,46 @@ pub struct Listening {
     /// Token that every request has to bring, as `Authorization: Bearer …`
     #[arg(long, env = "KALLA_WORKER_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret)]
     pub token: Option<Secret>,
-    /// Who may use it without a token; to be said when it listens on any address but a loopback one
-    #[arg(long, env = "KALLA_AUTH", value_enum)]
-    pub auth: Option<Auth>,
-    /// The address that programs use, where there is no token: under other names than this one and loopback names, nobody is answered
-    #[arg(long, env = "KALLA_PUBLIC_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<PublicUrl>())]
-    pub public_url: Option<PublicUrl>,
-    /// Known, and not obeyed by this version
-    #[arg(long, env = "NATS_URL", hide = true, hide_env_values = true, value_parser = secret)]
-    pub nats_url: Option<Secret>,
+    #[command(flatten)]
+    pub opening: Opening,
     /// Certificate chain for TLS, a PEM file
     #[arg(long, env = "KALLA_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
     /// Private key for TLS, a PEM file
     #[arg(long, env = "KALLA_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+}
+
+/// To whom a server opens, gateway or worker.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Listening")]
+pub struct Opening {
+    /// Who may use it without more ado; to be said when others can reach it and nothing asks who they are
+    #[arg(long, env = "KALLA_AUTH", value_enum)]
+    pub auth: Option<Auth>,
+    /// Where it is reached, such as https://kalla.example.com: under other names than this one and loopback names, nobody is answered
+    #[arg(long, env = "KALLA_PUBLIC_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<PublicUrl>())]
+    pub public_url: Option<PublicUrl>,
+    /// Known, and not obeyed by this version
+    #[arg(long, env = "NATS_URL", hide = true, hide_env_values = true, value_parser = secret)]
+    pub nats_url: Option<Secret>,
+}
+
+impl Opening {
+    /// Whether everyone may use it.
+    pub fn to_everyone(&self) -> bool {
+        self.auth == Some(Auth::None)
+    }
+
+    /// Whoever sets NATS_URL means another mode than the one that would be started.
+    pub fn check(&self) -> Result<(), &'static str> {
+        match self.nats_url {
+            Some(_) => Err(
+                "NATS_URL is set, and this version has no scaled mode: unset it, and the worker takes jobs over HTTP",
+            ),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -179,9 +204,6 @@ pub struct Logs {
 }
 
 const SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
-
-/// Whoever sets this means another mode than the one that would be started.
-pub const NO_NATS: &str = "NATS_URL is set, and this version has no scaled mode: unset it to take jobs over HTTP, as docs/reference/worker.md tells";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Auth {

@@ -10,8 +10,9 @@ mod operations;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{Method, Uri};
+use axum::http::Uri;
 use kalla_proto::v1::{Code, Problem};
+use kalla_serving::answer::wrong_method;
 use kalla_serving::{Callers, Refusal, Room};
 use subtle::ConstantTimeEq as _;
 
@@ -83,8 +84,4 @@ pub fn router(house: House) -> Result<(Router, Health), tonic_reflection::server
 
 async fn nothing_here(uri: Uri) -> Refusal {
     Problem::refused(Code::NotFound, format!("there is nothing at {}: jobs are at /api/jobs", uri.path())).into()
-}
-
-async fn wrong_method(method: Method, uri: Uri) -> Refusal {
-    Refusal::wrong_method(&method, &uri)
 }

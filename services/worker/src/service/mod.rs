@@ -255,8 +255,8 @@ impl JobService {
             let state = if cancelled { v1::JobState::Cancelled } else { v1::JobState::Failed };
             return Ok(Some(v1::JobStatus { attempt: note.attempt, error: Some(error), ended: time, ..status(state) }));
         }
-        if let Some(output) = parts.storage.run(run_id).await.map_err(told)?
-            && let Some(manifest) = kalla_engine::committed(&output).await.map_err(told)?
+        let output = parts.storage.output(&note).map_err(told)?;
+        if let Some(manifest) = kalla_engine::committed(&output).await.map_err(told)?
             && manifest.run_id == run_id
         {
             let complete = Some(outcome::complete(&manifest, &output, false));
