@@ -49,6 +49,8 @@ struct Which {
     offset: u64,
     limit: Option<u64>,
     format: Option<String>,
+    #[serde(default)]
+    spreadsheet: bool,
 }
 
 async fn rows(
@@ -59,7 +61,7 @@ async fn rows(
 ) -> Result<Response, Refusal> {
     let run = finished(&house, &run_id).await?;
     let mut ticket = ticket(&run, &set, &which)?;
-    match format(which.format.as_deref(), &headers)? {
+    match format(which.format.as_deref(), which.spreadsheet, &headers)? {
         None => {
             let limit = which.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
             ticket.limit = Some(page(limit)?.into());
@@ -201,6 +203,7 @@ struct Kind {
     format: ExportFormat,
 }
 
+/// Those that a word and a media type tell.
 const KINDS: [Kind; 4] = [
     Kind { word: "csv", media: "text/csv; charset=utf-8", format: ExportFormat::Csv },
     Kind { word: "arrow", media: "application/vnd.apache.arrow.stream", format: ExportFormat::Arrow },
@@ -212,8 +215,18 @@ const KINDS: [Kind; 4] = [
     },
 ];
 
+const SPREADSHEET: Kind = Kind { word: "spreadsheet.csv", format: ExportFormat::SpreadsheetCsv, ..KINDS[0] };
+
 /// `?format=` before `Accept`; `None`: a page as JSON.
-fn format(word: Option<&str>, headers: &HeaderMap) -> Result<Option<Kind>, Refusal> {
+fn format(word: Option<&str>, spreadsheet: bool, headers: &HeaderMap) -> Result<Option<Kind>, Refusal> {
+    match wanted(word, headers)? {
+        Some(kind) if spreadsheet && kind.format == ExportFormat::Csv => Ok(Some(SPREADSHEET)),
+        _ if spreadsheet => Err(invalid("spreadsheet", "it is for format=csv: no other file has text that is run")),
+        kind => Ok(kind),
+    }
+}
+
+fn wanted(word: Option<&str>, headers: &HeaderMap) -> Result<Option<Kind>, Refusal> {
     if let Some(word) = word {
         if word == "json" {
             return Ok(None);
@@ -259,12 +272,17 @@ mod tests {
     #[test]
     fn what_is_asked_for_goes_before_what_is_accepted() {
         let accept = |text: &'static str| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(text))]);
-        let word = |word, headers| format(word, &headers).ok().unwrap().map(|kind| kind.word);
+        let word = |word, headers| format(word, false, &headers).ok().unwrap().map(|kind| kind.word);
         assert_eq!(word(None, HeaderMap::new()), None);
         assert_eq!(word(None, accept("text/html,application/json")), None);
         assert_eq!(word(None, accept("text/csv")), Some("csv"));
         assert_eq!(word(Some("xlsx"), accept("text/csv")), Some("xlsx"));
         assert_eq!(word(Some("json"), accept("text/csv")), None);
-        assert!(format(Some("pdf"), &HeaderMap::new()).is_err());
+        assert!(format(Some("pdf"), false, &HeaderMap::new()).is_err());
+        let spreadsheet = |word, headers| format(word, true, &headers).ok().map(|kind| kind.unwrap().format);
+        assert_eq!(spreadsheet(Some("csv"), HeaderMap::new()), Some(ExportFormat::SpreadsheetCsv));
+        assert_eq!(spreadsheet(None, accept("text/csv")), Some(ExportFormat::SpreadsheetCsv));
+        assert_eq!(spreadsheet(Some("xlsx"), HeaderMap::new()), None);
+        assert_eq!(spreadsheet(None, HeaderMap::new()), None);
     }
 }

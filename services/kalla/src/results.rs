@@ -26,7 +26,12 @@ const ROWS_SHOWN: u64 = 20;
 
 pub async fn run(args: Results, stores: &Stores) -> Result<u8, Error> {
     let wrong = |field: &str, message: String| Error::Invalid(vec![Violation::new(field, message)]);
-    let kind = args.out.as_deref().map(kind_of).transpose().map_err(|message| wrong("--out", message))?;
+    let kind = args
+        .out
+        .as_deref()
+        .map(|path| kind_of(path, args.spreadsheet))
+        .transpose()
+        .map_err(|message| wrong("--out", message))?;
     let dir = stores.locate(&args.dir).map_err(|message| wrong("DIR", message))?;
     let selection = selection(&args)?;
     let manifest = output::committed(&dir, &args.dir).await?;
@@ -153,8 +158,12 @@ fn picture(column: &ColumnSummary) -> String {
     column.histogram.iter().map(|bin| bar(bin.rows)).collect()
 }
 
-fn kind_of(path: &Path) -> Result<FileKind, String> {
-    path.extension().and_then(|e| e.to_str()).unwrap_or_default().parse()
+fn kind_of(path: &Path, spreadsheet: bool) -> Result<FileKind, String> {
+    match path.extension().and_then(|e| e.to_str()).unwrap_or_default().parse()? {
+        FileKind::Csv if spreadsheet => Ok(FileKind::SpreadsheetCsv),
+        _ if spreadsheet => Err("--spreadsheet is for a .csv: no other file has text that is run".to_owned()),
+        kind => Ok(kind),
+    }
 }
 
 /// The file is there as a whole or not at all.

@@ -123,6 +123,8 @@ fn results_are_looked_into() {
         &["results", "nowhere"] as &[&str],
         &["results", "kalla-out", "rejected-left"],
         &["results", "kalla-out", "--out", "x.doc"],
+        &["results", "kalla-out", "--spreadsheet"],
+        &["results", "kalla-out", "--out", "x.xlsx", "--spreadsheet"],
     ] {
         assert_eq!(kalla(dir.path(), args).status.code(), Some(2), "{args:?}");
     }
@@ -146,6 +148,20 @@ fn results_are_exported() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exports.py");
     let done = Command::new(python).arg(script).current_dir(dir.path()).output().unwrap();
     assert!(done.status.success(), "{}", text(&done.stderr));
+}
+
+#[test]
+fn a_spreadsheet_runs_nothing() {
+    let left = "id,=note,amount\n1,\"=HYPERLINK(\"\"http://x\"\")\",-5.00\n2,-7,6.00\n";
+    let dir = tables(left, "ref\n9\n");
+    kalla(dir.path(), &["reconcile", "left.csv", "right.csv", "--on", "id=ref", "-q"]);
+    let exported = |flags: &[&str]| {
+        kalla(dir.path(), &[&["results", "kalla-out", "left", "--out", "x.csv"], flags].concat());
+        std::fs::read_to_string(dir.path().join("x.csv")).unwrap()
+    };
+    let plain = "id,=note,amount,_row\n1,\"=HYPERLINK(\"\"http://x\"\")\",-5.00,0\n2,-7,6.00,1\n";
+    assert_eq!(exported(&[]), plain);
+    assert_eq!(exported(&["--spreadsheet"]), plain.replace("=HYPERLINK", "'=HYPERLINK").replace("=note", "'=note"));
 }
 
 #[test]

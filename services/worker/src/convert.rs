@@ -246,6 +246,7 @@ pub fn file_kind(wire: v1::ExportFormat) -> Option<FileKind> {
         v1::ExportFormat::Arrow => FileKind::Arrow,
         v1::ExportFormat::Parquet => FileKind::Parquet,
         v1::ExportFormat::Xlsx => FileKind::Xlsx,
+        v1::ExportFormat::SpreadsheetCsv => FileKind::SpreadsheetCsv,
     })
 }
 

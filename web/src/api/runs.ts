@@ -114,8 +114,16 @@ export const cancel = (id: string): Promise<Run> =>
 export const retry = (id: string): Promise<Run> =>
   body(api.POST("/api/runs/{id}/retry", { params: { path: { id } } }));
 
+/** A kind of file; `spreadsheet`: its text starts no formula. */
+export interface FileKind {
+  format: string;
+  spreadsheet?: boolean;
+}
+
 /** Where the same rows are as a file; `columns`: a JSON array of those that are wanted. */
-export function file({ run: id, set, ...choice }: Selection, format: string, columns?: string): string {
-  const given = Object.entries({ ...choice, columns, format }).filter(([, value]) => value);
+export function file({ run: id, set, ...choice }: Selection, kind: FileKind, columns?: string): string {
+  const { format, spreadsheet } = kind;
+  const wanted = { ...choice, columns, format, spreadsheet: spreadsheet && "true" };
+  const given = Object.entries(wanted).filter(([, value]) => value);
   return `/api/runs/${encodeURIComponent(id)}/results/${set}?${new URLSearchParams(given as [string, string][])}`;
 }

@@ -48,6 +48,11 @@ const CHOICE: &[Parameter] = &[
     ("offset", "integer", "rows to pass over"),
     ("limit", "integer", "rows; of a page 100 if it is left out and at most 1,000, of a file all"),
     ("format", "string", "json, csv, arrow, parquet or xlsx; goes before Accept"),
+    (
+        "spreadsheet",
+        "boolean",
+        "in a CSV, an apostrophe stands before text that a spreadsheet would take for a formula",
+    ),
 ];
 const NUMBERS: &[Parameter] = &[("rows", "string", "numbers of rows, at most 1,000: `7,12`")];
 const UNCHANGED: &[(u16, &str)] = &[(304, "It is what If-None-Match says")];

@@ -49,6 +49,9 @@ pub struct Results {
     /// Write the rows to a file instead: .csv, .parquet, .xlsx or .arrows (Arrow IPC stream)
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<std::path::PathBuf>,
+    /// In a .csv, put an apostrophe before text that Excel would take for a formula
+    #[arg(long, requires = "out")]
+    pub spreadsheet: bool,
     /// Print one JSON object
     #[arg(long, conflicts_with = "out")]
     pub json: bool,

@@ -13,6 +13,7 @@ pub async fn look(product: &Product) {
     recipes_are_checked_and_tried(product, &upload).await;
     let run_id = a_run_reads_what_was_brought(product, &upload).await;
     results_come_in_pages_and_files(product, &run_id).await;
+    a_spreadsheet_runs_nothing(product, &upload).await;
     a_break_is_explained(product, &run_id).await;
     a_run_can_be_checked(product, &run_id, &upload).await;
     sources_are_looked_into(product).await;
@@ -106,6 +107,19 @@ async fn results_come_in_pages_and_files(Product { client, .. }: &Product, run_i
     let failing = client.run(&json!({"recipe_id": "invoice-payment", "sources": {"right": {"uri": "none.csv"}}})).await;
     client.ended(&failing).await;
     assert!(client.get(&format!("/api/runs/{failing}/results/matched")).await.refused(409).contains("failed"));
+}
+
+async fn a_spreadsheet_runs_nothing(Product { client, .. }: &Product, upload: &str) {
+    let mut noting = recipe();
+    noting["match_sql"] =
+        "SELECT '=2+' || p.id AS note, i.id FROM invoices i JOIN payments p ON i.id = p.id ORDER BY i.id".into();
+    let request = json!({"recipe": noting, "sources": {"right": {"upload_id": upload}}});
+    let run_id = client.run(&request).await;
+    client.ended(&run_id).await;
+    let file = |query: &str| client.get_owned(format!("/api/runs/{run_id}/results/matched?columns=note&{query}"));
+    assert_eq!(file("format=csv").await.text, "note\n=2+2\n=2+3\n");
+    assert_eq!(file("format=csv&spreadsheet=true").await.text, "note\n'=2+2\n'=2+3\n");
+    assert!(file("format=parquet&spreadsheet=true").await.refused(400).contains("spreadsheet"));
 }
 
 async fn a_break_is_explained(Product { client, .. }: &Product, run_id: &str) {

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Search } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { Complete, Run } from "../../api/client";
-import { file, page, type ResultSet, type Selection } from "../../api/runs";
+import { type FileKind, file, page, type ResultSet, type Selection } from "../../api/runs";
 import { sides } from "../../components/Balance";
 import { Filters } from "../../components/Filters";
 import { count } from "../../format/numbers";
@@ -82,12 +82,18 @@ function tabsOf(run: Run, complete: Complete): { tab: Tab; name: string; rows?: 
   ];
 }
 
-const FORMATS = [
+const FORMATS: (FileKind & { name: string; hint?: string })[] = [
   { format: "xlsx", name: "XLSX" },
-  { format: "csv", name: "CSV" },
+  // Most who open one do so in a spreadsheet, which would run what begins like a formula.
+  {
+    format: "csv",
+    name: "CSV",
+    spreadsheet: true,
+    hint: "An apostrophe stands before text that a spreadsheet would run",
+  },
   { format: "parquet", name: "Parquet" },
   { format: "arrow", name: "Arrow" },
-] as const;
+];
 
 /** The same each time. */
 const NONE: string[] = [];
@@ -109,14 +115,14 @@ function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; 
     look({ tab, order, q, filters, hide, pin, ...next }, replace);
   const columns = data?.columns ?? [];
   const shown = columns.map(({ name }) => name).filter((name) => !hide.includes(name));
-  const as = (format: string) => file(selection, format, hide.length > 0 ? JSON.stringify(shown) : undefined);
+  const as = (kind: FileKind) => file(selection, kind, hide.length > 0 ? JSON.stringify(shown) : undefined);
   const exports = useRef<HTMLParagraphElement>(null);
   useKey("x", () => exports.current?.querySelector("a")?.focus());
   useOffer(
-    FORMATS.map(({ format, name }) => ({
-      name: `Export as ${name}`,
+    FORMATS.map((kind) => ({
+      name: `Export as ${kind.name}`,
       hint: "what is shown",
-      act: () => window.location.assign(as(format)),
+      act: () => window.location.assign(as(kind)),
     })),
   );
   return (
@@ -133,14 +139,15 @@ function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; 
         <div className="grow" />
         <p ref={exports} className="flex items-center gap-3 text-sm">
           <span className="text-quiet">{q || filter ? "Export what is found" : "Export"}</span>
-          {FORMATS.map(({ format, name }) => (
+          {FORMATS.map((kind) => (
             <a
-              key={format}
-              href={as(format)}
+              key={kind.format}
+              href={as(kind)}
+              title={kind.hint}
               download
               className="text-accent underline-offset-2 hover:underline"
             >
-              {name}
+              {kind.name}
             </a>
           ))}
         </p>

@@ -1,5 +1,6 @@
 //! A selection as a file that other programs read, encoded while it is read: no more than a part of it is in memory.
 
+mod spreadsheet;
 mod xlsx;
 
 use std::fs::File;
@@ -29,6 +30,8 @@ const CHUNK: usize = 256 * 1024;
 pub enum FileKind {
     /// Comma-separated text in UTF-8 with a header.
     Csv,
+    /// The same, with an apostrophe before text that a spreadsheet would take for a formula.
+    SpreadsheetCsv,
     /// Arrow IPC, the streaming format.
     Arrow,
     Parquet,
@@ -37,7 +40,8 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    const ALL: [(Self, &'static str); 4] =
+    /// Those that an extension tells.
+    const NAMED: [(Self, &'static str); 4] =
         [(Self::Csv, "csv"), (Self::Arrow, "arrows"), (Self::Parquet, "parquet"), (Self::Xlsx, "xlsx")];
 }
 
@@ -46,9 +50,9 @@ impl FromStr for FileKind {
 
     /// By the extension of a file.
     fn from_str(extension: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|(_, name)| extension.eq_ignore_ascii_case(name));
+        let found = Self::NAMED.iter().find(|(_, name)| extension.eq_ignore_ascii_case(name));
         found.map(|(kind, _)| *kind).ok_or_else(|| {
-            let names = Self::ALL.map(|(_, name)| name).join(", .");
+            let names = Self::NAMED.map(|(_, name)| name).join(", .");
             format!("`.{extension}` is no kind of file that results are written to: use .{names}")
         })
     }
@@ -107,7 +111,7 @@ enum State {
 }
 
 enum Encoder {
-    Csv { header: Option<SchemaRef> },
+    Csv { header: Option<SchemaRef>, spreadsheet: bool },
     Arrow(StreamWriter<Vec<u8>>),
     Parquet(ArrowWriter<Vec<u8>>),
     Xlsx(Box<xlsx::Sheet>),
@@ -121,7 +125,9 @@ enum Finished {
 impl Encoder {
     fn new(kind: FileKind, schema: &SchemaRef, spill_dir: Option<&std::path::Path>) -> Result<Self> {
         Ok(match kind {
-            FileKind::Csv => Self::Csv { header: Some(schema.clone()) },
+            FileKind::Csv | FileKind::SpreadsheetCsv => {
+                Self::Csv { header: Some(schema.clone()), spreadsheet: kind == FileKind::SpreadsheetCsv }
+            }
             FileKind::Arrow => Self::Arrow(StreamWriter::try_new(Vec::new(), schema).map_err(failed)?),
             FileKind::Parquet => {
                 let properties = WriterProperties::builder()
@@ -139,7 +145,7 @@ impl Encoder {
     /// What the file has grown by; nothing where it waits for more.
     fn write(&mut self, batch: &RecordBatch) -> Result<Vec<u8>> {
         match self {
-            Self::Csv { header } => encode_csv(std::slice::from_ref(batch), header.take().is_some()),
+            Self::Csv { header, spreadsheet } => csv(batch, header.take().is_some(), *spreadsheet),
             Self::Arrow(writer) => {
                 writer.write(batch).map_err(failed)?;
                 Ok(std::mem::take(writer.get_mut()))
@@ -154,8 +160,10 @@ impl Encoder {
 
     fn finish(self) -> Result<Finished> {
         Ok(match self {
-            Self::Csv { header: None } => Finished::Bytes(Vec::new()),
-            Self::Csv { header: Some(schema) } => Finished::Bytes(encode_csv(&[RecordBatch::new_empty(schema)], true)?),
+            Self::Csv { header: None, .. } => Finished::Bytes(Vec::new()),
+            Self::Csv { header: Some(schema), spreadsheet } => {
+                Finished::Bytes(csv(&RecordBatch::new_empty(schema), true, spreadsheet)?)
+            }
             Self::Arrow(mut writer) => {
                 writer.finish().map_err(failed)?;
                 Finished::Bytes(std::mem::take(writer.get_mut()))
@@ -164,6 +172,13 @@ impl Encoder {
             Self::Xlsx(sheet) => Finished::File(sheet.finish()?),
         })
     }
+}
+
+fn csv(batch: &RecordBatch, header: bool, spreadsheet: bool) -> Result<Vec<u8>> {
+    if !spreadsheet {
+        return encode_csv(std::slice::from_ref(batch), header);
+    }
+    encode_csv(&[spreadsheet::defuse(batch).map_err(failed)?], header)
 }
 
 fn failed(cause: impl Into<Cause>) -> Error {
