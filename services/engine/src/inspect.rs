@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray as _, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::catalog::TableProvider;
+use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::context::SessionContext;
 use datafusion::functions_aggregate::expr_fn::{approx_distinct, count, count_distinct, max, min};
@@ -132,7 +133,7 @@ pub struct Profiler<'a> {
     pub notes: &'a [ColumnNote],
 }
 
-type Query<T> = Result<T, datafusion::error::DataFusionError>;
+type Query<T> = Result<T, DataFusionError>;
 
 impl Profiler<'_> {
     pub fn all(&self) -> Query<DataFrame> {
@@ -164,18 +165,26 @@ impl Profiler<'_> {
         let mut wanted = vec![count(column())];
         if countable {
             wanted.extend([min(column()), max(column())]);
+        }
+        let plain = wanted.clone();
+        if countable {
             match (few, sketched) {
                 (true, _) => wanted.push(count_distinct(column())),
                 (false, true) => wanted.push(approx_distinct(column())),
                 (false, false) => {}
             }
         }
-        let row = self.one_row(wanted).await?;
+        // A set of all values need not fit into the memory limit: then they are grouped.
+        let (row, few) = match self.one_row(wanted).await {
+            Err(error) if few && is_out_of_memory(&error) => (self.one_row(plain).await?, false),
+            row => (row?, few),
+        };
         let filled = number(&row, 0);
         let nulls = self.rows - filled;
         let (distinct, distinct_exact) = match number(&row, 3) {
             _ if !countable => (filled, false),
             counted if few => (counted, true),
+            _ if self.rows <= EXACT_ROWS => (self.distinct(&[field.name()]).await?, true),
             estimate if sketched && (nulls > 0 || estimate < self.rows / 10 * 9) => (estimate, false),
             _ => (self.distinct(&[field.name()]).await?, true),
         };
@@ -225,6 +234,10 @@ impl Profiler<'_> {
         }
         Ok(keys)
     }
+}
+
+fn is_out_of_memory(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
 }
 
 /// Whether DataFusion can estimate the distinct values of a type.

@@ -37,6 +37,9 @@ use crate::query;
 /// decide, and nothing else.
 const PAGE: u64 = 10_000;
 
+/// Row groups that are fetched before their turn: one is read while another is on its way.
+const AHEAD: usize = 2;
+
 /// Batches of rows. What is dropped is read no further.
 pub type Rows = BoxStream<'static, Result<RecordBatch>>;
 
@@ -166,7 +169,7 @@ impl Selected {
         } else {
             parts_between(&self.table.counts(&self.condition).await?, self.offset, self.limit)
         };
-        Ok(self.shaped(scan.stream(parts, self.threads())))
+        Ok(self.shaped(scan.stream(parts, AHEAD)))
     }
 
     /// All columns through the sort, which spills.
@@ -210,7 +213,9 @@ impl Selected {
         sorted.sort_unstable();
         let parts = parts_of(&scan.group_rows(), &sorted);
         let schema = self.schema();
-        let batches: Vec<RecordBatch> = self.shaped(scan.stream(parts, self.threads())).try_collect().await?;
+        let batches = scan.gather(parts, self.threads()).await?;
+        let batches =
+            batches.iter().map(|batch| shape(batch, &schema)).collect::<Result<Vec<_>, _>>().map_err(internal)?;
         let places = numbers.iter().map(|number| sorted.binary_search(number).unwrap_or_default() as u64);
         let places = UInt64Array::from_iter_values(places);
         concat_batches(&schema, &batches).and_then(|all| take_record_batch(&all, &places)).map_err(internal)

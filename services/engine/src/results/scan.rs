@@ -10,7 +10,8 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicate, ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
+    ArrowPredicate, ArrowPredicateFn, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
+    RowSelection,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
@@ -96,30 +97,45 @@ impl Scan {
         Ok(counts)
     }
 
-    /// The rows of `parts`, in their order, some of them read ahead. What is dropped is read no further.
+    /// The rows of `parts`, in their order. However slowly they are taken, no more waits in memory than a batch and, as it stands
+    /// in the file, what `ahead` row groups need. What is dropped is read no further.
     pub fn stream(
         self: Arc<Self>,
         parts: Vec<Part>,
-        threads: usize,
+        ahead: usize,
     ) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
-        let reads = parts.into_iter().map(move |part| {
+        let fetched = parts.into_iter().map(move |part| {
+            let scan = Arc::clone(&self);
+            spawned(async move { Ok((scan.fetch(part.group).await?, scan, part)) })
+        });
+        let batches = |fetched: Result<(Chunks, Arc<Self>, Part)>| {
+            let (chunks, scan, part) = fetched?;
+            let reader = scan.reader(chunks, &part).map_err(|e| scan.broken(&e))?;
+            Ok(futures::stream::iter(reader.map(move |batch| batch.map_err(|e| scan.broken(&e)))))
+        };
+        futures::stream::iter(fetched).buffered(ahead.max(1)).map(batches).try_flatten()
+    }
+
+    /// The same all at once, by so many threads.
+    pub async fn gather(self: Arc<Self>, parts: Vec<Part>, threads: usize) -> Result<Vec<RecordBatch>> {
+        let reads = parts.into_iter().map(|part| {
             let scan = Arc::clone(&self);
             spawned(async move { scan.read(part).await })
         });
-        let batches = |read: Result<Vec<RecordBatch>>| read.map(|b| futures::stream::iter(b.into_iter().map(Ok)));
-        futures::stream::iter(reads).buffered(threads.max(1)).map(batches).try_flatten()
+        futures::stream::iter(reads).buffered(threads.max(1)).try_concat().await
     }
 
-    pub async fn read(self: &Arc<Self>, part: Part) -> Result<Vec<RecordBatch>> {
-        let needed: BTreeSet<usize> = self.columns.union(&self.condition.columns()).copied().collect();
-        let chunks = self.fetch(part.group, &needed).await?;
+    async fn read(self: &Arc<Self>, part: Part) -> Result<Vec<RecordBatch>> {
+        let chunks = self.fetch(part.group).await?;
         let scan = Arc::clone(self);
-        let decoded = tokio::task::spawn_blocking(move || scan.decode(chunks, &part)).await;
+        let decode = move || Ok::<_, ParquetError>(scan.reader(chunks, &part)?.collect::<Result<Vec<_>, _>>()?);
+        let decoded = tokio::task::spawn_blocking(decode).await;
         tasks::joined(decoded)?.map_err(|e| self.broken(&e))
     }
 
-    /// The bytes of some columns of a row group.
-    async fn fetch(&self, group: usize, columns: &BTreeSet<usize>) -> Result<Chunks> {
+    /// The bytes of the columns of a row group that are needed.
+    async fn fetch(&self, group: usize) -> Result<Chunks> {
+        let columns: BTreeSet<usize> = self.columns.union(&self.condition.columns()).copied().collect();
         let schema = self.table.file.metadata().file_metadata().schema_descr();
         let group = &self.groups()[group];
         let wanted =
@@ -143,7 +159,7 @@ impl Scan {
         }
     }
 
-    fn decode(&self, chunks: Chunks, part: &Part) -> Result<Vec<RecordBatch>, ParquetError> {
+    fn reader(&self, chunks: Chunks, part: &Part) -> Result<ParquetRecordBatchReader, ParquetError> {
         let schema = self.table.file.metadata().file_metadata().schema_descr();
         let roots = |columns: &BTreeSet<usize>| ProjectionMask::roots(schema, columns.iter().copied());
         let predicates = self.condition.steps().into_iter().map(|step| {
@@ -165,7 +181,7 @@ impl Scan {
         if let Some(limit) = part.limit {
             builder = builder.with_limit(limit);
         }
-        Ok(builder.build()?.collect::<Result<Vec<_>, _>>()?)
+        builder.build()
     }
 
     fn broken(&self, cause: &dyn std::fmt::Display) -> Error {

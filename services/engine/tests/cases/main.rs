@@ -4,6 +4,7 @@
 
 mod attempts;
 mod dry_run;
+mod inspected;
 mod keys;
 mod laws;
 mod matching;
