@@ -12,10 +12,11 @@ from pathlib import Path
 import doors
 import fences
 import kills
+import memory
 import planted
 import slow
 
-PARTS = {"doors": doors.run, "fences": fences.run, "secrets": planted.run, "slow clients": slow.run, "kills": kills.run}
+PARTS = {"doors": doors.run, "fences": fences.run, "secrets": planted.run, "slow clients": slow.run, "kills": kills.run, "memory": memory.run}
 SHOWN = 5
 
 

@@ -13,7 +13,7 @@ from product import Served, json_headers, write_rows
 
 KILLS = int(os.environ.get("KALLA_AUDIT_KILLS", "60"))
 SQL = "SELECT l.id FROM left_src l JOIN right_src r ON l.id = r.id"
-SETTINGS = {"KALLA_CONCURRENCY": "2", "KALLA_CALLBACK_TIMEOUT": "1s", "KALLA_CALLBACK_BUDGET": "2s"}
+SETTINGS = {"KALLA_SPILL_DIR": "spill", "KALLA_CONCURRENCY": "2", "KALLA_CALLBACK_TIMEOUT": "1s", "KALLA_CALLBACK_BUDGET": "2s"}
 PATIENCE = 120
 
 
@@ -87,9 +87,9 @@ def run(place, check):
         check.all("and all that was told of one is the same", [(same(words), f"{run_id}: {words}") for run_id, words in sink.told.items()])
         staging = place / "staging"
         end = time.monotonic() + 30
-        while time.monotonic() < end and (left := leftovers(staging)):
+        while time.monotonic() < end and (left := leftovers(staging) + spilled(place / "spill")):
             time.sleep(0.2)
-        check("nothing is left of uploads, attempts and letters", not left, left)
+        check("nothing is left of uploads, attempts, letters and what was spilled", not left, left)
     sink.server.shutdown()
 
 
@@ -106,6 +106,12 @@ def leftovers(staging):
     letters = [path for folder in ("inbox", "outbox") for path in (staging / folder).glob("*.json")]
     attempts = [path for path in (staging / "results").rglob(".attempt-*")]
     return [str(path) for path in (*torn, *letters, *attempts)]
+
+
+def spilled(spill):
+    """The worker that lives has a directory, and so has the process that it keeps warm."""
+    directories = [str(path) for path in spill.glob("kalla-*") if path.is_dir()]
+    return directories if len(directories) > 2 else []
 
 
 def submit(port, callback, accepted, stop):

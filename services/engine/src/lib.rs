@@ -57,3 +57,4 @@ pub use manifest::Manifest;
 pub use stores::Stores;
 pub use sweep::{sweep_output, sweep_scratch};
 pub use time_zone::TimeZone;
+pub use workdir::WorkDir;

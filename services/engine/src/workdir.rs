@@ -32,7 +32,7 @@ impl WorkDir {
                 Err(TryLockError::Error(_)) => {}
             }
             let path = lock.path().with_extension("");
-            match fs::create_dir(&path) {
+            match create(&path) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 made => return made.map(|()| Self { path, _lock: lock }),
             }
@@ -42,6 +42,14 @@ impl WorkDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Nobody else reads what is in it.
+fn create(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 impl Drop for WorkDir {

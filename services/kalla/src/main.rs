@@ -12,6 +12,7 @@ mod demo;
 mod dry_run;
 mod inspect;
 mod job;
+mod machine;
 mod output;
 mod problem;
 mod progress;

@@ -10,6 +10,7 @@ use kalla_engine::location::Location;
 use kalla_engine::stores::{Bucket, Scheme};
 use kalla_engine::{Addresses, Error, Fence, Stores, Violation};
 use kalla_serving::{Address, Tls};
+use kalla_worker::budget::{Budget, Wanted};
 use kalla_worker::callback::CallbackSettings;
 use kalla_worker::config::Config;
 use kalla_worker::process::{ProcessSettings, child};
@@ -17,10 +18,12 @@ use kalla_worker::{Running, StartError, telemetry};
 
 use crate::args::worker::{Listening, LogFormat, Logs, PrivateAddresses, Settings, Worker};
 use crate::output::{self, AGREED, FAILED};
-use crate::signals;
+use crate::{machine, signals};
 
 /// Where a worker by itself keeps its results.
 const STAGING: &str = "./staging/";
+/// Where the system does not say how much there is.
+const MEMORY: u64 = 8 << 30;
 /// Events of a run are at least so far apart.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -100,9 +103,14 @@ fn config(
 ) -> Result<Config, Error> {
     let Settings { storage, safety, jobs, callbacks } = settings;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let concurrency = jobs.concurrency.unwrap_or(cores);
-    let usual = Limits::default();
-    let memory = jobs.job_memory.or_else(|| Some(machine_memory()? / 2 / u64::try_from(concurrency).ok()?));
+    let wanted = Wanted {
+        memory: jobs.memory.unwrap_or_else(|| machine::memory().unwrap_or(MEMORY) / 4 * 3),
+        threads: cores,
+        concurrency: jobs.concurrency,
+        job_memory: jobs.job_memory,
+    };
+    let budget = Budget::new(wanted).map_err(|message| Error::Invalid(vec![Violation::new("memory", message)]))?;
+    let alone = budget.jobs.most();
     let root = match (storage.staging_bucket, storage.gcs_bucket) {
         (Some(bucket), _) => bucket_root(stores.bucket(Scheme::S3, &bucket)),
         (None, Some(bucket)) => bucket_root(stores.bucket(Scheme::Gcs, &bucket)),
@@ -126,14 +134,14 @@ fn config(
         open: listening.opening.to_everyone(),
         public_url: listening.opening.public_url,
         tls: listening.tls_cert.zip(listening.tls_key).map(|(certificate, key)| Tls { certificate, key }),
-        concurrency,
+        budget,
         queue: jobs.queue,
         limits: Limits {
-            memory: memory.unwrap_or(usual.memory),
-            threads: cores,
+            memory: alone.memory,
+            threads: alone.threads,
             max_matched: jobs.max_matched_rows,
             timeout: Some(jobs.job_timeout),
-            ..usual
+            ..Limits::default()
         },
         upload_bytes: storage.upload_bytes,
         callbacks: CallbackSettings {
@@ -145,7 +153,12 @@ fn config(
         reserve: storage.disk_reserve,
         retention: storage.retention,
         keep_staged: storage.keep_staged,
-        process: ProcessSettings { program: own_binary(), arguments: arguments(logs) },
+        process: ProcessSettings {
+            program: own_binary(),
+            arguments: arguments(logs),
+            spill_dir: storage.spill_dir.as_deref().map(absolute).transpose()?,
+            spill_bytes: storage.spill_bytes,
+        },
     })
 }
 
@@ -183,15 +196,4 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
     let failed = |e: std::io::Error| Error::Output { path: path.display().to_string(), reason: e.to_string() };
     // Through its components, so that a `.` in it goes.
     Ok(std::path::absolute(path).map_err(failed)?.components().collect())
-}
-
-/// Of the container where there is one, else of the machine; `None` where the system does not tell it as Linux does.
-fn machine_memory() -> Option<u64> {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let container = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse::<u64>().ok());
-    let machine = read("/proc/meminfo").and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
-    });
-    container.into_iter().chain(machine).min()
 }

@@ -7,6 +7,7 @@ use kalla_engine::location::Location;
 use kalla_engine::{Fence, Stores};
 use kalla_serving::{Address, PublicUrl, Tls};
 
+use crate::budget::Budget;
 use crate::callback::CallbackSettings;
 use crate::process::ProcessSettings;
 
@@ -31,23 +32,23 @@ pub struct Config {
     /// The name that programs call it by, where there is no token.
     pub public_url: Option<PublicUrl>,
     pub tls: Option<Tls>,
-    /// Jobs that run at the same time.
-    pub concurrency: usize,
+    /// How many jobs run at the same time, and how much memory everything has.
+    pub budget: Budget,
     /// Jobs that wait at most.
     pub queue: usize,
-    /// What one job may use.
+    /// What one job may use that is alone.
     pub limits: Limits,
     /// The largest file that is taken.
     pub upload_bytes: u64,
     pub callbacks: CallbackSettings,
     /// How long a worker that is told to stop may take.
     pub grace: Duration,
-    /// Bytes of a local storage's disk below which nothing new is taken.
+    /// Bytes of the disks of a local storage and of spilled data below which nothing new is taken.
     pub reserve: u64,
     /// How long uploads are kept.
     pub retention: Duration,
     /// How long staged rows stay beside the results; zero: not at all.
     pub keep_staged: Duration,
-    /// How the process of a job is started.
+    /// How the process of a job is started, and where it puts what it has no memory for.
     pub process: ProcessSettings,
 }

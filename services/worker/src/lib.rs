@@ -3,6 +3,7 @@
 //! [`service::JobService`] is the only way in. Doors decode, call and encode. What a worker has to remember (results,
 //! uploads, terminal events that nobody has accepted yet) is in its storage, where any other worker finds it.
 
+pub mod budget;
 pub mod callback;
 pub mod config;
 pub mod convert;

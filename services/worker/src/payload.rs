@@ -10,6 +10,7 @@ use kalla_proto::v1;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::budget::Grant;
 use crate::callback::Target;
 use crate::convert;
 use crate::policy::Policy;
@@ -74,10 +75,10 @@ impl Intake {
     }
 
     /// What a process of this worker may use and reach.
-    pub fn bounds(&self, threads: usize) -> v1::Bounds {
+    pub fn bounds(&self, grant: Grant) -> v1::Bounds {
         let limits = v1::Limits {
-            memory_bytes: Some(self.limits.memory),
-            threads: u32::try_from(threads).ok(),
+            memory_bytes: Some(grant.memory),
+            threads: u32::try_from(grant.threads).ok(),
             max_rejected_rows: Some(self.limits.max_rejected),
             max_matched_rows: Some(self.limits.max_matched),
             timeout_seconds: self.limits.timeout.map(|time| time.as_secs().max(1)),

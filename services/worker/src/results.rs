@@ -18,14 +18,12 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
+use crate::budget::Budget;
 use crate::payload::Intake;
 use crate::storage::Storage;
 use crate::{convert, problem};
 
-/// Pages, summaries and the like that are read at the same time, and files, which take as long as their clients; how long one
-/// waits for its turn.
-const LOOKS: usize = 32;
-const FILES: usize = 8;
+/// How long one waits for its turn.
 const TURN: Duration = Duration::from_secs(10);
 
 const USUAL_PAGE: u64 = 100;
@@ -37,7 +35,9 @@ pub struct Results {
     storage: Storage,
     intake: Intake,
     reader: Reader,
+    /// Pages, summaries and the like.
     looks: Room,
+    /// They take as long as their clients.
     files: Room,
     threads: Arc<Threads>,
 }
@@ -67,14 +67,14 @@ pub struct Description {
 }
 
 impl Results {
-    pub fn new(storage: Storage, intake: Intake, reader: Reader) -> std::io::Result<Self> {
+    pub fn new(storage: Storage, intake: Intake, reader: Reader, budget: &Budget) -> std::io::Result<Self> {
         let threads = Builder::new_multi_thread()
             .worker_threads(intake.limits.threads.max(1))
             .thread_name("kalla-results")
             .enable_all()
             .build()?;
-        let looks = Room::new(LOOKS, "results are looked at");
-        let files = Room::new(FILES, "results are exported");
+        let looks = Room::new(budget.pages, "results are looked at");
+        let files = Room::new(budget.files, "results are exported");
         Ok(Self { storage, intake, reader, looks, files, threads: Arc::new(Threads(Some(threads))) })
     }
 

@@ -1,13 +1,15 @@
 //! A running worker: what is put together when it starts, the port it listens on, and the order in which it stops.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kalla_engine::job::Limits;
 use kalla_engine::location::Location;
 use kalla_engine::results::Reader;
-use kalla_serving::{Server, Tls, TlsError, is_loopback, listen};
+use kalla_engine::{Error, WorkDir};
+use kalla_serving::{Server, Tls, TlsError, is_loopback, listen, private};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,13 +31,13 @@ use crate::sweep;
 /// Requests that are under way when the worker stops may take so much longer.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
-/// Memory that sorting results may take, of all that are read at a time; past it, it spills.
-const READING: u64 = 512 << 20;
+/// Prefix of the directory for what the worker itself writes on the way.
+const SCRATCH: &str = "kalla-worker-";
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("{0}")]
-    Storage(#[from] kalla_engine::Error),
+    Storage(#[from] Error),
     #[error("{address} cannot be listened on: {error}; KALLA_HOST and KALLA_WORKER_PORT choose another address")]
     Listen { address: String, error: std::io::Error },
     #[error(
@@ -63,6 +65,8 @@ pub struct Running {
     /// Work beside the jobs ends.
     stop: CancellationToken,
     chores: TaskTracker,
+    /// What reading results spills.
+    _scratch: WorkDir,
 }
 
 pub async fn start(config: Config) -> Result<Running, StartError> {
@@ -70,13 +74,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         return Err(StartError::Open(config.host));
     }
     let tls = config.tls.as_ref().map(Tls::acceptor).transpose()?;
-    let storage = Storage::open(config.storage.clone(), config.stores.clone(), config.reserve)?;
+    let spill_dir = config.process.spill_dir.clone();
+    let scratch = scratch(spill_dir.as_deref())?;
+    let storage = Storage::open(config.storage.clone(), config.stores.clone(), spill_dir.clone(), config.reserve)?;
     let mut fence = config.fence.clone();
     match storage.root() {
         Location::Local(path) => fence.directories.push(path.clone()),
         bucket => fence.buckets.push(bucket.clone()),
     }
     fence.closed.extend(storage.own());
+    fence.closed.extend(spill_dir.map(Location::Local));
     let policy = Policy::new(fence.addresses).trusting(config.callback_url.as_ref());
     let stores = config.stores.within(fence);
     let metrics = Metrics::default();
@@ -89,8 +96,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let results = storage.root().join(RESULTS);
     let keep_staged = !config.keep_staged.is_zero();
     let intake = Intake { policy, stores, results, keep_staged, limits: config.limits.clone() };
-    let reader = Reader::new(Limits { memory: config.limits.memory.min(READING), ..config.limits.clone() })?;
-    let results = Results::new(storage.clone(), intake.clone(), reader).map_err(StartError::Threads)?;
+    let reader = Reader::new(Limits {
+        memory: config.budget.sorting,
+        spill_dir: Some(scratch.path().to_owned()),
+        ..config.limits.clone()
+    })?;
+    let results = Results::new(storage.clone(), intake.clone(), reader, &config.budget).map_err(StartError::Threads)?;
     let parts = Parts {
         intake,
         storage: storage.clone(),
@@ -99,7 +110,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         outbox: outbox.clone(),
         courier,
         metrics: metrics.clone(),
-        concurrency: config.concurrency,
+        budget: config.budget,
         queue: config.queue,
     };
     let service = JobService::new(parts);
@@ -118,7 +129,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let address = server.address;
     health.serving(true).await;
     tracing::info!(%address, storage = %storage.root(), tls = config.tls.is_some(), "listening");
-    Ok(Running { address, service, health, grace: config.grace, server, lease, stop, chores })
+    Ok(Running { address, service, health, grace: config.grace, server, lease, stop, chores, _scratch: scratch })
+}
+
+/// Where this process puts what it has no memory for.
+fn scratch(spill_dir: Option<&Path>) -> Result<WorkDir, Error> {
+    let made = spill_dir.map_or(Ok(()), private::directory).and_then(|()| WorkDir::create(spill_dir, SCRATCH));
+    made.map_err(|e| Error::Output {
+        path: spill_dir.map_or_else(|| "the temporary directory".to_owned(), |dir| dir.display().to_string()),
+        reason: e.to_string(),
+    })
 }
 
 impl Running {

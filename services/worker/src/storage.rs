@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +14,7 @@ use kalla_engine::{Error, Stores};
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{Code, JobEvent, Problem};
 use kalla_serving::private;
+use object_store::buffered::BufWriter;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion};
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,10 @@ pub const WORKERS: &str = "workers";
 const RUNS: &str = "runs";
 const STAGED: &str = "staged";
 const PROBES: &str = "probes";
+/// What is written to a disk at once, and to a bucket, which takes 10,000 parts; and how many of them are on their way.
+const PIECE: usize = 1 << 20;
+const PART: usize = 10 << 20;
+const IN_FLIGHT: usize = 2;
 /// What is locked on a disk where stores of the cloud compare.
 pub const TURNS: &str = "turns";
 
@@ -35,7 +41,9 @@ pub struct Storage {
     stores: Stores,
     store: Arc<dyn ObjectStore>,
     base: ObjectPath,
-    /// Bytes of the disk that nothing new takes.
+    /// What else is written to on this machine.
+    spill_dir: Option<PathBuf>,
+    /// Bytes of each disk that nothing new takes.
     reserve: u64,
 }
 
@@ -81,12 +89,12 @@ impl RunNote {
 
 impl Storage {
     /// Creates a local root that is not there.
-    pub fn open(root: Location, stores: Stores, reserve: u64) -> Result<Self, Error> {
+    pub fn open(root: Location, stores: Stores, spill_dir: Option<PathBuf>, reserve: u64) -> Result<Self, Error> {
         if let Some(path) = root.as_local() {
             private::directory(path).map_err(|e| failed(&root, &e))?;
         }
         let (store, base) = root.open().map_err(|e| failed(&root, &e))?;
-        Ok(Self { root, stores, store, base, reserve })
+        Ok(Self { root, stores, store, base, spill_dir, reserve })
     }
 
     pub fn root(&self) -> &Location {
@@ -120,22 +128,24 @@ impl Storage {
 
     /// Bytes that may still be written to the disk; `None` in a bucket, and where the system does not tell.
     pub fn free(&self) -> Option<u64> {
-        let found = rustix::fs::statvfs(self.root.as_local()?).ok()?;
-        Some(found.f_bavail.saturating_mul(found.f_frsize))
+        free(self.root.as_local()?)
     }
 
     /// Fails when what is new would take the last of the disk, which what is under way has to end with.
     pub fn has_room(&self) -> Result<(), Problem> {
-        match self.free() {
-            Some(free) if free < self.reserve => {
+        let disks = [("the storage", self.root.as_local()), ("KALLA_SPILL_DIR", self.spill_dir.as_deref())];
+        for (whose, path) in disks {
+            if let Some(free) = path.and_then(free)
+                && free < self.reserve
+            {
                 let message = format!(
-                    "the disk of the storage has {free} bytes left, and KALLA_DISK_RESERVE keeps {}: make room, then try again",
+                    "the disk of {whose} has {free} bytes left, and KALLA_DISK_RESERVE keeps {}: make room, then try again",
                     self.reserve
                 );
-                Err(Problem::later(Code::Unavailable, message))
+                return Err(Problem::later(Code::Unavailable, message));
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     pub async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), Error> {
@@ -177,8 +187,15 @@ impl Storage {
     }
 
     /// A stream of bytes that becomes the object as a whole or not at all.
-    pub fn writer(&self, name: &str) -> object_store::buffered::BufWriter {
-        object_store::buffered::BufWriter::new(Arc::clone(&self.store), self.path(name))
+    pub fn writer(&self, name: &str) -> BufWriter {
+        let capacity = if self.root.as_local().is_some() { PIECE } else { PART };
+        BufWriter::with_capacity(Arc::clone(&self.store), self.path(name), capacity).with_max_concurrency(IN_FLIGHT)
+    }
+
+    /// What a writer holds in memory at most.
+    pub fn held(&self) -> u64 {
+        let capacity = if self.root.as_local().is_some() { PIECE } else { PART };
+        (capacity * (1 + IN_FLIGHT)) as u64
     }
 
     /// When an object was written last.
@@ -357,6 +374,12 @@ pub fn check_id(id: &str) -> Result<(), String> {
         return Err("an id has 1 to 128 letters, digits, `.`, `_` and `-`, and does not start with a dot".to_owned());
     }
     Ok(())
+}
+
+/// Bytes that may still be written to the disk of `path`; `None` where the system does not tell.
+fn free(path: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 fn failed(location: &Location, cause: &dyn std::fmt::Display) -> Error {

@@ -20,7 +20,11 @@ const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 /// Until `stop`.
 pub async fn keep_sweeping(storage: Storage, lease: Arc<Lease>, config: Config, stop: CancellationToken) {
     // Where no other worker is, nothing is on its way when this one starts.
-    sweep_torn(&storage, if lease.is_alone() { Duration::ZERO } else { TORN });
+    let alone = lease.is_alone();
+    sweep_torn(&storage, if alone { Duration::ZERO } else { TORN });
+    if alone {
+        sweep_scratch(&config, Duration::ZERO).await;
+    }
     let pause = PAUSE.min(config.retention).min(config.keep_staged).max(SHORTEST_PAUSE);
     loop {
         tokio::select! {
@@ -40,6 +44,13 @@ fn sweep_torn(storage: &Storage, age: Duration) {
         Ok(uploads) => tracing::info!(uploads, "what was left of uploads is swept"),
         Err(error) => tracing::warn!(%error, "what is left of uploads is not swept"),
     }
+}
+
+/// What was spilled by processes that were killed.
+async fn sweep_scratch(config: &Config, age: Duration) -> usize {
+    let spill_dir = config.process.spill_dir.clone();
+    let swept = tokio::task::spawn_blocking(move || kalla_engine::sweep_scratch(spill_dir.as_deref(), age)).await;
+    swept.unwrap_or(0)
 }
 
 async fn sweep(storage: &Storage, config: &Config) {
@@ -65,9 +76,7 @@ async fn sweep(storage: &Storage, config: &Config) {
             0
         }
     };
-    let spill_dir = config.limits.spill_dir.clone();
-    let scratch = tokio::task::spawn_blocking(move || kalla_engine::sweep_scratch(spill_dir.as_deref(), age)).await;
-    let scratch = scratch.unwrap_or(0);
+    let scratch = sweep_scratch(config, age).await;
     let staged = match storage.drop_staged(config.keep_staged).await {
         Ok(removed) => removed,
         Err(error) => {

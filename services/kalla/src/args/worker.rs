@@ -130,7 +130,13 @@ pub struct Storage {
     /// How long the staged rows of a job stay beside its results, such as 12h; 0 keeps none
     #[arg(long, env = "KALLA_KEEP_STAGED", value_name = "TIME", default_value = "1d", value_parser = time_or_nothing)]
     pub keep_staged: Duration,
-    /// What is left of the disk when no new jobs and files are taken any more
+    /// Directory for what jobs have no memory for; no job reads what is there [default: that of the system for temporary files]
+    #[arg(long, env = "KALLA_SPILL_DIR", value_name = "DIR")]
+    pub spill_dir: Option<PathBuf>,
+    /// What one job may have there at a time [default: no limit]
+    #[arg(long, env = "KALLA_SPILL_BYTES", value_name = "SIZE", value_parser = units::bytes)]
+    pub spill_bytes: Option<u64>,
+    /// What is left of a disk when no new jobs and files are taken any more
     #[arg(long, env = "KALLA_DISK_RESERVE", value_name = "SIZE", default_value = "500MB", value_parser = units::bytes)]
     pub disk_reserve: u64,
     /// Largest file that PUT /api/files takes
@@ -160,13 +166,16 @@ pub struct Safety {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Jobs")]
 pub struct Jobs {
-    /// Jobs that run at the same time [default: one per core]
+    /// Memory of all that the worker does at the same time [default: three quarters of what the machine or the container has]
+    #[arg(long, env = "KALLA_MEMORY", value_name = "SIZE", value_parser = units::bytes)]
+    pub memory: Option<u64>,
+    /// Jobs that run at the same time [default: one per core, if there is memory for so many]
     #[arg(long, env = "KALLA_CONCURRENCY", value_name = "N", value_parser = at_least_one)]
     pub concurrency: Option<usize>,
     /// Jobs that may wait; more are refused
     #[arg(long, env = "KALLA_QUEUE", value_name = "N", default_value_t = 100)]
     pub queue: usize,
-    /// Memory that one job may use; past it, work goes to disk [default: half of the machine's, shared by all that run]
+    /// Memory that one job may use; past it, work goes to disk [default: half of KALLA_MEMORY, shared by all that run]
     #[arg(long, env = "KALLA_JOB_MEMORY", value_name = "SIZE", value_parser = units::bytes)]
     pub job_memory: Option<u64>,
     /// Time that one job may take

@@ -99,6 +99,56 @@ async fn a_job_that_takes_too_much_memory_ends() {
 }
 
 #[tokio::test]
+async fn what_is_spilled_has_its_place_and_its_bound() {
+    let (_kept, dir) = temporary();
+    write_large(&dir);
+    let spill = dir.join("spill");
+    let variables = [
+        ("KALLA_SPILL_DIR", spill.to_str().unwrap()),
+        ("KALLA_SPILL_BYTES", "20MB"),
+        ("KALLA_JOB_MEMORY", "64MB"),
+        ("KALLA_CONCURRENCY", "1"),
+    ];
+    let worker = Worker::start(&dir, &variables);
+    let sink = Sink::start().await;
+    let door = Door::http(&worker.url);
+    let sql = "SELECT l.id, r.id AS other, row_number() OVER (ORDER BY l.name, r.name, l.id, r.id) AS place
+        FROM left_src l JOIN right_src r ON l.id % 100 = r.id % 100";
+    let job = large(&dir, &sink.url(), sql);
+    door.submit(&job).await.unwrap();
+    let last = sink.terminal(&job.run_id).await;
+    assert_eq!(last.body["problem"]["code"], "exhausted", "{}", last.body);
+    assert!(last.body["error"].as_str().unwrap().contains("KALLA_SPILL_BYTES"), "{}", last.body);
+    assert_no_attempt(&dir, &job.run_id);
+
+    // The worker's own, and that of the process that is warm.
+    let used = || {
+        let names = std::fs::read_dir(&spill).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| !name.ends_with(".lock")).collect::<BTreeSet<_>>()
+    };
+    until(|| used().len() == 2, || format!("{:?}", used())).await;
+    let mut own = payload(&dir, &sink.url());
+    let first = used().into_iter().next().unwrap();
+    own.sources[0].uri = spill.join(&first).join("rows.csv").to_str().unwrap().to_owned();
+    let told = door.submit(&own).await.unwrap_err();
+    assert!(format!("{told:?}").contains("belongs to Kalla"), "{told:?}");
+
+    // What a killed worker leaves goes when the next one starts.
+    let left = used();
+    worker.kill();
+    let _next = Worker::start(&dir, &variables);
+    until(|| used().is_disjoint(&left) && used().len() == 2, || format!("{left:?} {:?}", used())).await;
+}
+
+async fn until(holds: impl Fn() -> bool, told: impl Fn() -> String) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < end, "{}", told());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_never_yields_ends_in_time() {
     let (_kept, dir) = temporary();
     write_large(&dir);

@@ -24,9 +24,6 @@ use crate::results::Results;
 use crate::service::JobService;
 use crate::storage::Storage;
 
-/// Files that are put at the same time.
-const UPLOADS: usize = 16;
-
 /// What the doors call.
 #[derive(Clone)]
 pub struct House {
@@ -44,13 +41,14 @@ pub struct House {
 
 impl House {
     pub fn new(config: &Config, service: JobService, storage: Storage, results: Results, metrics: Metrics) -> Self {
+        let held = storage.held();
         Self {
             service,
             storage,
             results,
             metrics,
             upload_bytes: config.upload_bytes,
-            uploads: Room::new(UPLOADS, "files are uploaded"),
+            uploads: Room::new(config.budget.uploads(held), "files are uploaded"),
             callers: Arc::new(callers(config)),
             token: config.token.as_deref().map(Arc::from),
         }

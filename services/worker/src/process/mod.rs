@@ -5,19 +5,18 @@
 //! somebody wants what it does: closing it, or the death of the worker, ends it ([`child`]).
 
 pub mod child;
+mod disk;
 mod frame;
 pub mod memory;
 
-use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kalla_engine::Error;
+use kalla_engine::{Error, WorkDir};
 use kalla_proto::v1::{self, Code, Problem, report};
-use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -30,9 +29,10 @@ use frame::Frames;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a new process may take to read its order.
 const START: Duration = Duration::from_secs(10);
-/// Between two looks at the memory of a process.
+/// Between two looks at the memory of a process, and at what it has on the disk.
 const WATCH: Duration = Duration::from_millis(50);
-/// Prefix of the directories for what processes write on the way.
+const WATCH_DISK: Duration = Duration::from_millis(500);
+/// Prefix of the directories for what processes write on the way: [`kalla_engine::sweep_scratch`] knows it.
 const SCRATCH: &str = "kalla-job-";
 const SIGKILL: i32 = 9;
 
@@ -43,6 +43,10 @@ pub struct ProcessSettings {
     pub program: PathBuf,
     /// What follows `job`.
     pub arguments: Vec<String>,
+    /// Where a process writes what it has no memory for; the system's temporary directory when `None`.
+    pub spill_dir: Option<PathBuf>,
+    /// How much of that one may have at a time.
+    pub spill_bytes: Option<u64>,
 }
 
 /// Starts processes, and keeps one warm. Clones are the same.
@@ -60,12 +64,12 @@ struct Process {
     /// Closed to stop it.
     orders: Option<ChildStdin>,
     reports: Frames<ChildStdout>,
-    /// What it writes on the way, removed with it. The lock keeps it from being swept.
-    scratch: TempDir,
-    _lock: File,
+    /// What it writes on the way, removed with it.
+    scratch: WorkDir,
+    spill_bytes: Option<u64>,
 }
 
-/// How long a process may take, and how much memory the system may show for it.
+/// How long a process may take, and how much memory the system may show for it alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub memory: u64,
@@ -79,6 +83,7 @@ pub enum Death {
     Stopped,
     OutOfTime(Duration),
     OutOfMemory(u64),
+    OutOfDisk(u64),
     /// By the system, most likely for want of memory.
     Killed,
     /// How it ended.
@@ -128,10 +133,7 @@ impl Processes {
 
 impl Process {
     fn start(settings: &ProcessSettings) -> std::io::Result<Self> {
-        let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir()?;
-        let lock = File::open(scratch.path())?;
-        // Where there are no locks nothing is swept either.
-        let _ = lock.try_lock();
+        let scratch = WorkDir::create(settings.spill_dir.as_deref(), SCRATCH)?;
         let mut command = Command::new(&settings.program);
         command.arg0("kalla").arg("job").args(&settings.arguments).env("TMPDIR", scratch.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
@@ -140,7 +142,7 @@ impl Process {
         let mut child = command.spawn()?;
         let orders = child.stdin.take();
         let reports = child.stdout.take().ok_or_else(|| std::io::Error::other("a process without a pipe"))?;
-        Ok(Self { child, orders, reports: Frames::new(reports), scratch, _lock: lock })
+        Ok(Self { child, orders, reports: Frames::new(reports), scratch, spill_bytes: settings.spill_bytes })
     }
 
     async fn follow(
@@ -173,6 +175,8 @@ impl Process {
         let mut overdue = None;
         let mut look = tokio::time::interval(WATCH);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look_at_disk = tokio::time::interval(WATCH_DISK);
+        look_at_disk.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -191,9 +195,15 @@ impl Process {
                     Ok(None) => return Err(self.cause().await),
                     Err(error) => return Err(Death::Crashed(format!("its report cannot be read: {error}"))),
                 },
-                _ = look.tick() => if self.resident().is_some_and(|bytes| bytes > bounds.memory) {
+                _ = look.tick() => if self.taken().is_some_and(|bytes| bytes > bounds.memory) {
                     return Err(Death::OutOfMemory(bounds.memory));
                 },
+                _ = look_at_disk.tick(), if self.spill_bytes.is_some() => {
+                    let limit = self.spill_bytes.unwrap_or(u64::MAX);
+                    if disk::used(self.scratch.path()).await > limit {
+                        return Err(Death::OutOfDisk(limit));
+                    }
+                }
             }
         }
     }
@@ -208,8 +218,8 @@ impl Process {
         }
     }
 
-    fn resident(&self) -> Option<u64> {
-        self.child.id().and_then(memory::resident)
+    fn taken(&self) -> Option<u64> {
+        self.child.id().and_then(memory::taken)
     }
 
     /// Of the end of a process that has said nothing about it.
@@ -235,6 +245,12 @@ impl Death {
             Self::OutOfMemory(limit) => {
                 let what = "its process was killed before it took memory from others".to_owned();
                 problem::of(&Error::OutOfMemory { limit: *limit, what })
+            }
+            Self::OutOfDisk(limit) => {
+                let message = format!(
+                    "the job puts more than {limit} bytes on the disk for want of memory: give it more memory, or raise KALLA_SPILL_BYTES"
+                );
+                Problem::refused(Code::Exhausted, message)
             }
             Self::Killed => {
                 let message = "the system killed the process of the job, most likely for want of memory: give the worker more memory, or lower KALLA_CONCURRENCY";

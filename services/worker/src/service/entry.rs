@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::life::{self, Effect, Input, Outcome, State};
+use crate::callback::Target;
 use crate::outcome::{self, TERMINAL_SEQ};
 use crate::payload::Accepted;
 
@@ -52,8 +53,14 @@ fn first_seq(workers: u32) -> u64 {
     (u64::from(workers.saturating_sub(1)) << 24) + 1
 }
 
+/// What stays of a job for as long as it is known.
 pub struct Entry {
-    pub accepted: Accepted,
+    run_id: String,
+    pub attempt: u32,
+    /// Tells whether another payload of the run asks for the same.
+    pub fingerprint: [u8; 32],
+    /// `None` when nobody wants to be called back.
+    pub target: Option<Target>,
     /// Ends its process.
     pub cancel: CancellationToken,
     pub span: Span,
@@ -65,12 +72,12 @@ pub struct Entry {
 
 impl Entry {
     /// `workers`: how many have had the job, this one among them.
-    pub fn new(accepted: Accepted, workers: u32) -> Self {
+    pub fn new(accepted: &Accepted, workers: u32) -> Self {
         let run_id = accepted.job.run_id.clone();
         let span = tracing::info_span!(parent: None, "job", run_id, attempt = accepted.attempt);
         let state = State::Queued;
         let status = v1::JobStatus {
-            run_id,
+            run_id: run_id.clone(),
             state: v1::JobState::from(state).into(),
             attempt: accepted.attempt,
             accepted: Some(SystemTime::now().into()),
@@ -78,7 +85,10 @@ impl Entry {
         };
         let view = watch::Sender::new(View { state, status, event: None, settled: None });
         Self {
-            accepted,
+            run_id,
+            attempt: accepted.attempt,
+            fingerprint: accepted.fingerprint,
+            target: accepted.target.clone(),
             cancel: CancellationToken::new(),
             span,
             view,
@@ -88,7 +98,7 @@ impl Entry {
     }
 
     pub fn run_id(&self) -> &str {
-        &self.accepted.job.run_id
+        &self.run_id
     }
 
     pub fn status(&self) -> v1::JobStatus {
@@ -158,6 +168,6 @@ impl Entry {
     }
 
     fn event(&self, seq: u64, event: Event) -> v1::JobEvent {
-        outcome::event(self.run_id(), self.accepted.attempt, seq, event)
+        outcome::event(self.run_id(), self.attempt, seq, event)
     }
 }

@@ -7,9 +7,9 @@ use kalla_serving::Room;
 use tokio_util::sync::CancellationToken;
 
 use super::JobService;
-use super::run::bounds;
+use crate::budget::{Budget, Grant, Share};
 use crate::problem;
-use crate::process::Death;
+use crate::process::{Bounds, Death};
 
 /// How long a look may wait for its turn, and take.
 const TURN: Duration = Duration::from_secs(10);
@@ -19,19 +19,25 @@ const LONG: Duration = Duration::from_secs(600);
 /// Looks of unlike kinds, which do not take each other's turns: what has to be connected to may not answer for a long time, and
 /// what is read as a whole is long. The head of a file is neither, and somebody waits for it.
 pub struct Looks {
-    heads: Room,
-    connections: Room,
-    whole: Room,
+    heads: Kind,
+    connections: Kind,
+    whole: Kind,
+}
+
+struct Kind {
+    room: Room,
+    /// Each of them.
+    grant: Grant,
 }
 
 impl Looks {
-    /// So many of each kind at the same time.
-    pub fn new(turns: usize) -> Self {
-        let room = || Room::new(turns, "sources are being looked into");
-        Self { heads: room(), connections: room(), whole: room() }
+    pub fn new(budget: &Budget) -> Self {
+        let kind =
+            |Share { places, each }| Kind { room: Room::new(places, "sources are being looked into"), grant: each };
+        Self { heads: kind(budget.heads), connections: kind(budget.heads), whole: kind(budget.whole) }
     }
 
-    fn room(&self, order: &order::Order) -> &Room {
+    fn kind(&self, order: &order::Order) -> &Kind {
         let head = |source: Option<&v1::Source>| match source {
             Some(source) if source.uri.starts_with("postgres") => &self.connections,
             _ => &self.heads,
@@ -96,10 +102,10 @@ impl JobService {
 
     /// Giving up the look ends its process.
     async fn look(&self, limit: Duration, order: order::Order) -> Result<report::Report, Problem> {
-        let _turn = self.0.looks.room(&order).wait(TURN).await?;
-        let intake = &self.0.parts.intake;
-        let order = v1::Order { order: Some(order), bounds: Some(intake.bounds(intake.limits.threads)) };
-        let bounds = bounds(intake.limits.memory, Some(limit));
+        let Kind { room, grant } = self.0.looks.kind(&order);
+        let _turn = room.wait(TURN).await?;
+        let order = v1::Order { order: Some(order), bounds: Some(self.0.parts.intake.bounds(*grant)) };
+        let bounds = Bounds { memory: grant.bytes, time: Some(limit) };
         match self.0.parts.processes.follow(order, bounds, &CancellationToken::new(), |_| {}).await {
             Ok(report::Report::Refused(problem)) => Err(problem),
             Ok(report) => Ok(report),

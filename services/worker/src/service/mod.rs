@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures::Stream;
 use kalla_engine::Error;
+use kalla_engine::job::Job;
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{self, Code, Problem};
 use tokio::sync::Notify;
@@ -23,9 +24,10 @@ use entry::Entry;
 use life::Input;
 pub use life::{Outcome, Stop};
 use look::Looks;
-use registry::Registry;
+use registry::{Registry, Waiting};
 use run::CONTRADICTION;
 
+use crate::budget::Budget;
 use crate::callback::Courier;
 use crate::inbox::Inbox;
 use crate::metrics::Metrics;
@@ -49,8 +51,8 @@ pub struct Parts {
     pub outbox: Outbox,
     pub courier: Courier,
     pub metrics: Metrics,
-    /// Jobs that run at the same time.
-    pub concurrency: usize,
+    /// What runs at the same time, and the memory of each.
+    pub budget: Budget,
     /// Jobs that wait at most.
     pub queue: usize,
 }
@@ -66,7 +68,7 @@ struct Shared {
 impl JobService {
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Shared {
-            looks: Looks::new(parts.concurrency),
+            looks: Looks::new(&parts.budget),
             parts,
             registry: Mutex::default(),
             changed: Notify::new(),
@@ -88,8 +90,8 @@ impl JobService {
             self.0.parts.metrics.refused("invalid");
             problem::told(&error)
         })?;
-        let (entry, new) = self.place(accepted, workers)?;
-        let kept = entry.kept.get_or_init(|| self.0.keep(&entry, payload, workers)).await.clone();
+        let (entry, new) = self.place(&accepted, workers)?;
+        let kept = entry.kept.get_or_init(|| self.0.keep(&accepted.job, payload, workers)).await.clone();
         if !new {
             return kept.map(drop);
         }
@@ -100,7 +102,7 @@ impl JobService {
             return kept.map(drop);
         }
         tracing::info!(parent: &entry.span, "accepted");
-        registry.arrive(&entry);
+        registry.arrive(Waiting { entry: Arc::clone(&entry), accepted });
         self.0.start_next(&mut registry);
         drop(registry);
         let span = entry.span.clone();
@@ -109,7 +111,7 @@ impl JobService {
     }
 
     /// Makes a place for the job, or finds the one that it has; says whether it is new.
-    fn place(&self, accepted: Accepted, workers: u32) -> Result<(Arc<Entry>, bool), Problem> {
+    fn place(&self, accepted: &Accepted, workers: u32) -> Result<(Arc<Entry>, bool), Problem> {
         let metrics = &self.0.parts.metrics;
         // Asked before the registry is locked: a disk may take its time.
         let room = self.0.parts.storage.has_room();
@@ -123,15 +125,15 @@ impl JobService {
             room.inspect_err(|_| metrics.refused("disk"))?;
         }
         if let Some(known) = &known {
-            if known.accepted.fingerprint != accepted.fingerprint {
+            if known.fingerprint != accepted.fingerprint {
                 return Err(self.0.conflict());
             }
-            if accepted.attempt <= known.accepted.attempt {
+            if accepted.attempt <= known.attempt {
                 return Ok((Arc::clone(known), false));
             }
         }
         let waiting = registry.queue.len() + registry.arriving.len();
-        if registry.running >= self.0.parts.concurrency && waiting >= self.0.parts.queue {
+        if registry.running >= self.0.parts.budget.jobs.places && waiting >= self.0.parts.queue {
             metrics.refused("full");
             return Err(Problem::later(Code::Exhausted, format!("{waiting} jobs wait already: try again later")));
         }
@@ -154,14 +156,14 @@ impl JobService {
     /// What this worker is, and how busy.
     pub fn status(&self) -> v1::WorkerStatus {
         let parts = &self.0.parts;
-        let bounds = parts.intake.bounds(parts.intake.limits.threads);
+        let bounds = parts.intake.bounds(parts.budget.jobs.most());
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let registry = self.0.lock();
         v1::WorkerStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             running: count(registry.running),
             waiting: count(registry.queue.len()),
-            concurrency: count(parts.concurrency),
+            concurrency: count(parts.budget.jobs.places),
             queue: count(parts.queue),
             limits: bounds.limits,
             storage: parts.storage.root().to_string(),
@@ -271,9 +273,9 @@ impl JobService {
 impl Shared {
     /// Writes down that a job is accepted, by which it is found from now on, and taken on if this worker dies.
     /// `false`: it has ended already, and nothing is to be done.
-    async fn keep(&self, entry: &Entry, payload: &v1::JobPayload, workers: u32) -> Result<bool, Problem> {
+    async fn keep(&self, job: &Job, payload: &v1::JobPayload, workers: u32) -> Result<bool, Problem> {
         let told = |error| problem::told(&error);
-        match self.parts.storage.note_run(&entry.accepted.job).await.map_err(told)? {
+        match self.parts.storage.note_run(job).await.map_err(told)? {
             Noted::Contradicting => Err(self.conflict()),
             Noted::Ended => Ok(false),
             Noted::Open => self.parts.inbox.keep(payload, workers).await.map_err(told).map(|()| true),
@@ -299,18 +301,18 @@ impl Shared {
         }
     }
 
-    /// Begins as many jobs as there is room for. Each gets its share of the threads as things are now.
+    /// Begins as many jobs as there is room for. Each gets its share of threads and memory as things are now.
     fn start_next(self: &Arc<Self>, registry: &mut Registry) {
-        while registry.running < self.parts.concurrency
-            && let Some(entry) = registry.queue.pop_front()
+        while let Some(grant) = self.parts.budget.jobs.next(registry.running, registry.taken)
+            && let Some(Waiting { entry, accepted }) = registry.queue.pop_front()
         {
             if !entry.begin() {
                 continue;
             }
             registry.running += 1;
-            let threads = self.parts.intake.limits.threads.div_ceil(registry.running);
+            registry.taken += grant.bytes;
             let span = entry.span.clone();
-            tokio::spawn(run::run(Arc::clone(self), entry, threads).instrument(span));
+            tokio::spawn(run::run(Arc::clone(self), entry, accepted, grant).instrument(span));
         }
         self.parts.metrics.waiting(registry.queue.len(), registry.running);
     }

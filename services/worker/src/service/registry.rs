@@ -4,16 +4,25 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::entry::Entry;
+use crate::payload::Accepted;
 
-/// Ended jobs that are remembered, with all that they were asked for; the storage knows of the others.
-const REMEMBERED: usize = 500;
+/// Ended jobs that are remembered: how they ended, not what they were asked for. The storage knows of the others.
+const REMEMBERED: usize = 1000;
+
+/// A job that waits, with all that it is asked for: whoever runs it is the last to have that.
+pub struct Waiting {
+    pub entry: Arc<Entry>,
+    pub accepted: Accepted,
+}
 
 #[derive(Default)]
 pub struct Registry {
     entries: HashMap<String, Arc<Entry>>,
     /// In the order in which they came.
-    pub queue: VecDeque<Arc<Entry>>,
+    pub queue: VecDeque<Waiting>,
     pub running: usize,
+    /// Bytes of memory that those have.
+    pub taken: u64,
     /// Those that are written down now, and wait then.
     pub arriving: Vec<Arc<Entry>>,
     /// The oldest first.
@@ -38,18 +47,18 @@ impl Registry {
     }
 
     /// Puts a job at the end of the queue, unless it was stopped before it got there.
-    pub fn arrive(&mut self, entry: &Arc<Entry>) {
+    pub fn arrive(&mut self, waiting: Waiting) {
         let before = self.arriving.len();
-        self.arriving.retain(|arriving| !Arc::ptr_eq(arriving, entry));
+        self.arriving.retain(|arriving| !Arc::ptr_eq(arriving, &waiting.entry));
         if self.arriving.len() < before {
-            self.queue.push_back(Arc::clone(entry));
+            self.queue.push_back(waiting);
         }
     }
 
     /// Whether the job waited, or was about to.
     pub fn leave(&mut self, entry: &Arc<Entry>) -> bool {
         let before = self.queue.len() + self.arriving.len();
-        self.queue.retain(|waiting| !Arc::ptr_eq(waiting, entry));
+        self.queue.retain(|waiting| !Arc::ptr_eq(&waiting.entry, entry));
         self.arriving.retain(|arriving| !Arc::ptr_eq(arriving, entry));
         self.queue.len() + self.arriving.len() < before
     }

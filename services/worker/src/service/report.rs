@@ -17,7 +17,7 @@ const LAST_PROGRESS: Duration = Duration::from_millis(500);
 
 pub async fn report(shared: Arc<Shared>, entry: Arc<Entry>) {
     let mut view = entry.view.subscribe();
-    let target = entry.accepted.target.as_ref();
+    let target = entry.target.as_ref();
     let Some(last) = tell_progress(&shared, &entry, target, &mut view).await else { return };
     let superseded = entry.view.borrow().state == State::Ended(Outcome::Stopped(Stop::Superseded));
     let target = target.filter(|_| !superseded);

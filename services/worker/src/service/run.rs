@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
+use kalla_engine::job::Job;
 use kalla_engine::manifest::Kin;
 use kalla_engine::{Error, Manifest, Violation};
 use kalla_proto::v1::job_event::Event;
@@ -13,16 +14,13 @@ use super::Shared;
 use super::entry::Entry;
 use super::life::{Input, Outcome, Stop};
 use super::registry::Registry;
+use crate::budget::Grant;
+use crate::payload::Accepted;
 use crate::process::{Bounds, Death};
 use crate::{outcome, problem};
 
-/// What the process of a job may take beyond the memory that its operators share: half as much again, for what they do
-/// not count, and what every process has.
-const OVERHEAD: u64 = 256 << 20;
-
-/// `threads`: the job's share of them.
-pub async fn run(shared: Arc<Shared>, entry: Arc<Entry>, threads: usize) {
-    let done = AssertUnwindSafe(execute(&shared, &entry, threads)).catch_unwind().await;
+pub async fn run(shared: Arc<Shared>, entry: Arc<Entry>, accepted: Accepted, grant: Grant) {
+    let done = AssertUnwindSafe(execute(&shared, &entry, &accepted, grant)).catch_unwind().await;
     let (input, last) = done.unwrap_or_else(|_| {
         let defect = problem::defect("a panic beside the process of a job");
         (Input::Failed, Event::Error(outcome::failure(defect, entry.stage())))
@@ -30,10 +28,11 @@ pub async fn run(shared: Arc<Shared>, entry: Arc<Entry>, threads: usize) {
     {
         let mut registry = shared.lock();
         registry.running -= 1;
+        registry.taken -= grant.bytes;
         shared.end(&mut registry, &entry, input, last);
         shared.start_next(&mut registry);
     }
-    let job = &entry.accepted.job;
+    let job = &accepted.job;
     if input == Input::Completed && job.keep_staged {
         // Again, because the time for which they are kept begins now. The first word is for a worker that dies before.
         if let Err(error) = shared.parts.storage.note_staged(&job.run_id).await {
@@ -47,18 +46,18 @@ pub async fn run(shared: Arc<Shared>, entry: Arc<Entry>, threads: usize) {
     }
 }
 
-async fn execute(shared: &Shared, entry: &Entry, threads: usize) -> (Input, Event) {
-    match earlier(entry).await {
+async fn execute(shared: &Shared, entry: &Entry, accepted: &Accepted, grant: Grant) -> (Input, Event) {
+    let job = &accepted.job;
+    match earlier(job).await {
         Ok(None) => {}
         Ok(Some(manifest)) => {
-            let complete = outcome::complete(&manifest, &entry.accepted.job.output, entry.accepted.as_url);
+            let complete = outcome::complete(&manifest, &job.output, accepted.as_url);
             return (Input::Completed, Event::Complete(complete));
         }
         Err(error) => return (Input::Failed, Event::Error(outcome::error(&error, entry.stage()))),
     }
-    let job = &entry.accepted.job;
     let note = async { if job.keep_staged { shared.parts.storage.note_staged(&job.run_id).await } else { Ok(()) } };
-    let (done, noted) = tokio::join!(in_a_process(shared, entry, threads), note);
+    let (done, noted) = tokio::join!(in_a_process(shared, entry, accepted, grant), note);
     if let Err(error) = noted {
         tracing::warn!(%error, "staged rows may be swept late");
     }
@@ -79,8 +78,7 @@ async fn execute(shared: &Shared, entry: &Entry, threads: usize) -> (Input, Even
 }
 
 /// The result of an attempt that got as far as that, and no further.
-async fn earlier(entry: &Entry) -> Result<Option<Manifest>, Error> {
-    let job = &entry.accepted.job;
+async fn earlier(job: &Job) -> Result<Option<Manifest>, Error> {
     let Some(manifest) = kalla_engine::committed(&job.output).await? else { return Ok(None) };
     match manifest.kin(&job.run_id, job.payload_sha256.as_deref()) {
         Kin::Same => Ok(Some(manifest)),
@@ -93,13 +91,15 @@ async fn earlier(entry: &Entry) -> Result<Option<Manifest>, Error> {
 pub const CONTRADICTION: &str = "this run is known with another payload: a different job needs a run_id of its own";
 
 /// Gives the last event of the process.
-async fn in_a_process(shared: &Shared, entry: &Entry, threads: usize) -> Result<Event, Death> {
-    let limits = &entry.accepted.job.limits;
+async fn in_a_process(shared: &Shared, entry: &Entry, accepted: &Accepted, grant: Grant) -> Result<Event, Death> {
+    let limits = &accepted.job.limits;
     let order = v1::Order {
-        order: Some(order::Order::Run(entry.accepted.payload.clone())),
-        bounds: Some(shared.parts.intake.bounds(threads)),
+        order: Some(order::Order::Run(accepted.payload.clone())),
+        bounds: Some(shared.parts.intake.bounds(grant)),
     };
-    let bounds = bounds(limits.memory, limits.timeout);
+    // It may have asked for less.
+    let memory = Grant::of(limits.memory.min(grant.memory), grant.threads).bytes;
+    let bounds = Bounds { memory, time: limits.timeout };
     let progress = |report| {
         if let report::Report::Event(v1::JobEvent { event: Some(Event::Progress(progress)), .. }) = report {
             entry.progress(progress);
@@ -109,10 +109,6 @@ async fn in_a_process(shared: &Shared, entry: &Entry, threads: usize) -> Result<
         report::Report::Event(v1::JobEvent { event: Some(event), .. }) => Ok(event),
         other => Err(Death::Crashed(format!("an answer to another question: {other:?}"))),
     }
-}
-
-pub fn bounds(memory: u64, time: Option<std::time::Duration>) -> Bounds {
-    Bounds { memory: memory.saturating_add(memory / 2).saturating_add(OVERHEAD), time }
 }
 
 impl Shared {
