@@ -104,12 +104,12 @@ fn config(
     let Settings { storage, safety, jobs, callbacks } = settings;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let wanted = Wanted {
-        memory: jobs.memory.unwrap_or_else(|| machine::memory().unwrap_or(MEMORY) / 4 * 3),
+        memory: memory(jobs.memory)?,
         threads: cores,
         concurrency: jobs.concurrency,
         job_memory: jobs.job_memory,
     };
-    let budget = Budget::new(wanted).map_err(|message| Error::Invalid(vec![Violation::new("memory", message)]))?;
+    let budget = Budget::new(wanted).map_err(too_much)?;
     let alone = budget.jobs.most();
     let root = match (storage.staging_bucket, storage.gcs_bucket) {
         (Some(bucket), _) => bucket_root(stores.bucket(Scheme::S3, &bucket)),
@@ -160,6 +160,24 @@ fn config(
             spill_bytes: storage.spill_bytes,
         },
     })
+}
+
+/// What is said, or else a part of what is found: others live here too.
+fn memory(said: Option<u64>) -> Result<u64, Error> {
+    let least = Budget::least();
+    if let Some(said) = said {
+        let few = || too_much(format!("{said} bytes are less than the {} MiB that a worker needs", least >> 20));
+        return if said < least { Err(few()) } else { Ok(said) };
+    }
+    let found = machine::memory().unwrap_or(MEMORY) / 4 * 3;
+    if found < least {
+        tracing::warn!(found, least, "there may be too little memory for what a worker does at the same time");
+    }
+    Ok(found)
+}
+
+fn too_much(message: String) -> Error {
+    Error::Invalid(vec![Violation::new("KALLA_MEMORY", message)])
 }
 
 /// Through the kernel where it offers that, so that an upgrade on the disk changes nothing for a worker that runs.

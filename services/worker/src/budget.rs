@@ -139,10 +139,15 @@ impl Jobs {
 }
 
 impl Budget {
-    /// Says what to change where what was said cannot be. With less memory than one job needs, it is taken for that much.
+    /// What a worker needs that runs one job at a time.
+    pub fn least() -> u64 {
+        LEAST_REST + Grant::least(1).bytes
+    }
+
+    /// Says what to change where what was said cannot be. Memory that is less than the [least](Self::least) is taken for that much.
     pub fn new(wanted: Wanted) -> Result<Self, String> {
         let Wanted { memory, concurrency, job_memory, .. } = wanted;
-        let memory = memory.max(LEAST_REST + Grant::least(1).bytes);
+        let memory = memory.max(Self::least());
         let most = memory - LEAST_REST;
         let half = most.min(memory / 2);
         let all = |places, threads| Jobs { places, bytes: half, threads, fixed: job_memory };
@@ -154,10 +159,10 @@ impl Budget {
         let needed = jobs.leasts(1);
         jobs.bytes = jobs.bytes.max(needed);
         if jobs.bytes > most {
-            let (places, each) = (jobs.places, jobs.least(1));
             return Err(format!(
-                "{places} at a time with {} MiB for each take {} MiB, and of the {} MiB of KALLA_MEMORY {} have to be left for everything else: lower KALLA_CONCURRENCY or KALLA_JOB_MEMORY, or raise KALLA_MEMORY",
-                each.memory / MIB,
+                "KALLA_CONCURRENCY={} with {} MiB for the operators of a job needs {} MiB for all that runs, and of these {} MiB everything else has to have {}: lower KALLA_CONCURRENCY or KALLA_JOB_MEMORY, or raise KALLA_MEMORY",
+                jobs.places,
+                jobs.least(1).memory / MIB,
                 needed.div_ceil(MIB),
                 memory / MIB,
                 LEAST_REST / MIB
@@ -272,7 +277,7 @@ mod tests {
         assert_eq!((small.heads.places, small.whole.places, small.whole.each.bytes), (1, 1, WHOLE));
         assert_eq!((small.files, small.pages, small.uploads(3 * MIB)), (4, 12, 16));
         // Less than one job needs is taken for as much.
-        assert_eq!(budget(1, 64), budget(LEAST_REST + Grant::least(1).bytes, 64));
+        assert_eq!(budget(1, 64), budget(Budget::least(), 64));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kalla_engine::job::Limits;
 use kalla_engine::location::Location;
 use kalla_engine::results::Reader;
-use kalla_engine::{Error, WorkDir};
+use kalla_engine::{Error, Violation, WorkDir};
 use kalla_serving::{Server, Tls, TlsError, is_loopback, listen, private};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -135,9 +135,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 /// Where this process puts what it has no memory for.
 fn scratch(spill_dir: Option<&Path>) -> Result<WorkDir, Error> {
     let made = spill_dir.map_or(Ok(()), private::directory).and_then(|()| WorkDir::create(spill_dir, SCRATCH));
-    made.map_err(|e| Error::Output {
-        path: spill_dir.map_or_else(|| "the temporary directory".to_owned(), |dir| dir.display().to_string()),
-        reason: e.to_string(),
+    made.map_err(|e| match spill_dir {
+        Some(dir) => {
+            Error::Invalid(vec![Violation::new("KALLA_SPILL_DIR", format!("{} cannot be used: {e}", dir.display()))])
+        }
+        None => Error::Output { path: "temporary directory".to_owned(), reason: e.to_string() },
     })
 }
 
