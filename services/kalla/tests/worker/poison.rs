@@ -186,6 +186,38 @@ async fn stays_well(worker: &Worker, round: impl AsyncFn()) {
     assert_eq!(reqwest::get(format!("{}/health", worker.url)).await.unwrap().status(), 200);
 }
 
+/// Of jobs that have ended it is known how, and not what they were asked for.
+#[tokio::test]
+async fn large_orders_do_not_pile_up() {
+    const LARGE: usize = 1_800_000;
+    const ORDERS: usize = 60;
+    let (_kept, dir) = temporary();
+    let worker = Worker::start(&dir, &[]);
+    let client = reqwest::Client::new();
+    let sql = format!("{SQL} /* {} */", "x".repeat(LARGE));
+    let ordered = async |orders: usize| {
+        let mut places = Vec::new();
+        for _ in 0..orders {
+            let mut job = JobPayload { match_sql: sql.clone(), ..payload(&dir, "") };
+            job.sources[0].uri = dir.join("none.csv").to_str().unwrap().to_owned();
+            let answer = post(&client, &worker.url, serde_json::to_vec(&job).unwrap()).await;
+            assert_eq!(answer.status(), 202, "{}", answer.text().await.unwrap());
+            places.push(format!("{}/api/jobs/{}", worker.url, job.run_id));
+        }
+        for place in places {
+            while !reqwest::get(&place).await.unwrap().text().await.unwrap().contains("\"failed\"") {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
+        resident(&worker.url).await
+    };
+    let before = ordered(5).await;
+    let after = ordered(ORDERS).await;
+    let grown = after.saturating_sub(before);
+    // Each was held twice: as it came, and as a job.
+    assert!(grown < (LARGE * ORDERS) as u64, "{before} bytes before, {after} after");
+}
+
 #[tokio::test]
 async fn over_http() {
     let (_kept, dir) = temporary();
