@@ -511,7 +511,7 @@ describe("keys and commands", () => {
     await page.keyboard.press("Tab");
     const download = page.waitForEvent("download");
     await page.keyboard.press("Enter");
-    expect((await download).suggestedFilename()).toMatch(/unmatched_left.csv$/);
+    expect((await download).suggestedFilename()).toMatch(/unmatched_left.spreadsheet.csv$/);
     // In a field they are letters.
     await page.keyboard.press("/");
     await page.keyboard.type("x?");
