@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from product import Served, json_headers
+from product import Served, json_headers, memory_of
 
 MEMORY = 2 << 30
 ROWS = 1_000_000
@@ -23,6 +23,7 @@ def run(place, check):
             file.writelines(f"{n * step},{n % 9999}.{n % 90 + 10},2026-{n % 12 + 1:02}-{n % 28 + 1:02},Customer {n % 5000},invoice number {n}\n" for n in range(ROWS))
     with Group(MEMORY) as group, Served(place, ["up", "--port", "0"], group.variables, [*group.enter, "taskset", "-c", "0"]) as gateway:
         group.watch(gateway.process.pid)
+        gateway.ask("POST", "/api/sources", json_headers(), json.dumps({"alias": "a", "uri": "a.csv"}).encode())
         warm = finished(gateway, begin(gateway))
         runs = [begin(gateway) for _ in range(RUNS)]
         stop, answers = threading.Event(), []
@@ -49,6 +50,8 @@ def looks(run_id):
     results = f"/api/runs/{run_id}/results"
     yield "dry run", "POST", "/api/recipes/dry-run", json.dumps({"recipe": recipe()}).encode()
     yield "check", "POST", "/api/recipes/check", json.dumps({"recipe": recipe()}).encode()
+    filters = {"filters": [{"column": "amount", "op": "gt", "value": 9000}]}
+    yield "rows that pass a filter", "POST", "/api/sources/a/load-scoped", json.dumps(filters).encode()
     yield "why", "GET", f"/api/runs/{run_id}/why/left/1", None
     yield "why again", "GET", f"/api/runs/{run_id}/why/right/{ROWS - 1}", None
     yield "sorted page", "GET", f"{results}/unmatched_left?order=note:desc&limit=100", None
@@ -114,7 +117,8 @@ class Group:
 
     def look(self, pid):
         while not self.ended.wait(0.05):
-            self.most = max(self.most, sum(map(own_memory, family(pid))))
+            # Pages that are a process' alone: those of the program are there once, whoever runs it.
+            self.most = max(self.most, sum(memory_of(one, "RssAnon:") for one in family(pid)))
 
     def killed(self):
         """How often the system has killed a process of the group for want of memory."""
@@ -154,12 +158,3 @@ def family(pid):
             continue
         for child in children:
             yield from family(int(child))
-
-
-def own_memory(pid):
-    """Bytes of memory that are this process' alone: the program itself is there once, whoever runs it."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))

@@ -53,10 +53,7 @@ class Served:
 
     def resident(self):
         """Bytes of memory that the process takes."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-        return 0
+        return memory_of(self.process.pid, "VmRSS:")
 
     def stop(self):
         if self.process.poll() is None:
@@ -72,6 +69,15 @@ class Served:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def memory_of(pid, kind):
+    """Bytes of one kind, as the system tells them; 0 of a process that is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(kind))
 
 
 def json_headers(*more):

@@ -17,7 +17,7 @@ const QUICK: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(600);
 
 /// Looks of unlike kinds, which do not take each other's turns: what has to be connected to may not answer for a long time, and
-/// what is read as a whole is long. The head of a file is neither, and somebody waits for it.
+/// what is read as a whole is long and takes memory, also for the sake of the few rows that pass a filter. The head of a file is neither, and somebody waits for it.
 pub struct Looks {
     heads: Kind,
     connections: Kind,
@@ -39,6 +39,7 @@ impl Looks {
 
     fn kind(&self, order: &order::Order) -> &Kind {
         let head = |source: Option<&v1::Source>| match source {
+            Some(source) if !source.filters.is_empty() => &self.whole,
             Some(source) if source.uri.starts_with("postgres") => &self.connections,
             _ => &self.heads,
         };
@@ -125,4 +126,26 @@ fn unreported(payload: v1::JobPayload) -> v1::JobPayload {
 
 fn unasked(report: &report::Report) -> Problem {
     problem::defect(&format!("an answer to another question: {report:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Wanted;
+
+    #[test]
+    fn what_is_filtered_is_read_as_a_whole() {
+        let wanted = Wanted { memory: 3 << 30, threads: 2, concurrency: None, job_memory: None };
+        let budget = Budget::new(wanted).unwrap();
+        let looks = Looks::new(&budget);
+        let grant = |uri: &str, filters: usize| {
+            let filters = vec![v1::Filter::default(); filters];
+            let source = Some(v1::Source { uri: uri.to_owned(), filters, ..Default::default() });
+            let request = v1::PreviewSourceRequest { source, ..Default::default() };
+            looks.kind(&order::Order::Preview(request)).grant
+        };
+        for uri in ["a.csv", "postgres://db/x"] {
+            assert_eq!((grant(uri, 0), grant(uri, 1)), (budget.heads.each, budget.whole.each), "{uri}");
+        }
+    }
 }
