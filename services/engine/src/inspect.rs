@@ -166,26 +166,23 @@ impl Profiler<'_> {
         if countable {
             wanted.extend([min(column()), max(column())]);
         }
-        let plain = wanted.clone();
-        if countable {
-            match (few, sketched) {
-                (true, _) => wanted.push(count_distinct(column())),
-                (false, true) => wanted.push(approx_distinct(column())),
-                (false, false) => {}
-            }
-        }
+        let distinct = match (few, sketched) {
+            _ if !countable => None,
+            (true, _) => Some(count_distinct(column())),
+            (false, true) => Some(approx_distinct(column())),
+            (false, false) => None,
+        };
         // A set of all values need not fit into the memory limit: then they are grouped.
-        let (row, few) = match self.one_row(wanted).await {
-            Err(error) if few && is_out_of_memory(&error) => (self.one_row(plain).await?, false),
+        let (row, counted) = match self.one_row(wanted.iter().cloned().chain(distinct).collect()).await {
+            Err(error) if few && is_out_of_memory(&error) => (self.one_row(wanted).await?, false),
             row => (row?, few),
         };
         let filled = number(&row, 0);
         let nulls = self.rows - filled;
         let (distinct, distinct_exact) = match number(&row, 3) {
             _ if !countable => (filled, false),
-            counted if few => (counted, true),
-            _ if self.rows <= EXACT_ROWS => (self.distinct(&[field.name()]).await?, true),
-            estimate if sketched && (nulls > 0 || estimate < self.rows / 10 * 9) => (estimate, false),
+            exact if counted => (exact, true),
+            estimate if !few && sketched && (nulls > 0 || estimate < self.rows / 10 * 9) => (estimate, false),
             _ => (self.distinct(&[field.name()]).await?, true),
         };
         let profile = ColumnProfile {

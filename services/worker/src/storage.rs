@@ -188,14 +188,18 @@ impl Storage {
 
     /// A stream of bytes that becomes the object as a whole or not at all.
     pub fn writer(&self, name: &str) -> BufWriter {
-        let capacity = if self.root.as_local().is_some() { PIECE } else { PART };
-        BufWriter::with_capacity(Arc::clone(&self.store), self.path(name), capacity).with_max_concurrency(IN_FLIGHT)
+        BufWriter::with_capacity(Arc::clone(&self.store), self.path(name), self.at_once())
+            .with_max_concurrency(IN_FLIGHT)
     }
 
     /// What a writer holds in memory at most.
     pub fn held(&self) -> u64 {
-        let capacity = if self.root.as_local().is_some() { PIECE } else { PART };
-        (capacity * (1 + IN_FLIGHT)) as u64
+        (self.at_once() * (1 + IN_FLIGHT)) as u64
+    }
+
+    /// Bytes that are written together.
+    fn at_once(&self) -> usize {
+        if self.root.as_local().is_some() { PIECE } else { PART }
     }
 
     /// When an object was written last.

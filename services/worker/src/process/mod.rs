@@ -198,12 +198,11 @@ impl Process {
                 _ = look.tick() => if self.taken().is_some_and(|bytes| bytes > bounds.memory) {
                     return Err(Death::OutOfMemory(bounds.memory));
                 },
-                _ = look_at_disk.tick(), if self.spill_bytes.is_some() => {
-                    let limit = self.spill_bytes.unwrap_or(u64::MAX);
-                    if disk::used(self.scratch.path()).await > limit {
-                        return Err(Death::OutOfDisk(limit));
-                    }
-                }
+                _ = look_at_disk.tick() => if let Some(limit) = self.spill_bytes
+                    && disk::used(self.scratch.path()).await > limit
+                {
+                    return Err(Death::OutOfDisk(limit));
+                },
             }
         }
     }
