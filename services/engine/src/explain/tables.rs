@@ -27,7 +27,7 @@ impl Tables {
         let tables = files.iter().map(table).collect::<Result<Vec<_>>>()?;
         let aliases: Vec<&str> = files.iter().map(|(alias, ..)| *alias).collect();
         let infos = matching::register(&ctx, &aliases, &tables)?;
-        let plan = query::plan(&ctx, match_sql, &infos).await?;
+        let plan = query::plan(&ctx, match_sql, &infos).await?.plan;
         let sides = matching::sides(&aliases, &tables, limits);
         Ok(Self { ctx, plan, sides, tables })
     }

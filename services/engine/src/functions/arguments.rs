@@ -19,6 +19,8 @@ pub(crate) enum Argument {
     Text,
     /// Text, or a number without a fraction.
     Key,
+    /// A number of characters, as a constant.
+    Length,
     /// What keys may differ in, as a constant.
     Rules,
     /// A time zone's name, as a constant.
@@ -34,6 +36,7 @@ impl Argument {
             Self::Days => "a whole number of days",
             Self::Text => "text",
             Self::Key => "text or an integer",
+            Self::Length => "a whole number from 1 to 8",
             Self::Rules => "a text in quotes, such as 'trim,case'",
             Self::Zone => "a time zone in quotes, such as 'Europe/Berlin'",
         }
@@ -48,7 +51,7 @@ impl Argument {
             | (Self::Text | Self::Key | Self::Rules | Self::Zone, TypeKind::Text) => true,
             (Self::Key, _) if matches!(data_type, DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0)) => true,
             (Self::Key, _) => data_type.is_integer(),
-            (Self::Days, _) => data_type.is_integer(),
+            (Self::Days | Self::Length, _) => data_type.is_integer(),
             _ => false,
         }
     }
@@ -62,13 +65,24 @@ impl Argument {
     pub(crate) fn refuses_constant(self, constant: Option<&ScalarValue>) -> Option<String> {
         let text = constant.and_then(ScalarValue::try_as_str).flatten().unwrap_or_default();
         let reason = match (self, constant) {
-            (Self::Rules | Self::Zone, None) => return Some(format!("is no constant; it has to be {}", self.what())),
+            (Self::Rules | Self::Zone | Self::Length, None) => {
+                return Some(format!("is no constant; it has to be {}", self.what()));
+            }
             (Self::Rules, Some(_)) => text.parse::<KeyRules>().err(),
             (Self::Zone, Some(_)) => text.parse::<TimeZone>().err(),
+            (Self::Length, Some(number)) if length(number).is_none() => {
+                return Some(format!("is {number}; it has to be {}", self.what()));
+            }
             _ => None,
         };
         reason.map(|reason| format!("cannot be read: {reason}"))
     }
+}
+
+/// A number of characters, if the constant is one.
+pub(super) fn length(constant: &ScalarValue) -> Option<usize> {
+    let number: usize = constant.to_string().parse().ok()?;
+    (1..=8).contains(&number).then_some(number)
 }
 
 /// `argument` when there is only one, else `first argument`, `second argument`, …

@@ -9,7 +9,10 @@
 //! | `normalize_key(k, rules)` | `k`, text or integer, without what the rules let keys differ in |
 //! | `normalize_text(s)` | `s` without case, accents, punctuation and surplus blanks |
 //! | `similarity(a, b)` | Jaro-Winkler similarity of two texts, 0 to 1 |
-//!
+//! | `token_overlap(a, b)` | words that both have, of those of the text that has fewer, 0 to 1 |
+//! | `token_jaccard(a, b)` | words that both have, of all, 0 to 1 |
+//! | `qgram_jaccard(a, b, q)` | pieces of `q` characters that both have, of all, 0 to 1 |
+//! | `soundex(s)`, `dmetaphone(s)`, `dmetaphone_alt(s)` | codes of how a name sounds |
 //! | `div(a, b)` | the whole part of a quotient |
 //!
 //! `round`, `trunc`, `ceil`, `floor`, `sum`, `avg` and the operators `+ - * / %` are ours as well, for integers and decimals: exact, or
@@ -24,10 +27,12 @@ mod computed;
 mod dates;
 mod exact;
 mod key;
+mod phonetic;
 mod rounding;
 mod text;
 mod tolerance;
 mod totals;
+mod words;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -44,7 +49,7 @@ pub(crate) use arithmetic::{Arithmetic, Operation, as_operators};
 pub(crate) use computed::{Computed, Part};
 pub(crate) use dates::calendar_days;
 pub use key::KeyRules;
-pub(crate) use rounding::nearest_integer;
+pub(crate) use rounding::round;
 pub(crate) use tolerance::difference;
 
 /// Makes the functions of this module known to `ctx`. Those of DataFusion that may fill the memory get a guard, and those that round,
@@ -71,16 +76,28 @@ pub(crate) enum Function {
     NormalizeText,
     NormalizeKey,
     Similarity,
+    TokenOverlap,
+    TokenJaccard,
+    QgramJaccard,
+    Soundex,
+    Metaphone,
+    MetaphoneAlternate,
 }
 
 impl Function {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::ToleranceMatch,
         Self::TolerancePct,
         Self::DateWithin,
         Self::NormalizeText,
         Self::NormalizeKey,
         Self::Similarity,
+        Self::TokenOverlap,
+        Self::TokenJaccard,
+        Self::QgramJaccard,
+        Self::Soundex,
+        Self::Metaphone,
+        Self::MetaphoneAlternate,
     ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -95,18 +112,25 @@ impl Function {
             Self::NormalizeText => "normalize_text",
             Self::NormalizeKey => "normalize_key",
             Self::Similarity => "similarity",
+            Self::TokenOverlap => "token_overlap",
+            Self::TokenJaccard => "token_jaccard",
+            Self::QgramJaccard => "qgram_jaccard",
+            Self::Soundex => "soundex",
+            Self::Metaphone => "dmetaphone",
+            Self::MetaphoneAlternate => "dmetaphone_alt",
         }
     }
 
     /// What each argument has to be.
     pub(crate) fn arguments(self) -> &'static [Argument] {
-        use Argument::{Days, Key, Moment, Number, Rules, Text, Threshold, Zone};
+        use Argument::{Days, Key, Length, Moment, Number, Rules, Text, Threshold, Zone};
         match self {
             Self::ToleranceMatch | Self::TolerancePct => &[Number, Number, Threshold],
             Self::DateWithin => &[Moment, Moment, Days, Zone],
-            Self::NormalizeText => &[Text],
+            Self::NormalizeText | Self::Soundex | Self::Metaphone | Self::MetaphoneAlternate => &[Text],
             Self::NormalizeKey => &[Key, Rules],
-            Self::Similarity => &[Text, Text],
+            Self::Similarity | Self::TokenOverlap | Self::TokenJaccard => &[Text, Text],
+            Self::QgramJaccard => &[Text, Text, Length],
         }
     }
 
@@ -153,7 +177,9 @@ impl ScalarUDFImpl for MatchFunction {
             .zip(expected)
             .map(|(given, argument)| match given {
                 DataType::Dictionary(_, value) => value.as_ref().clone(),
-                integer if *argument == Argument::Days && integer.is_integer() => DataType::Int64,
+                integer if matches!(argument, Argument::Days | Argument::Length) && integer.is_integer() => {
+                    DataType::Int64
+                }
                 other => other.clone(),
             })
             .collect())
@@ -163,7 +189,10 @@ impl ScalarUDFImpl for MatchFunction {
         Ok(match self.function {
             Function::ToleranceMatch | Function::TolerancePct | Function::DateWithin => DataType::Boolean,
             Function::NormalizeKey => DataType::Utf8View,
-            Function::Similarity => DataType::Float64,
+            Function::Similarity | Function::TokenOverlap | Function::TokenJaccard | Function::QgramJaccard => {
+                DataType::Float64
+            }
+            Function::Soundex | Function::Metaphone | Function::MetaphoneAlternate => DataType::Utf8,
             Function::NormalizeText => match types.first() {
                 Some(DataType::LargeUtf8) => DataType::LargeUtf8,
                 Some(DataType::Utf8View) => DataType::Utf8View,
@@ -201,6 +230,22 @@ impl ScalarUDFImpl for MatchFunction {
             (Function::NormalizeText, [s]) => text::normalize(&s.to_array(rows)?)?,
             (Function::NormalizeKey, [key, rules]) => key::normalize(&key.to_array(rows)?, read(rules)?)?,
             (Function::Similarity, [a, b]) => Arc::new(text::similarity(&a.to_array(rows)?, &b.to_array(rows)?)?),
+            (Function::TokenOverlap, [a, b]) => {
+                Arc::new(words::of_words(&a.to_array(rows)?, &b.to_array(rows)?, words::Of::Smaller)?)
+            }
+            (Function::TokenJaccard, [a, b]) => {
+                Arc::new(words::of_words(&a.to_array(rows)?, &b.to_array(rows)?, words::Of::Both)?)
+            }
+            (Function::QgramJaccard, [a, b, q]) => {
+                let length = match q {
+                    ColumnarValue::Scalar(number) => arguments::length(number),
+                    ColumnarValue::Array(_) => None,
+                };
+                Arc::new(words::of_pieces(&a.to_array(rows)?, &b.to_array(rows)?, length.unwrap_or(1))?)
+            }
+            (Function::Soundex, [s]) => phonetic::codes(&s.to_array(rows)?, phonetic::Code::Soundex)?,
+            (Function::Metaphone, [s]) => phonetic::codes(&s.to_array(rows)?, phonetic::Code::Metaphone)?,
+            (Function::MetaphoneAlternate, [s]) => phonetic::codes(&s.to_array(rows)?, phonetic::Code::Alternate)?,
             (function, given) => {
                 return Err(exec_datafusion_err!("{} cannot take {} arguments", function.name(), given.len()));
             }

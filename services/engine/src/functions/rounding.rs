@@ -23,7 +23,7 @@ pub fn register(ctx: &SessionContext) {
 }
 
 /// `round`, for whoever plans a call of it.
-pub fn nearest_integer() -> ScalarUDF {
+pub fn round() -> ScalarUDF {
     To::Nearest.function()
 }
 

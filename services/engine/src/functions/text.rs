@@ -23,7 +23,7 @@ pub(super) fn normalize(array: &ArrayRef) -> Result<ArrayRef> {
 
 /// Lower case, accents off their letters, everything that is neither letter nor digit removed, white space as single
 /// blanks, none at the ends: `"  Müller & Söhne, GmbH "` becomes `"muller sohne gmbh"`.
-fn normalized(text: &str) -> String {
+pub(super) fn normalized(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     if text.is_ascii() {
         push_words(text.chars(), &mut out);
@@ -76,11 +76,11 @@ fn jaro_winkler(a: &str, b: &str) -> f64 {
     strsim::jaro_winkler(first, second)
 }
 
-fn texts(array: &ArrayRef) -> Result<Box<dyn Iterator<Item = Option<&str>> + '_>> {
+pub(super) fn texts(array: &ArrayRef) -> Result<Box<dyn Iterator<Item = Option<&str>> + '_>> {
     Ok(match array.data_type() {
         DataType::Utf8 => Box::new(array.as_string::<i32>().iter()),
         DataType::LargeUtf8 => Box::new(array.as_string::<i64>().iter()),
         DataType::Utf8View => Box::new(array.as_string_view().iter()),
-        other => return exec_err!("similarity: {other} is not text"),
+        other => return exec_err!("{other} is not text"),
     })
 }

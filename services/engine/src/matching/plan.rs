@@ -10,6 +10,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
+use kalla_spelling::nearest;
 
 use super::{StagedTable, matched_schema, untyped};
 use crate::error::{Error, Place, Result, Violation};
@@ -17,7 +18,7 @@ use crate::job::{Job, Limits, Source};
 use crate::lineage::{self, Comparisons, Groups, Side, SideTable, SideTables, Trace, Traced};
 use crate::manifest::LineageMode;
 use crate::names;
-use crate::query::{self, Suspects, TableInfo};
+use crate::query::{self, Planned, Suspects, TableInfo};
 use crate::stage::{ColumnNote, RowFile};
 
 /// A source as the planner sees it.
@@ -58,6 +59,7 @@ pub struct MatchPlan {
     keys: [Option<Keys>; 2],
     numbered: [Arc<dyn TableProvider>; 2],
     suspects: Suspects,
+    notes: Vec<String>,
 }
 
 /// How the rows of a side are followed by key.
@@ -93,7 +95,7 @@ impl MatchPlan {
     pub fn notes(&self) -> Vec<String> {
         let totals = "the statement gives totals over all rows: they stand in the matched set, and no row counts as matched by them. \
                       GROUP BY what rows of both sides have in common, and they do";
-        self.traced.totals.then(|| totals.to_owned()).into_iter().collect()
+        self.notes.iter().cloned().chain(self.traced.totals.then(|| totals.to_owned())).collect()
     }
 
     /// The columns of the matched result set.
@@ -115,7 +117,8 @@ fn index(side: Side) -> usize {
 pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Result<MatchPlan> {
     let aliases: Vec<&str> = job.sources().map(|source| source.alias.as_str()).collect();
     let infos = register(ctx, &aliases, tables)?;
-    let visible = query::plan(ctx, &job.match_sql, &infos).await?;
+    refuse_unknown_keys(job, &infos)?;
+    let Planned { plan: visible, notes } = query::plan(ctx, &job.match_sql, &infos).await?;
     let sides = sides(&aliases, tables, &job.limits);
     let traced = lineage::trace(&visible, &sides)?;
     let suspects = Suspects::of(&visible)?;
@@ -131,7 +134,7 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     let numbered = [Arc::clone(&tables[0].numbered), Arc::clone(&tables[1].numbered)];
     let (limits, asks_for_order) = (job.limits.clone(), query::order::asks_for_order(&visible));
     let traced = Arc::new(traced);
-    Ok(MatchPlan { traced, physical, touched, comparisons, limits, asks_for_order, keys, numbered, suspects })
+    Ok(MatchPlan { traced, physical, touched, comparisons, limits, asks_for_order, keys, numbered, suspects, notes })
 }
 
 /// Makes the tables known to `ctx` under every name that they have in `match_sql`.
@@ -160,6 +163,23 @@ fn refuse_internal(alias: &str, schema: &SchemaRef) -> Result<()> {
             reason: format!("names that begin with `{}` are reserved: rename the column", names::INTERNAL),
         }),
     }
+}
+
+/// A primary key of columns that are not there is no key, whether the statement needs it or not.
+fn refuse_unknown_keys(job: &Job, tables: &[TableInfo]) -> Result<()> {
+    let mut wrong = Vec::new();
+    for (source, table) in job.sources().zip(tables) {
+        let known: Vec<&str> = table.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        for column in source.primary_key.iter().filter(|column| !known.contains(&column.as_str())) {
+            let hint = match nearest(column, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("its columns are {}", names::list(&known)),
+            };
+            let message = format!("`{}` has no column `{column}`: {hint}", source.alias);
+            wrong.push(Violation::new(format!("primary_keys.{}", source.alias), message));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
 }
 
 /// The two sides, for lineage; what it writes down goes where operators spill.

@@ -182,7 +182,8 @@ pub(super) fn comparison(left: &Operand, right: &Operand, equality: bool) -> Opt
         (Null | Other, _) | (_, Null | Other) => None,
         (Timestamp, Timestamp) => zones(left, right),
         (a, b) if a == b => None,
-        (Number, Float) | (Float, Number) => (equality && !literals).then(|| float_equality(left, right)),
+        // As floats.
+        (Number, Float) | (Float, Number) => None,
         (Date, Timestamp) | (Timestamp, Date) => (equality && !literals).then(|| date_equality(left, right)),
         (Text, _) => text_comparison(left, right),
         (_, Text) => text_comparison(right, left),
@@ -337,17 +338,6 @@ fn text_comparison(text: &Operand, other: &Operand) -> Option<String> {
     ))
 }
 
-fn float_equality(left: &Operand, right: &Operand) -> String {
-    let (exact, float) = if left.kind == TypeKind::Float { (right, left) } else { (left, right) };
-    format!(
-        "{}, whose equality is a matter of rounding: write tolerance_match({}, {}, 0.005) or {}",
-        two(left, right),
-        left.sql(),
-        right.sql(),
-        float.cast(&comparable(&exact.data_type))
-    )
-}
-
 fn date_equality(left: &Operand, right: &Operand) -> String {
     let timestamp = if left.kind == TypeKind::Timestamp { left } else { right };
     if let DataType::Timestamp(_, Some(zone)) = &timestamp.data_type {
@@ -457,7 +447,7 @@ pub(super) fn argument(
     let target = match argument {
         Argument::Number | Argument::Threshold => EXACT,
         Argument::Moment => DataType::Date32,
-        Argument::Days => DataType::Int64,
+        Argument::Days | Argument::Length => DataType::Int64,
         Argument::Text | Argument::Key | Argument::Rules | Argument::Zone => DataType::Utf8,
     };
     let remedy = match (argument, operand.literal()) {

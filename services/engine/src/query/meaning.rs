@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `-x` of integers | leaves the least integer what it is | `0 - x`, which says that it does not fit |
 //! | a decimal CAST to an integer | cuts | `round(x)` before it |
+//! | a decimal CAST to fewer digits, compared | compares all its digits | `round(x, digits)` before it |
 //! | a float CAST to a decimal | takes digits of the binary number | the decimal of its shortest text |
 //! | a float against a decimal | a decimal of 15 digits after the point | floats |
 //! | timestamps and floats as text | `2024-01-01T10:00:00`, `1.0` | spelled as in Postgres |
@@ -25,7 +26,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, lit};
 
-use crate::functions::{Arithmetic, Computed, Operation, Part, nearest_integer};
+use crate::functions::{Arithmetic, Computed, Operation, Part, round};
 use crate::type_names::is_span;
 
 /// The plan that means what it says.
@@ -149,8 +150,9 @@ fn converted(
         DataType::Decimal128(precision, scale) if from.is_floating() => {
             Transformed::yes(Computed::Decimal { precision: *precision, scale: *scale, or_null }.call(operand))
         }
-        integer if integer.is_integer() && from.is_decimal() => {
-            Transformed::yes(again(nearest_integer().call(vec![operand])))
+        integer if integer.is_integer() && from.is_decimal() => Transformed::yes(again(round().call(vec![operand]))),
+        DataType::Decimal128(_, fewer) if matches!(from, DataType::Decimal128(_, digits) if digits > fewer) => {
+            Transformed::yes(again(round().call(vec![operand, lit(i64::from(*fewer))])))
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if is_spelled(from) => {
             Transformed::yes(again(Computed::Spelled.call(operand)))

@@ -12,10 +12,12 @@ pub mod order;
 mod output;
 mod plain;
 mod session;
+mod stars;
 mod statement;
 mod subqueries;
 mod touched;
 mod types;
+mod unnest;
 mod using;
 pub mod wording;
 
@@ -41,12 +43,21 @@ pub fn check_statement<'a>(sql: &str, aliases: impl Iterator<Item = &'a str>) ->
     statement::parse(sql, &aliases.map(table).collect::<Vec<_>>()).map(|_| ())
 }
 
-/// Plans `sql`, not optimised, or says everything that is wrong with it and where.
+/// A statement that is right.
+pub struct Planned {
+    /// Not optimised.
+    pub plan: LogicalPlan,
+    /// What it gives otherwise than it says.
+    pub notes: Vec<String>,
+}
+
+/// Plans `sql`, or says everything that is wrong with it and where.
 ///
 /// `tables` are registered in `ctx` under their aliases, the first two also as `left_src` and `right_src`; the statement
 /// can read nothing else. Errors are [`Error::Invalid`] for the field `match_sql`.
-pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Result<LogicalPlan> {
-    let (statement, facts) = statement::parse(sql, tables)?;
+pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Result<Planned> {
+    let (mut statement, facts) = statement::parse(sql, tables)?;
+    let notes = stars::named_apart(&mut statement, &facts, &ctx.state());
     let facts = Arc::new(facts);
     let checks = Arc::new(TypeChecks::new(Arc::clone(&facts)));
     let mut state = ctx.state();
@@ -78,7 +89,7 @@ pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Resu
     }
     // The types that only the analyzer refuses: better now than after the sources have been read.
     state.analyzer().execute_and_check(plan.clone(), state.config_options(), |_, _| {}).map_err(|e| invalid(&e))?;
-    Ok(plan)
+    Ok(Planned { plan, notes })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use kalla_spelling::nearest;
 
 use super::dialect::MatchSql;
 use super::facts::{Facts, TableInfo, at, spelled, violation};
-use super::{clauses, using};
+use super::{clauses, unnest, using};
 use crate::error::{Error, Result, Violation};
 use crate::names::{self, list};
 
@@ -328,6 +328,10 @@ impl Reader<'_> {
         self.refuse(message);
     }
 
+    fn unnested(&mut self, factor: &TableFactor) {
+        unnest::refused(factor).into_iter().for_each(|message| self.refuse(message));
+    }
+
     fn table_function(&mut self, name: &str, place: Location) {
         if !TABLE_FUNCTIONS.contains(&name.to_lowercase().as_str()) {
             let allowed = list(&TABLE_FUNCTIONS);
@@ -354,8 +358,16 @@ impl Visitor for Reader<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         match factor {
-            TableFactor::Table { name, args: Some(_), .. } => self.table_function(&name.to_string(), name.span().start),
-            TableFactor::Function { name, .. } => self.table_function(&name.to_string(), name.span().start),
+            TableFactor::UNNEST { .. } => self.unnested(factor),
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
+                self.table_function(&name.to_string(), name.span().start);
+                if name.to_string().eq_ignore_ascii_case("unnest") {
+                    self.unnested(factor);
+                }
+            }
+            TableFactor::Derived { lateral: true, subquery, .. } if unnest::is_all_of(subquery) => {
+                self.unnested(factor);
+            }
             TableFactor::Table { name, alias, version, sample, partitions, with_hints, json_path, .. } => {
                 // DataFusion reads over these without a word.
                 if version.is_some()
@@ -388,6 +400,7 @@ impl Visitor for Reader<'_> {
         {
             self.refuse(format!("`{ident}`{} is a variable: there are none", at(Some(ident.span.start))));
         }
+        unnest::other_function(expr).into_iter().for_each(|message| self.refuse(message));
         if let Expr::BinaryOp { op: BinaryOperator::BitwiseXor, left, .. } = expr {
             let place = at(Some(left.span().end));
             self.refuse(format!(

@@ -36,6 +36,15 @@ pub const VALUES: &[(Kind, &str)] = &[
     (Text, "concat_ws('-', l.t, NULL, l.i, l.s)"),
     (Text, "CAST(l.x AS VARCHAR)"),
     (Text, "CAST(CAST(l.s AS TIME) AS VARCHAR)"),
+    // Decimals and floats.
+    (Flag, "l.a = r.x"),
+    (Flag, "r.x IN (l.a, l.b)"),
+    (Flag, "l.x IS DISTINCT FROM r.b"),
+    // Decimals with fewer digits are compared as they are then.
+    (Flag, "CAST(r.b AS DECIMAL(38,1)) <= 0"),
+    (Flag, "CAST(r.b AS DECIMAL(18,1)) = 3.3"),
+    (Flag, "CAST(r.b AS DECIMAL(18,2)) IN (0.01, 3.33, 1.00)"),
+    (Flag, "CAST(r.b AS DECIMAL(18,3)) BETWEEN l.a AND 3.333"),
     // Floats as decimals.
     (Decimal, "CAST(l.x AS DECIMAL(30,2))"),
     (Decimal, "CAST(l.x AS DECIMAL(38,10))"),
@@ -70,6 +79,8 @@ pub const VALUES: &[(Kind, &str)] = &[
 
 /// Whole statements, and what their columns are.
 pub const STATEMENTS: &[(&[Kind], &str)] = &[
+    (&[Integer, Integer], "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.a = r.x OR l.x = r.a"),
+    (&[Integer, Integer], "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.b = r.x"),
     (
         &[Integer, Decimal],
         "SELECT l.k, sum(DISTINCT r.a) AS s FROM left_src l JOIN right_src r ON l.k = r.k GROUP BY l.k",
