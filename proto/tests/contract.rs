@@ -69,7 +69,7 @@ fn a_job_payload() {
     assert_eq!(filter.value.as_ref().unwrap().kind, Some(Kind::Number("1000".to_owned())));
     assert_eq!(job.primary_keys["right_src"].columns, ["payment_id"]);
     assert_eq!((job.attempt, job.callback_token, job.limits), (0, None, None));
-    let ours = ["attempt", "format"];
+    let ours = ["attempt", "contract_version", "format", "ignored_fields"];
     let expected: Vec<String> = keys(&serde_json::from_str(JOB).unwrap()).into_iter().map(str::to_owned).collect();
     let more: Vec<&str> = keys(&written).into_iter().filter(|key| !expected.iter().any(|known| known == key)).collect();
     assert_eq!(more, ours);
@@ -159,6 +159,7 @@ fn the_callbacks() {
                     error: sentence.into(),
                     stage: Stage::Staging.into(),
                     problem: Some(Problem { code: Code::NotFound.into(), message: sentence.into(), fault: Fault::User.into(), ..Default::default() }),
+                    ..Default::default()
                 }),
                 5,
             ),
@@ -215,7 +216,7 @@ fn a_problem() {
 fn zero_values_are_present_and_unset_ones_absent() {
     let written = serde_json::to_value(JobPayload::default()).unwrap();
     let expected = json!({"run_id":"","callback_url":"","match_sql":"","sources":[],"output_path":"","primary_keys":{},
-        "attempt":0,"format":"unspecified"});
+        "attempt":0,"format":"unspecified","contract_version":0,"ignored_fields":[]});
     assert_eq!(written, expected);
     assert_eq!(serde_json::to_value(Limits::default()).unwrap(), json!({}));
     let (limits, _) = round_trip::<Limits>(r#"{"memory_bytes":0}"#);

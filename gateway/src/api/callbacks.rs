@@ -33,6 +33,7 @@ async fn heard(State(house): State<House>, request: Request) -> Result<StatusCod
     house.metrics.callback(&heard);
     let heard = heard?;
     if !unknown.is_empty() {
+        let unknown: Vec<String> = unknown.into_iter().map(|field| field.path).collect();
         tracing::warn!(run_id, ?unknown, "a callback has fields that this version does not know");
     }
     match heard {

@@ -86,7 +86,7 @@ pub fn failure(error: &Error) -> News {
 
 /// The error of a run for a problem that the gateway met.
 pub fn error(run: &Run, problem: Problem) -> Error {
-    Error { error: problem.message.clone(), stage: stage(run).into(), problem: Some(problem) }
+    Error { error: problem.message.clone(), stage: stage(run).into(), problem: Some(problem), warning: None }
 }
 
 pub fn log(run: &Run, life: &Life) {

@@ -43,6 +43,7 @@ impl Runs {
             callback_url: self.0.parts.callback_url.clone(),
             callback_token: Some(self.0.parts.keys.token(&payload.run_id)),
             attempt,
+            contract_version: kalla_proto::CONTRACT_VERSION,
             ..payload
         };
         let sent = self.0.parts.worker.submit(&payload).await;

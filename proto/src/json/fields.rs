@@ -15,11 +15,25 @@ pub(super) static DESCRIPTORS: LazyLock<FileDescriptorSet> = LazyLock::new(|| {
     FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("the build script writes what it has just compiled")
 });
 
+/// A field that the contract does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownField {
+    pub path: String,
+    /// The known name that it is most likely a misspelling of.
+    pub meant: Option<String>,
+    message: String,
+}
+
+impl From<UnknownField> for FieldError {
+    fn from(UnknownField { path, message, .. }: UnknownField) -> Self {
+        Self { path, message }
+    }
+}
+
 /// What is wrong with the fields of a text, apart from the types of their values.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// Fields that the contract does not know, each with the nearest name that it does.
-    pub unknown: Vec<FieldError>,
+    pub unknown: Vec<UnknownField>,
     /// Arrays where a message belongs: serde would take them for the message's fields in their order.
     pub arrays: Vec<FieldError>,
 }
@@ -48,7 +62,7 @@ impl Findings {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             match fields.iter().find(|field| field.name() == name) {
                 Some(field) => self.visit_field(message, field, value, &path),
-                None => self.unknown.push(FieldError { message: hint(name, &fields), path }),
+                None => self.unknown.push(unknown(path, name, &fields)),
             }
         }
     }
@@ -97,10 +111,12 @@ fn message(type_name: &str) -> Option<&'static DescriptorProto> {
     files.find_map(|file| file.message_type.iter().find(|message| message.name() == name))
 }
 
-fn hint(name: &str, fields: &[&FieldDescriptorProto]) -> String {
+fn unknown(path: String, name: &str, fields: &[&FieldDescriptorProto]) -> UnknownField {
     let known: Vec<&str> = fields.iter().map(|field| field.name()).collect();
-    match nearest(name, known.iter().copied()) {
+    let meant = nearest(name, known.iter().copied());
+    let message = match meant {
         Some(meant) => format!("there is no such field: did you mean `{meant}`?"),
         None => format!("there is no such field: known are {}", known.join(", ")),
-    }
+    };
+    UnknownField { path, meant: meant.map(str::to_owned), message }
 }

@@ -2,7 +2,7 @@
 //!
 //! Where a person wrote the text (REST requests, recipes) [`from_json_strict`] refuses unknown fields, each with the
 //! nearest known name. Where another version of Kalla wrote it (job payloads, callbacks) [`from_json_lenient`] reads
-//! what it knows and gives the names of the rest, to be logged.
+//! what it knows and gives the rest, to be told.
 //!
 //! The messages implement `serde::Deserialize` for any self-describing format; [`check_fields`] checks the names in
 //! a text that was not JSON.
@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use fields::Findings;
+pub use fields::UnknownField;
 pub use schema::schemas;
 pub use words::HasWords;
 
@@ -54,21 +55,20 @@ pub fn from_json_strict<T: DeserializeOwned + prost::Name>(text: &str) -> Result
     Err(errors)
 }
 
-/// Reads a message and gives with it the paths of the unknown fields, which were left out.
-pub fn from_json_lenient<T: DeserializeOwned + prost::Name>(text: &str) -> Result<(T, Vec<String>), FieldError> {
+/// Reads a message and gives with it the unknown fields, which were left out.
+pub fn from_json_lenient<T: DeserializeOwned + prost::Name>(text: &str) -> Result<(T, Vec<UnknownField>), FieldError> {
     let findings = Findings::of::<T>(&tree(text)?);
     if let Some(error) = findings.arrays.into_iter().next() {
         return Err(error);
     }
-    Ok((typed(text)?, findings.unknown.into_iter().map(|unknown| unknown.path).collect()))
+    Ok((typed(text)?, findings.unknown))
 }
 
 /// What is wrong with the fields of `tree` as a message `T`: unknown ones, each with the nearest name that there is, and
 /// arrays where a message belongs. The types of values are left to `T::deserialize`.
 pub fn check_fields<T: prost::Name>(tree: &serde_json::Value) -> Vec<FieldError> {
-    let Findings { mut unknown, arrays } = Findings::of::<T>(tree);
-    unknown.extend(arrays);
-    unknown
+    let Findings { unknown, arrays } = Findings::of::<T>(tree);
+    unknown.into_iter().map(FieldError::from).chain(arrays).collect()
 }
 
 fn tree(text: &str) -> Result<serde_json::Value, FieldError> {

@@ -34,6 +34,12 @@ pub fn check(job: &Job) -> Pending<'_, CheckReport> {
     Box::pin(roomy(crate::check::check(job)))
 }
 
+/// As [`check`], by the heads of the sources alone: [`crate::Error::Invalid`] lists what no later row can make right. Sources
+/// that cannot be read are not told.
+pub fn foresee(job: &Job) -> Pending<'_, ()> {
+    Box::pin(roomy(crate::check::foresee(job)))
+}
+
 /// The columns of a source, their types as far as its head tells.
 pub fn head_columns(source: &Source) -> Pending<'_, Vec<Column>> {
     Box::pin(crate::check::head_columns(source))

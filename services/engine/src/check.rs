@@ -60,6 +60,23 @@ pub async fn check(job: &Job) -> Result<CheckReport> {
     }
 }
 
+/// See [`crate::foresee`].
+pub async fn foresee(job: &Job) -> Result<()> {
+    validate(job)?;
+    let samples = futures::future::try_join_all(job.sources().map(|source| stage::sample(source, SAMPLE_ROWS))).await;
+    // Whether they can be read is for the job to tell, which tries again and longer.
+    let Ok(samples) = samples else { return Ok(()) };
+    let found: Vec<Found> = samples.iter().map(Found::from).collect();
+    let Err(Error::Invalid(mut wrong)) = plan(job, &found).await else { return Ok(()) };
+    if samples.iter().any(is_partial) {
+        // A later row may change their types: what is wrong whatever these are is wrong for certain.
+        let open: Vec<Found> = samples.iter().map(|s| if is_partial(s) { Found::open(s) } else { s.into() }).collect();
+        let Err(Error::Invalid(again)) = plan(job, &open).await else { return Ok(()) };
+        wrong.retain(|violation| again.contains(violation));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+}
+
 const SAMPLE_ROWS: usize = 1000;
 
 /// See [`crate::head_columns`].
@@ -82,6 +99,15 @@ struct Found {
 impl From<&Sample> for Found {
     fn from(sample: &Sample) -> Self {
         Self { schema: Arc::clone(&sample.schema), notes: sample.facts.notes.clone() }
+    }
+}
+
+impl Found {
+    /// With columns that suit whatever they are compared with.
+    fn open(sample: &Sample) -> Self {
+        let open = |field: &Arc<Field>| Field::new(field.name(), DataType::Null, true);
+        let fields: Vec<Field> = sample.schema.fields().iter().map(open).collect();
+        Self { schema: Arc::new(Schema::new(fields)), notes: sample.facts.notes.clone() }
     }
 }
 

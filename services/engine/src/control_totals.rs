@@ -12,7 +12,8 @@ use crate::lineage::{Compared, Comparisons, Within};
 use crate::manifest::{ColumnSum, ControlTotal};
 
 /// Of columns that the conditions compare, and of decimals of one name that no condition mentions. `matches` is the number of
-/// pairs, each of which may use up its tolerance.
+/// pairs, each of which may use up its tolerance. Whole numbers that have to be equal are taken for amounts where nothing else is
+/// one and an equality before them brings the rows together; otherwise for keys, which are last.
 pub fn control_totals(
     comparisons: &Comparisons,
     schemas: [&Schema; 2],
@@ -20,12 +21,21 @@ pub fn control_totals(
     matches: u64,
 ) -> Vec<ControlTotal> {
     let sum = |side: &str, column: &str| sums.iter().find(|sum| sum.side == side && sum.column == column);
+    let mut pairs = pairs(comparisons, schemas);
+    pairs.retain(|pair| sum("left", &pair.left).is_some() && sum("right", &pair.right).is_some());
+    let amounts = pairs.iter().any(|pair| !pair.whole);
+    let whole = |c: &Compared| pairs.iter().any(|pair| pair.whole && (&pair.left, &pair.right) == (&c.left, &c.right));
+    let mut keys = comparisons.compared.iter().any(|c| c.within == Within::Equal && !whole(c));
     let mut totals = Vec::new();
-    for Pair { left, right, within } in pairs(comparisons, schemas) {
-        if let (Some(left), Some(right)) = (sum("left", &left), sum("right", &right)) {
-            totals.extend(of_pair(left, right, &within, matches));
+    for pair in &pairs {
+        let key = pair.whole && (amounts || !keys);
+        keys |= pair.whole;
+        let within = if key { &[Within::Open][..] } else { &pair.within };
+        if let (Some(left), Some(right)) = (sum("left", &pair.left), sum("right", &pair.right)) {
+            totals.extend(of_pair(left, right, within, matches).into_iter().map(|total| ControlTotal { key, ..total }));
         }
     }
+    totals.sort_by_key(|total| total.key);
     if matches == 0 { Vec::new() } else { totals }
 }
 
@@ -33,6 +43,8 @@ struct Pair {
     left: String,
     right: String,
     within: Vec<Within>,
+    /// Whether they are whole numbers that have to be equal.
+    whole: bool,
 }
 
 fn pairs(comparisons: &Comparisons, [left, right]: [&Schema; 2]) -> Vec<Pair> {
@@ -40,13 +52,13 @@ fn pairs(comparisons: &Comparisons, [left, right]: [&Schema; 2]) -> Vec<Pair> {
         |schema: &Schema, name: &str| schema.field_with_name(name).is_ok_and(|f| f.data_type().is_integer());
     let mut pairs: Vec<Pair> = Vec::new();
     for Compared { left: a, right: b, within } in &comparisons.compared {
-        // Integers that have to be equal are keys: their sums mean nothing.
-        if *within == Within::Equal && is_integer(left, a) && is_integer(right, b) {
-            continue;
-        }
+        let whole = *within == Within::Equal && is_integer(left, a) && is_integer(right, b);
         match pairs.iter_mut().find(|pair| pair.left == *a && pair.right == *b) {
-            Some(pair) => pair.within.push(within.clone()),
-            None => pairs.push(Pair { left: a.clone(), right: b.clone(), within: vec![within.clone()] }),
+            Some(pair) => {
+                pair.within.push(within.clone());
+                pair.whole &= whole;
+            }
+            None => pairs.push(Pair { left: a.clone(), right: b.clone(), within: vec![within.clone()], whole }),
         }
     }
     for pair in &mut pairs {
@@ -58,7 +70,7 @@ fn pairs(comparisons: &Comparisons, [left, right]: [&Schema; 2]) -> Vec<Pair> {
         let name = field.name();
         let mentioned = comparisons.mentioned.iter().any(|columns| columns.contains(name));
         if !mentioned && !is_integer(left, name) && !is_integer(right, name) {
-            pairs.push(Pair { left: name.clone(), right: name.clone(), within: vec![Within::Equal] });
+            pairs.push(Pair { left: name.clone(), right: name.clone(), within: vec![Within::Equal], whole: false });
         }
     }
     pairs
@@ -76,6 +88,7 @@ fn of_pair(left: &ColumnSum, right: &ColumnSum, within: &[Within], matches: u64)
             matched_right: b.to_string(),
             difference: a.minus(b)?.to_string(),
             allowed: allowed(within, a, b, matches).map(|allowed| allowed.to_string()),
+            key: false,
         })
     };
     let names: BTreeSet<&str> =
@@ -207,8 +220,8 @@ mod tests {
             (&money, "paid", "98.00", "100.00", percent("2"), 4, Some(("-2.00", Some("2.0000"), false))),
             (&money, "paid", "97.99", "100.00", percent("2"), 4, Some(("-2.01", Some("2.0000"), true))),
             (&money, "paid", "1.00", "2.00", Some(Within::Open), 1, Some(("-1.00", None, false))),
-            // Keys.
-            (&number, "n", "10", "20", Some(Within::Equal), 1, None),
+            // A key: it is summed up, and nothing is said of it.
+            (&number, "n", "10", "20", Some(Within::Equal), 1, Some(("-10", None, false))),
             (&number, "n", "10", "20", absolute("1"), 1, Some(("-10", Some("1"), true))),
             // Of one name, and nothing compares them.
             (&money, "amount", "1.00", "2.00", None, 1, Some(("-1.00", Some("0"), true))),

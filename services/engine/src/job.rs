@@ -92,6 +92,8 @@ pub struct ReadOptions {
     pub encoding: Option<Encoding>,
     /// Further spellings of NULL, besides the empty field.
     pub nulls: Vec<String>,
+    /// Whether blanks around the fields of a CSV file are no part of them.
+    pub trim: bool,
     /// Types set by hand; a value that does not fit is a rejected row.
     pub types: BTreeMap<String, ColumnType>,
 }

@@ -43,7 +43,7 @@ mod write;
 
 pub use addresses::Addresses;
 pub use api::{
-    Pending, check, committed, drop_staged, dry_run, head, head_columns, inspect, reconcile, source_rows,
+    Pending, check, committed, drop_staged, dry_run, foresee, head, head_columns, inspect, reconcile, source_rows,
     sweep_attempts, test_connection, why,
 };
 pub use check::{CheckReport, CheckedSource, validate};

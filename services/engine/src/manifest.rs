@@ -6,6 +6,7 @@ use arrow::datatypes::{FieldRef, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::attempt;
+pub use crate::lineage::MultipleMatches;
 use crate::names;
 pub use crate::stage::InputFacts;
 pub use crate::stage::text::Dialect;
@@ -49,6 +50,11 @@ pub struct Manifest {
     pub match_sql_sha256: String,
     pub lineage: Lineage,
     pub counts: Counts,
+    /// Rows that stand in more than one match; absent where none does, and of a side whose rows are followed by key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiple_left: Option<MultipleMatches>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiple_right: Option<MultipleMatches>,
     /// Per column of integers or decimals of a side; digits are exact.
     pub sums: Vec<ColumnSum>,
     /// Of columns of the two sides that belong together.
@@ -155,6 +161,9 @@ pub struct ControlTotal {
     /// What the conditions allow all matches to differ by together; absent where they do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<String>,
+    /// Whether they are keys, as far as one can see: what these sum up to says nothing of amounts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

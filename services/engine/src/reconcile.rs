@@ -17,7 +17,7 @@ use crate::clock;
 use crate::control_totals::control_totals;
 use crate::error::{Error, Place, Result};
 use crate::job::{Job, Source};
-use crate::lineage::{LISTED, Marks, Side};
+use crate::lineage::{LISTED, Marks, MultipleMatches, Side};
 use crate::location::Location;
 use crate::manifest::{
     ColumnSum, ControlTotal, Counts, CurrencySum, Input, Lineage, MANIFEST_VERSION, Manifest, ResultFile, Timings,
@@ -103,6 +103,7 @@ enum Done {
 struct Accounted {
     lineage: Lineage,
     counts: Counts,
+    multiple: [Option<MultipleMatches>; 2],
     sums: Vec<ColumnSum>,
     control_totals: Vec<ControlTotal>,
     timings: Timings,
@@ -180,9 +181,11 @@ impl Run {
         let schemas = [staged[0].schema.as_ref(), staged[1].schema.as_ref()];
         let control_totals = control_totals(&plan.comparisons, schemas, &sums, counts.matched_count);
         let names = [self.job.left.alias.as_str(), self.job.right.alias.as_str()];
+        let multiple = Side::BOTH.map(|side| matched.marks.multiple(side));
+        let told = multiple.iter().zip(names).filter_map(|(found, name)| Some(found.as_ref()?.note(name))).collect();
         let off = control_totals.iter().filter(|total| total.is_off()).map(|total| total.note(names));
-        let notes = [matched.notes, unsummed, off.collect()].concat();
-        Ok(Accounted { lineage, counts, sums, control_totals, timings, spilled_bytes, notes, files })
+        let notes = [matched.notes, told, unsummed, off.collect()].concat();
+        Ok(Accounted { lineage, counts, multiple, sums, control_totals, timings, spilled_bytes, notes, files })
     }
 
     /// All sources at once, left, right and extras in this order.
@@ -379,7 +382,17 @@ impl Complete {
         });
         let (left, right) = (inputs.next(), inputs.next());
         let extras = inputs.collect();
-        let Accounted { lineage, counts, sums, control_totals, timings, spilled_bytes, notes, files } = self.rows;
+        let Accounted {
+            lineage,
+            counts,
+            multiple: [multiple_left, multiple_right],
+            sums,
+            control_totals,
+            timings,
+            spilled_bytes,
+            notes,
+            files,
+        } = self.rows;
         let names = file_names(&files);
         let files = files.iter().zip(&names).map(|((set, file), name)| {
             ((*set).to_owned(), ResultFile::new(file, attempt.committed_path(name).to_string()))
@@ -398,6 +411,8 @@ impl Complete {
             match_sql_sha256: hex::encode(Sha256::digest(&job.match_sql)),
             lineage,
             counts,
+            multiple_left,
+            multiple_right,
             sums,
             control_totals,
             timings_ms: timings,

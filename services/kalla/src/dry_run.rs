@@ -52,6 +52,9 @@ fn text(job: &Job, found: &DryRun, width: usize) -> Result<String, Error> {
     for (alias, _, _, _, rejected) in sides.into_iter().filter(|side| side.4 > 0) {
         lines.push(format!("  {alias}: {} could not be read", counted(rejected, "row", "rows")));
     }
+    for (alias, multiple) in [&job.left.alias, &job.right.alias].into_iter().zip(&found.multiple) {
+        lines.extend(multiple.iter().map(|found| format!("  {}", found.note(alias))));
+    }
     let all = found.rows == [counts.total_left, counts.total_right];
     lines.push(match &found.key {
         Some(key) => format!("  The sample: rows that meet {key} are both in it or both not."),

@@ -7,7 +7,7 @@ use kalla_worker::convert;
 
 use crate::args::{self, Check, Format, Inspect, Reading, Reconcile};
 use crate::recipe::{self, Recipe, RecipeSource};
-use crate::sql::{self, Columns, Condition, Selected, Side};
+use crate::sql::{self, Columns, Condition, Selected, Side, Written};
 
 /// A job, and what is still to be done with it once the columns of its sources are known.
 #[derive(Debug)]
@@ -20,9 +20,12 @@ pub struct Draft {
 
 /// The conditions that the SQL is made of when there is no other SQL.
 #[derive(Debug)]
-struct Flags {
+pub struct Flags {
     conditions: Vec<Condition>,
     select: Vec<Selected>,
+    written: Written,
+    /// The names of the sources.
+    aliases: [String; 2],
 }
 
 impl Draft {
@@ -33,15 +36,46 @@ impl Draft {
 
     /// Puts the columns in for `l.*` and `r.*`.
     pub fn expand(&mut self, columns: &Columns) {
-        if let Some(flags) = &self.flags {
-            self.job.match_sql = flags.sql(&self.job.left, &self.job.right, columns);
+        if let Some(flags) = &mut self.flags {
+            flags.write(&self.job.left, &self.job.right, columns);
+            self.job.match_sql.clone_from(&flags.written.sql);
         }
+    }
+
+    /// The job, and the flags that its SQL stands for.
+    pub fn into_parts(self) -> (Job, Option<Flags>) {
+        (self.job, self.flags)
     }
 }
 
 impl Flags {
-    fn sql(&self, left: &Source, right: &Source, columns: &Columns) -> String {
-        sql::match_sql(&self.conditions, &left.primary_key, &right.primary_key, &self.select, columns)
+    fn write(&mut self, left: &Source, right: &Source, columns: &Columns) {
+        self.written = sql::match_sql(&self.conditions, &left.primary_key, &right.primary_key, &self.select, columns);
+    }
+
+    /// What is wrong with the SQL, said of the flags: nobody has written its lines.
+    pub fn told(&self, error: Error) -> Error {
+        let Error::Invalid(found) = error else { return error };
+        let keys = |field: &str| {
+            let alias = field.strip_prefix("primary_keys.")?;
+            let sides = self.aliases.iter().zip(["--left-key", "--right-key"]);
+            sides.filter(|(own, _)| *own == alias).map(|(_, flag)| flag).next()
+        };
+        let told = |violation: Violation| match self.written.flag(&violation.message) {
+            Some((flag, message)) if violation.field == "match_sql" => {
+                let message = if message.contains("CAST(") {
+                    format!("{message}, by --left-type or --right-type; --show-sql prints the SQL, for --sql")
+                } else {
+                    message
+                };
+                Violation::new(flag, message)
+            }
+            _ => match keys(&violation.field) {
+                Some(flag) => Violation::new(flag, violation.message),
+                None => violation,
+            },
+        };
+        Error::Invalid(found.into_iter().map(told).collect())
     }
 }
 
@@ -157,8 +191,14 @@ fn matching(
         ));
     }
     let conditions = [&args.on, &args.tolerance, &args.days, &args.similar].into_iter().flatten().cloned().collect();
-    let flags = Flags { conditions, select: args.select.clone() };
-    (flags.sql(left, right, &Columns::default()), Some(flags))
+    let mut flags = Flags {
+        conditions,
+        select: args.select.clone(),
+        written: Written::default(),
+        aliases: [left, right].map(|s| s.alias.clone()),
+    };
+    flags.write(left, right, &Columns::default());
+    (flags.written.sql.clone(), Some(flags))
 }
 
 /// The texts of the two sources: from the command line, from the recipe, or from both.
@@ -281,6 +321,7 @@ fn overlay(base: ReadOptions, top: ReadOptions) -> ReadOptions {
         quote: top.quote.or(base.quote),
         header: top.header.or(base.header),
         encoding: top.encoding.or(base.encoding),
+        trim: top.trim || base.trim,
         nulls: if top.nulls.is_empty() { base.nulls } else { top.nulls },
         types,
     }

@@ -62,22 +62,25 @@ fn set(options: &mut ReadOptions, item: &str) -> Result<(), String> {
             });
         }
         "quote" => options.quote = Some(if value == "none" { None } else { Some(one_byte("quote", value)?) }),
-        "header" => {
-            options.header = Some(match value.trim() {
-                "yes" | "true" => true,
-                "no" | "false" => false,
-                _ => return Err(format!("header=`{value}`: write yes or no")),
-            });
-        }
+        "header" => options.header = Some(yes_or_no("header", value)?),
+        "trim" => options.trim = yes_or_no("trim", value)?,
         "encoding" => options.encoding = Some(value.trim().parse().map_err(|e| format!("encoding=`{value}`: {e}"))?),
         "nulls" => options.nulls.extend(value.split('|').map(str::to_owned)),
         name => {
             return Err(format!(
-                "there is no option `{name}`: format, delimiter, quote, header, encoding and nulls are known"
+                "there is no option `{name}`: format, delimiter, quote, header, trim, encoding and nulls are known"
             ));
         }
     }
     Ok(())
+}
+
+fn yes_or_no(name: &str, value: &str) -> Result<bool, String> {
+    match value.trim() {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err(format!("{name}=`{value}`: write yes or no")),
+    }
 }
 
 fn one_byte(name: &str, value: &str) -> Result<u8, String> {

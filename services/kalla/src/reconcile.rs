@@ -22,10 +22,15 @@ pub async fn run(args: Reconcile, stores: &Stores, cancel: &CancellationToken) -
         output::print(&format!("{}\n", draft.job.match_sql.trim_end()))?;
         return Ok(AGREED);
     }
+    let (job, flags) = draft.into_parts();
+    let told = |error| match &flags {
+        Some(flags) => flags.told(error),
+        None => error,
+    };
     if let Some(rows) = args.dry_run {
-        return stoppable(cancel, dry_run::run(&draft.job, rows, args.json)).await;
+        return stoppable(cancel, dry_run::run(&job, rows, args.json)).await.map_err(told);
     }
-    let manifest = execute(draft.job, !(args.quiet || args.json), cancel).await?;
+    let manifest = execute(job, !(args.quiet || args.json), cancel).await.map_err(told)?;
     if args.json {
         output::json(&manifest)?;
     } else if !args.quiet {

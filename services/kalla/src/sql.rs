@@ -1,7 +1,10 @@
 //! From flags to `match_sql`: one join on the columns that the flags name.
 
-use std::fmt::Write as _;
+mod identifier;
 
+use std::fmt::{self, Write as _};
+
+use identifier::identifier;
 use kalla_engine::{KeyRules, TimeZone};
 
 /// A column of the left side and the column of the right side that it is compared with.
@@ -21,18 +24,37 @@ pub enum Condition {
         /// NULL meets NULL.
         nulls: bool,
     },
-    /// At most `value` apart.
-    Within { pair: Pair, value: String },
-    /// At most `percent` percent apart.
-    WithinPercent { pair: Pair, percent: String },
+    /// So far apart as any of these lets them be.
+    Within {
+        pair: Pair,
+        most: Vec<Tolerance>,
+        /// NULL meets NULL.
+        nulls: bool,
+    },
     Days {
         pair: Pair,
-        days: u32,
+        days: Days,
         /// By whose calendar days are counted; 24 hours each where there is none.
         zone: Option<TimeZone>,
     },
     /// Alike after normalising, 0 to 1.
     Similar { pair: Pair, threshold: String },
+}
+
+/// A number as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tolerance {
+    Absolute(String),
+    /// Of the larger one.
+    Percent(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Days {
+    /// At most so many apart, whichever is first.
+    Apart(u32),
+    /// The right one is so many days after the left one, from here to there; before it, where they are negative.
+    After(Option<i32>, Option<i32>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +82,6 @@ impl Condition {
         match self {
             Self::Equal { pair, .. }
             | Self::Within { pair, .. }
-            | Self::WithinPercent { pair, .. }
             | Self::Days { pair, .. }
             | Self::Similar { pair, .. } => pair,
         }
@@ -77,15 +98,93 @@ impl Condition {
                 });
                 format!("{l} {} {r}", if *nulls { "IS NOT DISTINCT FROM" } else { "=" })
             }
-            Self::Within { value, .. } => format!("tolerance_match({l}, {r}, {value})"),
-            Self::WithinPercent { percent, .. } => format!("tolerance_pct({l}, {r}, {percent})"),
-            Self::Days { days, zone: None, .. } => format!("date_within({l}, {r}, {days})"),
-            Self::Days { days, zone: Some(zone), .. } => format!("date_within({l}, {r}, {days}, '{zone}')"),
+            Self::Within { most, nulls, .. } => {
+                let one = |most: &Tolerance| match most {
+                    Tolerance::Absolute(value) => format!("tolerance_match({l}, {r}, {value})"),
+                    Tolerance::Percent(percent) => format!("tolerance_pct({l}, {r}, {percent})"),
+                };
+                let nulls = nulls.then(|| format!("({l} IS NULL AND {r} IS NULL)"));
+                let ways: Vec<String> = most.iter().map(one).chain(nulls).collect();
+                if ways.len() == 1 { ways.concat() } else { format!("({})", ways.join(" OR ")) }
+            }
+            Self::Days { days: Days::Apart(days), zone: None, .. } => format!("date_within({l}, {r}, {days})"),
+            Self::Days { days: Days::Apart(days), zone: Some(zone), .. } => {
+                format!("date_within({l}, {r}, {days}, '{zone}')")
+            }
+            Self::Days { days: Days::After(least, most), .. } => {
+                let bound = |sign: &str, days: &i32| format!("{r} {sign} {l} + INTERVAL '{days} days'");
+                let bounds = [least.as_ref().map(|n| bound(">=", n)), most.as_ref().map(|n| bound("<=", n))];
+                bounds.into_iter().flatten().collect::<Vec<_>>().join(" AND ")
+            }
             Self::Similar { threshold, .. } => {
                 format!("similarity(normalize_text({l}), normalize_text({r})) >= {threshold}")
             }
         }
     }
+}
+
+/// As it is given on the command line.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Pair { left, right } = self.pair();
+        let names = if left == right { left.clone() } else { format!("{left}={right}") };
+        let null = |nulls: &bool| if *nulls { "?" } else { "" };
+        match self {
+            Self::Equal { rules, nulls, .. } => {
+                let rules = rules.as_ref().map_or(String::new(), |rules| format!("~{rules}"));
+                write!(f, "--on '{names}{rules}{}'", null(nulls))
+            }
+            Self::Within { most, nulls, .. } => {
+                let one = |most: &Tolerance| match most {
+                    Tolerance::Absolute(value) => value.clone(),
+                    Tolerance::Percent(percent) => format!("{percent}%"),
+                };
+                let most: Vec<String> = most.iter().map(one).collect();
+                write!(f, "--tolerance '{names}:{}{}'", most.join(","), null(nulls))
+            }
+            Self::Days { days, zone, .. } => {
+                let zone = zone.as_ref().map_or(String::new(), |zone| format!("@{zone}"));
+                let bound = |days: &Option<i32>| days.map_or(String::new(), |days| days.to_string());
+                match days {
+                    Days::Apart(days) => write!(f, "--days '{names}:{days}{zone}'"),
+                    Days::After(least, most) => write!(f, "--days '{names}:{}..{}{zone}'", bound(least), bound(most)),
+                }
+            }
+            Self::Similar { threshold, .. } => write!(f, "--similar '{names}:{threshold}'"),
+        }
+    }
+}
+
+/// A statement that flags stand for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    pub sql: String,
+    /// Of each line of it the flag that asks for it.
+    pub flags: Vec<Option<String>>,
+}
+
+impl Written {
+    /// The flag behind the first place that a message names, `line 8, column 4`, and the message without its places.
+    pub fn flag<'a>(&'a self, message: &str) -> Option<(&'a str, String)> {
+        let (mut rest, mut without, mut flag) = (message, String::new(), None);
+        while let Some(at) = rest.find(PLACE) {
+            let (line, after) = number_at(&rest[at + PLACE.len()..])?;
+            let (_, after) = number_at(after.strip_prefix(", column ")?)?;
+            flag = flag.or_else(|| self.flags.get(line.checked_sub(1)?)?.as_deref());
+            without.push_str(&rest[..at]);
+            rest = after;
+        }
+        without.push_str(rest);
+        flag.map(|flag| (flag, without))
+    }
+}
+
+const PLACE: &str = " at line ";
+
+/// A whole number at the start of a text, and what follows.
+fn number_at(text: &str) -> Option<(usize, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    Some((text[..end].parse().ok()?, &text[end..]))
 }
 
 /// The statement: keys first, then the compared columns side by side, then what was asked for besides. Where both sides
@@ -96,44 +195,52 @@ pub fn match_sql(
     right_key: &[String],
     select: &[Selected],
     all: &Columns,
-) -> String {
+) -> Written {
     let mut list = SelectList::default();
-    left_key.iter().for_each(|c| list.add(Side::Left, c));
-    right_key.iter().for_each(|c| list.add(Side::Right, c));
+    left_key.iter().for_each(|c| list.add(Side::Left, c, "--left-key"));
+    right_key.iter().for_each(|c| list.add(Side::Right, c, "--right-key"));
     for condition in conditions {
-        let pair = condition.pair();
-        list.add(Side::Left, &pair.left);
+        let (pair, flag) = (condition.pair(), condition.to_string());
+        list.add(Side::Left, &pair.left, &flag);
         let same = matches!(condition, Condition::Equal { rules: None, .. }) && pair.left == pair.right;
         if !same {
-            list.add(Side::Right, &pair.right);
+            list.add(Side::Right, &pair.right, &flag);
         }
     }
     for item in select {
         match item {
-            Selected::Column(side, name) => list.add(*side, name),
-            Selected::All(Side::Left) => all.left.iter().for_each(|c| list.add(Side::Left, c)),
-            Selected::All(Side::Right) => all.right.iter().for_each(|c| list.add(Side::Right, c)),
+            Selected::Column(side, name) => list.add(*side, name, "--select"),
+            Selected::All(Side::Left) => all.left.iter().for_each(|c| list.add(Side::Left, c, "--select")),
+            Selected::All(Side::Right) => all.right.iter().for_each(|c| list.add(Side::Right, c, "--select")),
         }
     }
     let mut sql = format!("SELECT\n    {}\nFROM left_src AS l\nJOIN right_src AS r", list.items.join(",\n    "));
+    let mut flags = [vec![None], list.flags, vec![None, None]].concat();
     for (i, condition) in conditions.iter().enumerate() {
         let word = if i == 0 { "  ON" } else { " AND" };
         // Writing to a String cannot fail.
         let _ = write!(sql, "\n{word} {}", condition.sql());
+        flags.push(Some(condition.to_string()));
     }
-    sql
+    // A name may hold the end of a line; then no line is known.
+    if sql.lines().count() != flags.len() {
+        flags.clear();
+    }
+    Written { sql, flags }
 }
 
 #[derive(Default)]
 struct SelectList {
     items: Vec<String>,
+    /// Of each item the flag that asks for it.
+    flags: Vec<Option<String>>,
     taken: Vec<(Side, String)>,
     /// Output names in lower case: many tools do not tell `Amount` from `amount`.
     names: Vec<String>,
 }
 
 impl SelectList {
-    fn add(&mut self, side: Side, column: &str) {
+    fn add(&mut self, side: Side, column: &str, flag: &str) {
         let key = (side, column.to_owned());
         if self.taken.contains(&key) {
             return;
@@ -145,114 +252,11 @@ impl SelectList {
             name = if side == Side::Left { format!("left_{name}") } else { format!("right_{name}") };
         }
         self.names.push(name.to_lowercase());
+        self.flags.push(Some(flag.to_owned()));
         let reference = format!("{table}.{}", identifier(column));
         self.items.push(if name == column { reference } else { format!("{reference} AS {}", identifier(&name)) });
     }
 }
-
-/// `name` as SQL reads it back letter for letter: quoted unless it is a plain lower-case word that means nothing else.
-pub fn identifier(name: &str) -> String {
-    let mut chars = name.chars();
-    let plain = chars.next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
-        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain && !KEYWORDS.contains(&name) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
-/// Words that people do use as column names and that some place of a statement reads otherwise. Quoting one too many
-/// does no harm.
-const KEYWORDS: &[&str] = &[
-    "all",
-    "and",
-    "any",
-    "array",
-    "as",
-    "asc",
-    "at",
-    "between",
-    "by",
-    "case",
-    "cast",
-    "check",
-    "column",
-    "cross",
-    "current_date",
-    "current_time",
-    "date",
-    "day",
-    "default",
-    "desc",
-    "distinct",
-    "else",
-    "end",
-    "exists",
-    "extract",
-    "false",
-    "fetch",
-    "filter",
-    "for",
-    "from",
-    "full",
-    "group",
-    "having",
-    "hour",
-    "if",
-    "in",
-    "inner",
-    "intersect",
-    "interval",
-    "into",
-    "is",
-    "join",
-    "key",
-    "lateral",
-    "left",
-    "like",
-    "limit",
-    "minute",
-    "month",
-    "natural",
-    "not",
-    "null",
-    "offset",
-    "on",
-    "or",
-    "order",
-    "outer",
-    "over",
-    "partition",
-    "position",
-    "primary",
-    "range",
-    "references",
-    "right",
-    "row",
-    "rows",
-    "second",
-    "select",
-    "set",
-    "some",
-    "substring",
-    "table",
-    "then",
-    "time",
-    "timestamp",
-    "to",
-    "top",
-    "trim",
-    "true",
-    "union",
-    "unique",
-    "unnest",
-    "user",
-    "using",
-    "value",
-    "values",
-    "when",
-    "where",
-    "window",
-    "with",
-    "year",
-];
 
 /// Reads `NAME` or `LEFT=RIGHT`, then `~trim,case` for what they may differ in, then `?` where NULL meets NULL.
 pub fn equal(text: &str) -> Result<Condition, String> {
@@ -274,20 +278,37 @@ pub fn equal(text: &str) -> Result<Condition, String> {
     Ok(Condition::Equal { pair, rules, nulls })
 }
 
-/// Reads `NAME:0.02`, `LEFT=RIGHT:0.02` or `LEFT=RIGHT:2%`.
+/// Reads `NAME:0.02`, `LEFT=RIGHT:0.02`, `LEFT=RIGHT:2%` or `LEFT=RIGHT:0.02,2%`, then `?` where NULL meets NULL.
 pub fn tolerance(text: &str) -> Result<Condition, String> {
     let (pair, value) = pair_and_value(text, "0.02 or 2%")?;
-    match value.strip_suffix('%') {
-        Some(percent) => Ok(Condition::WithinPercent { pair, percent: number(percent.trim_end())? }),
-        None => Ok(Condition::Within { pair, value: number(value)? }),
-    }
+    let (value, nulls) = value.strip_suffix('?').map_or((value, false), |rest| (rest, true));
+    let one = |text: &str| match text.trim().strip_suffix('%') {
+        Some(percent) => number(percent.trim_end()).map(Tolerance::Percent),
+        None => number(text.trim()).map(Tolerance::Absolute),
+    };
+    Ok(Condition::Within { pair, most: value.split(',').map(one).collect::<Result<_, _>>()?, nulls })
 }
 
-/// Reads `NAME:3` or `LEFT=RIGHT:3`, and `LEFT=RIGHT:3@Europe/Berlin`.
+/// Reads `NAME:3` or `LEFT=RIGHT:3`, `LEFT=RIGHT:3@Europe/Berlin`, and `LEFT=RIGHT:1..3`, `..3` or `-2..`.
 pub fn days(text: &str) -> Result<Condition, String> {
     let (pair, value) = pair_and_value(text, "3")?;
     let (days, zone) = value.split_once('@').map_or((value, None), |(days, zone)| (days.trim_end(), Some(zone)));
-    let days = days.parse().map_err(|_| format!("`{days}` is not a whole number of days"))?;
+    let wrong = |days: &str| format!("`{days}` is not a whole number of days");
+    let bound = |text: &str| match text.trim() {
+        "" => Ok(None),
+        days => days.parse().map(Some).map_err(|_| wrong(days)),
+    };
+    let days = match days.split_once("..") {
+        None => Days::Apart(days.parse().map_err(|_| wrong(days))?),
+        Some((least, most)) => match (bound(least)?, bound(most)?) {
+            (None, None) => return Err(format!("`{days}` bounds nothing: write 1..3, ..3 or 1..")),
+            (Some(least), Some(most)) if least > most => return Err(format!("`{days}` begins after its end")),
+            (least, most) => Days::After(least, most),
+        },
+    };
+    if matches!(days, Days::After(..)) && zone.is_some() {
+        return Err(format!("`{value}`: days from here to there are of 24 hours and have no zone; write them as SQL"));
+    }
     Ok(Condition::Days { pair, days, zone: zone.map(str::parse).transpose()? })
 }
 

@@ -86,6 +86,52 @@ fn inspect_and_check_tell_columns() {
     assert!(text(&output.stderr).contains("did you mean `l.id`"), "{}", text(&output.stderr));
 }
 
+/// What is wrong with the SQL that flags stand for is told of the flags; nobody has seen its lines.
+#[test]
+fn flags_are_told_of() {
+    let dir = tables("id,amount,day\n1,1.50,2026-01-01\n", "ref,paid,day\n1,x,2026-01-02\n");
+    for (flags, told) in [
+        (&["--on", "idd=ref"] as &[&str], "--on 'idd=ref': unknown column `l.idd`: did you mean `l.id`?"),
+        (&["--on", "id=ref", "--tolerance", "amount=paid:1"], "--tolerance 'amount=paid:1': tolerance_match: "),
+        (&["--on", "id=ref", "--days", "day=paid:1..2"], "--days 'day=paid:1..2': "),
+        (&["--on", "id=paid"], "--left-type or --right-type"),
+        (&["--on", "id=ref", "--left-key", "idd"], "--left-key: `left` has no column `idd`: did you mean `id`?"),
+        (&["--on", "id=ref", "--select", "r.nothing"], "--select: unknown column"),
+    ] {
+        let done = kalla(dir.path(), &[&["reconcile", "left.csv", "right.csv"], flags].concat());
+        let message = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{flags:?}");
+        assert!(message.contains(told) && !message.contains(" at line "), "{flags:?}\n{message}");
+    }
+    let done = kalla(dir.path(), &["reconcile", "left.csv", "right.csv", "--on", "id=ref", "--days", "day:1.."]);
+    assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+}
+
+/// Rows that match more than once, fields with blanks around them, and the second column of one name.
+#[test]
+fn what_matches_more_than_once_is_said() {
+    let dir = tables("id, amount\n7, 50\n7, 50\n7, 50\n", "id, amount\n 7, 50 \n7, 50\n");
+    let trimmed = ["--left-options", "trim=yes", "--right-options", "trim=yes"];
+    let sql = ["--sql", "SELECT l.*, r.* FROM left_src l JOIN right_src r ON l.id = r.id AND l.amount = r.amount"];
+    let files = ["reconcile", "left.csv", "right.csv"];
+    let done = kalla(dir.path(), &[&files[..], &sql, &trimmed].concat());
+    let report = text(&done.stdout);
+    for words in [
+        "3 rows against 2, 3 rows of left and 2 rows of right more than once, but",
+        "`r.amount` is `right_amount`",
+        "3 rows of `left` match more than once: they stand in 6 matches, one of them in 2 (row 0, counted from 0)",
+        "2 rows of `right` match more than once: they stand in 6 matches, one of them in 3",
+        "amount sums up to 150 and amount to 100: 50 apart",
+    ] {
+        assert!(report.contains(words), "{words}\n{report}");
+    }
+    let done = kalla(dir.path(), &[&files[..], &sql, &trimmed, &["--json"]].concat());
+    let manifest: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(manifest["multiple_left"], serde_json::json!({"rows": 3, "matches": 6, "most": 2, "row": 0}));
+    let tried = kalla(dir.path(), &[&files[..], &sql, &trimmed, &["--dry-run"]].concat());
+    assert!(text(&tried.stdout).contains("2 rows of `right` match more than once"), "{}", text(&tried.stdout));
+}
+
 #[test]
 fn results_are_looked_into() {
     let left = "id,amount,name,day\n01,5.00,Acme,2026-01-01\n02,1234567890123456.78,\"Ünal, Ltd\",2026-02-01\n03,,acme 2,2026-03-01\n04,7.50,,1850-01-01\n05,1.00,x,2026-01-05\n";

@@ -78,6 +78,7 @@ pub fn options(wire: Option<&v1::ReadOptions>) -> Result<ReadOptions, Vec<String
         delimiter: wire.delimiter.as_deref().and_then(|text| byte("delimiter", text)),
         quote: wire.quote.as_deref().map(|text| if text.is_empty() { None } else { byte("quote", text) }),
         header: wire.header,
+        trim: wire.trim,
         encoding: match wire.encoding() {
             v1::Encoding::Unspecified => None,
             v1::Encoding::Utf8 => Some(Encoding::Utf8),
@@ -372,6 +373,8 @@ pub fn manifest(manifest: Manifest) -> v1::Manifest {
         lineage_right: lineage(manifest.lineage.right).into(),
         sums: manifest.sums.iter().map(sum).collect(),
         control_totals: manifest.control_totals.into_iter().map(control_total).collect(),
+        multiple_left: manifest.multiple_left.map(multiple),
+        multiple_right: manifest.multiple_right.map(multiple),
         timings: Some(v1::Timings {
             staging_ms: timings.staging,
             matching_ms: timings.matching,
@@ -400,7 +403,14 @@ fn control_total(total: manifest::ControlTotal) -> v1::ControlTotal {
         matched_right: total.matched_right,
         difference: total.difference,
         allowed: total.allowed,
+        key: total.key,
     }
+}
+
+/// Rows that match more than once.
+pub fn multiple(found: manifest::MultipleMatches) -> v1::MultipleMatches {
+    let manifest::MultipleMatches { rows, matches, most, row } = found;
+    v1::MultipleMatches { rows, matches, most, row }
 }
 
 /// What a job would give.
@@ -414,6 +424,8 @@ pub fn tried(run: DryRun) -> Result<v1::DryRunJobResponse, kalla_engine::Error> 
         by_key: funnel.by_key,
     };
     Ok(v1::DryRunJobResponse {
+        multiple_left: run.multiple[0].map(multiple),
+        multiple_right: run.multiple[1].map(multiple),
         key: run.key,
         rows_left: run.rows[0],
         rows_right: run.rows[1],

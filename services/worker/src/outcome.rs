@@ -9,7 +9,7 @@ use kalla_engine::{Error, Manifest};
 use kalla_proto::v1;
 use kalla_proto::v1::job_event::Event;
 
-use crate::problem;
+use crate::{convert, problem};
 
 /// The seq of every terminal event, whoever sends it: a receiver knows a repeated one by its idempotency key.
 pub const TERMINAL_SEQ: u64 = u32::MAX as u64;
@@ -35,6 +35,7 @@ pub fn progress(now: &Progress) -> v1::Progress {
         total_left: total(0),
         total_right: total(1),
         source_rows: reading.map(|s| s.rows),
+        warning: None,
     }
 }
 
@@ -61,6 +62,9 @@ pub fn complete(manifest: &Manifest, output: &Location, as_url: bool) -> v1::Com
         rejected_left: counts.rejected_left,
         rejected_right: counts.rejected_right,
         manifest_path: spell(output.join(MANIFEST).to_string()),
+        multiple_left: manifest.multiple_left.map(convert::multiple),
+        multiple_right: manifest.multiple_right.map(convert::multiple),
+        warning: None,
     }
 }
 
@@ -69,7 +73,7 @@ pub fn error(error: &Error, at: v1::Stage) -> v1::Error {
 }
 
 pub fn failure(problem: v1::Problem, at: v1::Stage) -> v1::Error {
-    v1::Error { error: problem.message.clone(), stage: at.into(), problem: Some(problem) }
+    v1::Error { error: problem.message.clone(), stage: at.into(), problem: Some(problem), warning: None }
 }
 
 pub fn event(run_id: &str, attempt: u32, seq: u64, event: Event) -> v1::JobEvent {

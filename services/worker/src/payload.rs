@@ -6,7 +6,8 @@ use std::time::Duration;
 use kalla_engine::job::{Job, Limits, ResultFormat, Source, SourceUri};
 use kalla_engine::location::Location;
 use kalla_engine::{Addresses, Error, Fence, Stores, Violation};
-use kalla_proto::v1;
+use kalla_proto::json::{FieldError, from_json_lenient};
+use kalla_proto::{CONTRACT_VERSION, v1};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
@@ -42,6 +43,37 @@ pub struct Accepted {
     pub fingerprint: [u8; 32],
     /// Whether the output was given as a `file://` URL.
     pub as_url: bool,
+    /// What of the payload was not read, in one sentence.
+    pub warning: Option<String>,
+}
+
+/// A payload as JSON. Fields that are not known are noted in it, unless they look like a known one that is misspelled: without
+/// what they were to say, something else would be computed. Those of a later contract are all noted.
+pub fn from_json(text: &str) -> Result<v1::JobPayload, v1::Problem> {
+    let unreadable = |error| v1::Problem::unreadable(&[error]);
+    let (payload, unknown) = from_json_lenient::<v1::JobPayload>(text).map_err(unreadable)?;
+    if payload.contract_version <= CONTRACT_VERSION {
+        let misspelled = unknown.iter().filter(|field| field.meant.is_some());
+        let misspelled: Vec<FieldError> = misspelled.cloned().map(FieldError::from).collect();
+        if !misspelled.is_empty() {
+            return Err(v1::Problem::unreadable(&misspelled));
+        }
+    }
+    Ok(v1::JobPayload { ignored_fields: unknown.into_iter().map(|field| field.path).collect(), ..payload })
+}
+
+/// What is to be said of a payload that was not read as a whole.
+fn warning(payload: &v1::JobPayload) -> Option<String> {
+    let fields = payload.ignored_fields.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+    let version = payload.contract_version;
+    if version > CONTRACT_VERSION {
+        let ignored = if fields.is_empty() { "what is new in it".to_owned() } else { fields };
+        return Some(format!(
+            "the payload is written by version {version} of the contract and this worker knows version {CONTRACT_VERSION}: {ignored} \
+             was not read"
+        ));
+    }
+    (!fields.is_empty()).then(|| format!("the payload has fields that are not known: {fields} was not read"))
 }
 
 impl Intake {
@@ -129,6 +161,7 @@ impl Intake {
             target,
             fingerprint: fingerprint(payload),
             as_url: payload.output_path.starts_with("file://"),
+            warning: warning(payload),
         })
     }
 
@@ -258,8 +291,15 @@ fn nowhere() -> SourceUri {
     SourceUri::File(Location::Local(PathBuf::new()))
 }
 
-/// Of all but what may differ from one attempt to the next, as when the gateway has moved.
+/// Of all but what may differ from one attempt to the next, as when the gateway has moved or is of another version.
 fn fingerprint(payload: &v1::JobPayload) -> [u8; 32] {
-    let same = v1::JobPayload { attempt: 0, callback_url: String::new(), callback_token: None, ..payload.clone() };
+    let same = v1::JobPayload {
+        attempt: 0,
+        callback_url: String::new(),
+        callback_token: None,
+        contract_version: 0,
+        ignored_fields: Vec::new(),
+        ..payload.clone()
+    };
     Sha256::digest(same.encode_to_vec()).into()
 }

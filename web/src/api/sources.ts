@@ -31,7 +31,13 @@ export interface SideRows {
 
 /** As it is read already, with more that stands for no value. */
 function reading(known: ReadOptions | undefined, nulls: string[]): ReadOptions {
-  const plain: ReadOptions = { format: "unspecified", encoding: "unspecified", nulls: [], types: {} };
+  const plain: ReadOptions = {
+    format: "unspecified",
+    encoding: "unspecified",
+    nulls: [],
+    trim: false,
+    types: {},
+  };
   const { nulls: before, ...rest } = known ?? plain;
   return { ...rest, nulls: [...new Set([...before, ...nulls])] };
 }

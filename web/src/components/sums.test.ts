@@ -44,11 +44,13 @@ it("takes the columns that are called alike and sum up alike", () => {
 });
 
 it("takes what the conditions compare before anything else, and integers only so", () => {
-  const total = { matched_left: "2", matched_right: "2", difference: "0" };
+  const total = { matched_left: "2", matched_right: "2", difference: "0", key: false };
   const sums = [...plain, sum("left", "cents", "7", "0"), sum("right", "paid_cents", "7", "0")];
   expect(usualPair({ sums, control_totals: [] })).toEqual(["amount", "paid_amount"]);
   const control_totals = [{ left: "cents", right: "paid_cents", ...total }];
   expect(usualPair({ sums, control_totals })).toEqual(["cents", "paid_cents"]);
+  const keys = control_totals.map((total) => ({ ...total, key: true }));
+  expect(usualPair({ sums, control_totals: keys })).toEqual(["amount", "paid_amount"]);
   const names = (side: "left" | "right") =>
     amounts({ sums, control_totals }, side).map(({ column }) => column);
   expect(names("left")).toEqual(["tax", "amount", "cents"]);

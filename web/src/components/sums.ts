@@ -16,7 +16,7 @@ export type Totals = Pick<Manifest, "sums" | "control_totals">;
 
 /** The columns of a side that hold amounts. Integers are mostly keys, unless they are compared as amounts. */
 export function amounts({ sums, control_totals }: Totals, side: Side): ColumnSum[] {
-  const compared = control_totals.map((total) => total[side]);
+  const compared = control_totals.filter((total) => !total.key).map((total) => total[side]);
   return sums.filter(
     (sum) => sum.side === side && (sum.matched.includes(".") || compared.includes(sum.column)),
   );
@@ -69,7 +69,7 @@ export function apart(sums: ColumnSum[], pair: Pair): string | undefined {
 /** The columns that are likely to be meant: compared, or called alike and with sums of about the same size where rows match. */
 export function usualPair(totals: Totals): Pair | undefined {
   const { sums, control_totals } = totals;
-  const [compared] = control_totals;
+  const compared = control_totals.find((total) => !total.key);
   if (compared) return settled(sums, [compared.left, compared.right]);
   let best: { score: number; pair: Pair } | undefined;
   for (const l of amounts(totals, "left")) {

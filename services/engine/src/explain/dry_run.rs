@@ -20,7 +20,7 @@ use crate::check::validate;
 use crate::error::{Error, Result};
 use crate::job::{FileFormat, Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
 use crate::location::Location;
-use crate::manifest::Counts;
+use crate::manifest::{Counts, MultipleMatches};
 use crate::names;
 use crate::progress::Progress;
 use crate::query;
@@ -44,6 +44,8 @@ pub struct DryRun {
     pub rows: [u64; 2],
     /// Of the sample.
     pub counts: Counts,
+    /// Rows of the sample that stand in more than one match, left and right.
+    pub multiple: [Option<MultipleMatches>; 2],
     pub funnels: Vec<Funnel>,
     /// Some rows of each result set, without their numbers.
     pub matched: Vec<RecordBatch>,
@@ -106,6 +108,7 @@ pub async fn dry_run(job: &Job, rows: u64) -> Result<DryRun> {
         key: chosen.key.filter(|_| !chosen.whole),
         rows: totals,
         counts: Counts { rejected_left: staged[0].rejected, rejected_right: staged[1].rejected, ..manifest.counts },
+        multiple: [manifest.multiple_left, manifest.multiple_right],
         funnels,
         matched: examples(ResultSet::Matched).await?,
         unmatched_left: examples(ResultSet::UnmatchedLeft).await?,

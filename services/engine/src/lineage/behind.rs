@@ -115,6 +115,18 @@ impl<'a> Column<'a> {
     }
 }
 
+/// All rows of some groups: ascending, each once.
+///
+/// Errors: [`Error::Output`] when the file of the groups cannot be read.
+pub(super) fn all_rows(numbered: &Groups, groups: &[i64]) -> Result<Vec<i64>> {
+    let mut rows = Vec::new();
+    for group in groups {
+        gather(numbered, *group, usize::MAX, &mut rows)?;
+    }
+    cut(&mut rows, usize::MAX);
+    Ok(rows)
+}
+
 /// Adds the first `most` rows of a group; says whether these are all.
 fn gather(groups: &Groups, group: i64, most: usize, rows: &mut Vec<i64>) -> Result<bool> {
     let mut inner = Vec::new();

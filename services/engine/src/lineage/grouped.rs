@@ -1,8 +1,9 @@
-//! Groups in the rewritten plan, and totals, which come from no rows.
+//! Groups in the rewritten plan; totals, which come from no rows; groups beside rows of their own side, which are statistics.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::{Column, ExprSchema as _, Result, ScalarValue};
 use datafusion::functions_aggregate::array_agg::array_agg;
 use datafusion::functions_aggregate::grouping::grouping_udaf;
@@ -28,6 +29,33 @@ impl Rewriter<'_> {
                 Expr::Column(column)
             });
         }
+        let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::clone(&node.plan))?);
+        Ok(node.with(plan))
+    }
+
+    /// What is joined stands behind a row together, but where a row of a side is there, groups of that side are a statistic
+    /// beside it: what they are made of is no part of the match. Where they always are, nothing collects them any more.
+    pub(super) fn rows_before_groups(&mut self, mut node: Node) -> Result<Node> {
+        let schema = Arc::clone(node.plan.schema());
+        let mut alone = HashMap::new();
+        for (side, reach) in [(Side::Left, &mut node.left), (Side::Right, &mut node.right)] {
+            let columns = reach.columns.iter().map(|name| column(&schema, name)).collect::<Result<Vec<_>>>()?;
+            let is_row = |c: &Column| schema.field_from_column(c).is_ok_and(|f| *f.data_type() == DataType::Int64);
+            let (rows, groups): (Vec<_>, Vec<_>) = columns.into_iter().partition(is_row);
+            let always = rows.iter().any(|row| schema.field_from_column(row).is_ok_and(|f| !f.is_nullable()));
+            let missing = rows.iter().cloned().map(|row| Expr::Column(row).is_null()).reduce(Expr::and);
+            let Some(missing) = missing.filter(|_| !groups.is_empty()) else { continue };
+            reach.columns = rows.into_iter().map(|row| row.name).collect();
+            for group in groups.into_iter().filter(|_| !always) {
+                let name = self.name(side.as_str());
+                reach.columns.push(name.clone());
+                alone.insert(group.clone(), when(missing.clone(), Expr::Column(group)).end()?.alias(name));
+            }
+        }
+        if alone.is_empty() {
+            return Ok(node);
+        }
+        let exprs = schema.columns().into_iter().map(|c| alone.remove(&c).unwrap_or(Expr::Column(c))).collect();
         let plan = LogicalPlan::Projection(Projection::try_new(exprs, Arc::clone(&node.plan))?);
         Ok(node.with(plan))
     }

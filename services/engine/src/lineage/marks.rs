@@ -1,13 +1,14 @@
-//! Which rows of the two sides have been matched: one bit per row.
+//! Which rows of the two sides have been matched, and how often.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Array, Int64Builder, ListBuilder, RecordBatch};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::Int64Type;
 
-use super::groups::Members;
+use super::behind::all_rows;
+use super::counters::{Counters, MultipleMatches};
 use super::{Groups, RowsBehind, Side, Trace, Traced};
 use crate::error::{Error, Result};
 
@@ -15,13 +16,14 @@ use crate::error::{Error, Result};
 /// row that shares them would make results that grow with the square of the input.
 pub const LISTED: usize = 1000;
 
-/// The rows of each side that were matched. Every task marks its own; [`Marks::merge`] unites them.
-#[derive(Debug, Clone)]
+/// The rows of each side that were matched. Every task marks in a part of its own ([`Marks::part`]); [`Marks::merge`] unites
+/// them.
+#[derive(Debug)]
 pub struct Marks {
-    left: Bits,
-    right: Bits,
-    /// Large groups all of whose rows are marked.
-    marked: HashSet<i64>,
+    left: Counters,
+    right: Counters,
+    /// Groups that are too large to be listed and stand behind output rows together, and behind how many.
+    large: HashMap<(Side, Vec<i64>), u64>,
     cut: bool,
     /// Output rows in which both sides met.
     met: u64,
@@ -33,12 +35,18 @@ impl Marks {
     /// Errors: [`Error::Internal`] when a side has more rows than this machine can address.
     pub fn new(left_rows: u64, right_rows: u64) -> Result<Self> {
         Ok(Self {
-            left: Bits::new(left_rows)?,
-            right: Bits::new(right_rows)?,
-            marked: HashSet::new(),
+            left: Counters::new(left_rows)?,
+            right: Counters::new(right_rows)?,
+            large: HashMap::new(),
             cut: false,
             met: 0,
         })
+    }
+
+    /// For another task.
+    pub fn part(&self) -> Self {
+        let (left, right) = (self.left.part(), self.right.part());
+        Self { left, right, large: HashMap::new(), cut: false, met: 0 }
     }
 
     /// Marks the rows behind a batch of [`Traced::plan`]'s output, and gives the columns `_left_row` and `_right_row` of
@@ -58,7 +66,7 @@ impl Marks {
             self.met += u64::from(met);
             for listed in [&mut left, &mut right] {
                 if met {
-                    self.mark_behind(listed.side, &listed.rows, &traced.groups)?;
+                    self.mark_behind(listed.side, &listed.rows)?;
                 }
                 self.cut |= !listed.rows.is_whole();
             }
@@ -71,35 +79,25 @@ impl Marks {
         self.cut
     }
 
-    fn mark_behind(&mut self, side: Side, rows: &RowsBehind<'_>, groups: &Groups) -> Result<()> {
-        self.bits_mut(side).set_all(rows.get())?;
+    fn mark_behind(&mut self, side: Side, rows: &RowsBehind<'_>) -> Result<()> {
         if rows.is_whole() {
-            return Ok(());
+            let counters = self.counters_mut(side);
+            return rows.get().iter().try_for_each(|row| counters.add(*row));
         }
-        self.bits_mut(side).set_all(rows.single())?;
-        rows.groups().iter().try_for_each(|group| self.mark_group(side, *group, groups))
+        let counters = self.counters_mut(side);
+        rows.single().iter().try_for_each(|row| counters.add(*row))?;
+        *self.large.entry((side, rows.groups().to_vec())).or_default() += 1;
+        Ok(())
     }
 
-    /// All rows of a group, of which the large ones are taken up once.
-    fn mark_group(&mut self, side: Side, group: i64, groups: &Groups) -> Result<()> {
-        if self.marked.contains(&group) {
-            return Ok(());
-        }
-        let (mut inner, mut rows) = (Vec::new(), 0);
-        let bits = self.bits_mut(side);
-        groups.read(group, usize::MAX, |members| {
-            match members {
-                Members::Rows(members) => {
-                    rows += members.len();
-                    bits.set_all(members)?;
-                }
-                Members::Groups(members) => inner.extend_from_slice(members),
-            }
-            Ok(())
-        })?;
-        inner.iter().try_for_each(|group| self.mark_group(side, *group, groups))?;
-        if rows > LISTED || !inner.is_empty() {
-            self.marked.insert(group);
+    /// Marks the rows of large groups, which are read once, however many output rows share them.
+    ///
+    /// Errors: [`Error::Output`] when groups cannot be read.
+    pub fn settle(&mut self, groups: &Groups) -> Result<()> {
+        for ((side, together), times) in std::mem::take(&mut self.large) {
+            let rows = all_rows(groups, &together)?;
+            let counters = self.counters_mut(side);
+            rows.into_iter().try_for_each(|row| counters.add_times(row, times))?;
         }
         Ok(())
     }
@@ -111,16 +109,16 @@ impl Marks {
         let mut rows = RowsBehind::of(batch, traced, side, LISTED)?;
         for row in 0..batch.num_rows() {
             rows.read(row)?;
-            self.mark_behind(side, &rows, &traced.groups)?;
+            self.mark_behind(side, &rows)?;
         }
         Ok(())
     }
 
-    /// Marks one row.
+    /// Marks one row, of which nobody knows how often it matches.
     ///
     /// Errors: [`Error::Internal`] when the side has no such row.
     pub fn set(&mut self, side: Side, row: i64) -> Result<()> {
-        self.bits_mut(side).set(row)
+        self.counters_mut(side).set(row)
     }
 
     /// The hot path: every output row comes from at most one row of each side.
@@ -128,27 +126,34 @@ impl Marks {
         match NullBuffer::union(left.nulls(), right.nulls()) {
             None => {
                 self.met += left.len() as u64;
-                self.left.set_all(left.values())?;
-                self.right.set_all(right.values())
+                for (counters, rows) in [(&mut self.left, left), (&mut self.right, right)] {
+                    // A join gives the partners of a row one after the other.
+                    let runs = rows.values().chunk_by(|a, b| a == b);
+                    runs.into_iter().try_for_each(|run| counters.add_times(run[0], run.len() as u64))?;
+                }
+                Ok(())
             }
             Some(both) => {
                 self.met += (both.len() - both.null_count()) as u64;
                 let (left, right) = (left.values(), right.values());
                 for row in both.valid_indices() {
-                    self.left.set(left[row])?;
-                    self.right.set(right[row])?;
+                    self.left.add(left[row])?;
+                    self.right.add(right[row])?;
                 }
                 Ok(())
             }
         }
     }
 
-    /// Adds the rows that another task has matched in the same two sides.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds what another task has marked in its [`Marks::part`].
+    pub fn merge(&mut self, other: Self) {
         self.left.merge(&other.left);
         self.right.merge(&other.right);
         self.cut |= other.cut;
         self.met += other.met;
+        for (together, times) in other.large {
+            *self.large.entry(together).or_default() += times;
+        }
     }
 
     /// Adds output rows in which both sides met, for a caller that knows it.
@@ -163,69 +168,36 @@ impl Marks {
 
     /// How many rows of a side are matched.
     pub fn count(&self, side: Side) -> u64 {
-        self.bits(side).words.iter().map(|word| u64::from(word.count_ones())).sum()
+        self.counters(side).count()
+    }
+
+    /// The rows of a side that stand in several matches; `None` where there are none, or where rows are followed by key.
+    pub fn multiple(&self, side: Side) -> Option<MultipleMatches> {
+        self.counters(side).multiple()
     }
 
     #[cfg(test)]
     /// Whether a row is matched; no for a row that the side does not have.
     pub fn is_set(&self, side: Side, row: u64) -> bool {
-        let word = usize::try_from(row / 64).ok().and_then(|index| self.bits(side).words.get(index));
-        word.is_some_and(|word| word & (1 << (row % 64)) != 0)
+        usize::try_from(row).is_ok_and(|row| self.counters(side).is_set(row))
     }
 
     /// One bit per row of a side, set where the row is *not* matched.
     pub fn unmatched(&self, side: Side) -> BooleanBuffer {
-        let bits = self.bits(side);
-        BooleanBuffer::new(Buffer::from_iter(bits.words.iter().map(|word| !word)), 0, bits.rows)
+        self.counters(side).unset()
     }
 
-    fn bits_mut(&mut self, side: Side) -> &mut Bits {
+    fn counters_mut(&mut self, side: Side) -> &mut Counters {
         match side {
             Side::Left => &mut self.left,
             Side::Right => &mut self.right,
         }
     }
 
-    fn bits(&self, side: Side) -> &Bits {
+    fn counters(&self, side: Side) -> &Counters {
         match side {
             Side::Left => &self.left,
             Side::Right => &self.right,
-        }
-    }
-}
-
-/// A bit per row; those past the last row are never set.
-#[derive(Debug, Clone)]
-struct Bits {
-    words: Vec<u64>,
-    rows: usize,
-}
-
-impl Bits {
-    fn new(rows: u64) -> Result<Self> {
-        let rows = usize::try_from(rows).map_err(|_| Error::defect(format!("{rows} rows are too many")))?;
-        Ok(Self { words: vec![0; rows.div_ceil(64)], rows })
-    }
-
-    #[inline]
-    fn set(&mut self, row: i64) -> Result<()> {
-        match usize::try_from(row) {
-            Ok(index) if index < self.rows => {
-                self.words[index / 64] |= 1 << (index % 64);
-                Ok(())
-            }
-            _ => Err(Error::defect(format!("row number {row} of a source with {} rows", self.rows))),
-        }
-    }
-
-    fn set_all(&mut self, rows: &[i64]) -> Result<()> {
-        rows.iter().try_for_each(|&row| self.set(row))
-    }
-
-    fn merge(&mut self, other: &Self) {
-        debug_assert_eq!(self.rows, other.rows);
-        for (word, more) in self.words.iter_mut().zip(&other.words) {
-            *word |= more;
         }
     }
 }

@@ -7,6 +7,8 @@
 //!   an outer join fills with NULLs has a NULL row number there.
 //! * GROUP BY and DISTINCT collect it with `array_agg`, write the rows of a group down once ([`Groups`]) and give the number
 //!   of the group, a `UInt64`; also of groups that are grouped again. DISTINCT ON keeps the number of the row that it picks.
+//! * A join puts together what its inputs carry. Where that is a row of a side, groups of the same side add nothing: they are a
+//!   statistic beside that row. Where a side is there as groups alone, all their rows count.
 //! * UNION lines up the columns of its branches, with NULL where a branch does not read a side.
 //!
 //! The output columns are first and unchanged, the lineage columns follow ([`Traced`]). [`Marks`] reads them from the
@@ -42,6 +44,7 @@
 
 mod behind;
 mod compared;
+mod counters;
 mod grouped;
 mod groups;
 mod marks;
@@ -63,6 +66,7 @@ use datafusion::logical_expr::{LogicalPlan, TableSource};
 
 pub use behind::RowsBehind;
 pub use compared::{Compared, Comparisons, Within};
+pub use counters::MultipleMatches;
 pub use groups::Groups;
 pub use marks::{LISTED, Marks};
 
@@ -74,7 +78,7 @@ use reach::{Mention, Reach};
 const DEFAULT_CATALOG: &str = "datafusion";
 const DEFAULT_SCHEMA: &str = "public";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
     Left,
     Right,

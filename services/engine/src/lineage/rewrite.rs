@@ -299,7 +299,8 @@ impl Rewriter<'_> {
             join.null_equality,
             join.null_aware,
         )?;
-        Ok(Node { plan: Arc::new(LogicalPlan::Join(plan)), left: reach.0, right: reach.1, order })
+        let plan = Arc::new(LogicalPlan::Join(plan));
+        self.rows_before_groups(Node { plan, left: reach.0, right: reach.1, order })
     }
 
     /// DISTINCT is GROUP BY all columns.

@@ -72,13 +72,14 @@ pub async fn run(
     let runs = Runs::new(scratch, &schema, &ctx.runtime_env().memory_pool, &plan.limits, streams.len());
     // One that asks for an order gives its rows in it, one after the other.
     let asked = plan.asks_for_order && streams.len() == 1;
+    let mut marks = Marks::new(sides.0, sides.1)?;
     let mut partitions = JoinSet::new();
     for stream in streams {
         let partition = Partition {
             plan: Arc::clone(plan),
             schema: Arc::clone(&schema),
             counter: Arc::clone(counter),
-            marks: Marks::new(sides.0, sides.1)?,
+            marks: marks.part(),
             rows: if asked {
                 Rows::Asked(Parts::new(writer, plan.limits.threads, PART_ROWS))
             } else {
@@ -88,12 +89,12 @@ pub async fn run(
         };
         partitions.spawn(partition.drain(stream));
     }
-    let mut marks = Marks::new(sides.0, sides.1)?;
     let mut found = Vec::new();
     while let Some((own, rows)) = tasks::next_of(&mut partitions).await? {
-        marks.merge(&own);
+        marks.merge(own);
         found.extend(rows);
     }
+    marks.settle(&plan.traced.groups)?;
     let written = if asked { 0 } else { order::write(found, writer, &plan.limits).await? };
     if let Some(keys) = keys {
         keys.mark(ctx, plan, &mut marks).await?;

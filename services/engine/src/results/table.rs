@@ -165,6 +165,7 @@ async fn stage_text(
             header: Some(true),
             encoding: Some(Encoding::Utf8),
             nulls: Vec::new(),
+            trim: false,
             types: types.collect::<BTreeMap<_, _>>(),
         },
     };

@@ -13,7 +13,7 @@ type Case =
     (&'static str, &'static [(&'static str, &'static str, &'static str, Option<&'static str>)], Option<&'static str>);
 
 const CASES: &[Case] = &[
-    // Nothing compares the amounts: they are totalled all the same. Numbers of rows and keys are not.
+    // Nothing compares the amounts: they are totalled all the same. Numbers of rows are not.
     (
         "SELECT l.ref FROM l JOIN r ON l.ref = r.ref",
         &[("amount", "amount", "-0.01", Some("0"))],
@@ -67,6 +67,17 @@ const CASES: &[Case] = &[
         "SELECT l.ref FROM l JOIN r ON l.ref = r.ref AND tolerance_match(l.n, r.n, 0)",
         &[("n", "n", "0", Some("0")), ("amount", "amount", "-0.01", Some("0"))],
         Some("0.01 apart"),
+    ),
+    // Whole numbers that bring rows together are keys, whatever they sum up to; where something else does, they are amounts.
+    (
+        "SELECT l.ref FROM l JOIN r ON l.n = r.n",
+        &[("amount", "amount", "-0.01", Some("0")), ("n", "n", "0", None)],
+        Some("0.01 apart"),
+    ),
+    (
+        "SELECT l.ref FROM l JOIN r ON l.n < 3 AND l.n = r.n AND l.ref = r.ref AND abs(l.amount - r.amount) < 1",
+        &[("n", "n", "0", Some("0"))],
+        None,
     ),
     // Something other than the amounts themselves is compared.
     ("SELECT l.ref FROM l JOIN r ON l.ref = r.ref AND abs(l.amount - r.amount) < 1", &[], None),

@@ -13,6 +13,7 @@ mod oracle;
 mod postgres;
 mod random;
 mod recipe;
+mod statistics;
 mod tables;
 
 use std::collections::BTreeSet;

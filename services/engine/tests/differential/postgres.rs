@@ -18,6 +18,8 @@ use crate::forms;
 use crate::random::Random;
 
 const ROWS: i64 = 24;
+/// How statements begin whose rows are pairs, one row of each side.
+const PAIRS: &str = "SELECT l.id, r.id AS rid";
 /// Expressions that are asked together.
 const TOGETHER: usize = 10;
 /// Differences that are printed.
@@ -99,7 +101,11 @@ fn agrees_with_postgres() {
     let wanted = wanted + tally.asked;
     while tally.asked < wanted {
         if random.chance(40) {
-            let asked = if random.chance(40) { correlated(&mut random) } else { join(&mut random) };
+            let asked = match random.below(10) {
+                0..=3 => correlated(&mut random),
+                4..=5 => statistic(&mut random),
+                _ => join(&mut random),
+            };
             runtime.block_on(ask(&asked, &oracle, &tables, directory.path(), &mut tally));
             continue;
         }
@@ -199,14 +205,14 @@ fn join(random: &mut Random) -> Asked {
     let exists = random.pick(&["EXISTS", "NOT EXISTS"]);
     let write = |condition: &str, chosen: &str, form: usize| {
         match form {
-        0 => format!("SELECT l.id, r.id AS rid FROM left_src l {kind} right_src r ON {condition}"),
-        1 => format!("SELECT l.id, r.id AS rid FROM left_src l {kind} right_src r ON l.k = r.k WHERE {chosen}"),
-        2 => format!("SELECT l.id, r.id AS rid FROM left_src l FULL JOIN right_src r ON l.k = r.k WHERE {chosen}"),
-        3 => format!("SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.id = r.id WHERE {listed}"),
-        4 => format!("SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.id = r.id WHERE {exists} (SELECT 1 FROM right_src x WHERE x.k = l.k AND x.f)"),
+        0 => format!("{PAIRS} FROM left_src l {kind} right_src r ON {condition}"),
+        1 => format!("{PAIRS} FROM left_src l {kind} right_src r ON l.k = r.k WHERE {chosen}"),
+        2 => format!("{PAIRS} FROM left_src l FULL JOIN right_src r ON l.k = r.k WHERE {chosen}"),
+        3 => format!("{PAIRS} FROM left_src l JOIN right_src r ON l.id = r.id WHERE {listed}"),
+        4 => format!("{PAIRS} FROM left_src l JOIN right_src r ON l.id = r.id WHERE {exists} (SELECT 1 FROM right_src x WHERE x.k = l.k AND x.f)"),
         5 => format!("SELECT k AS id, l.id AS rid FROM left_src l FULL JOIN right_src r USING (k) WHERE {chosen}"),
         6 => "SELECT l.k AS id, CAST(sum(r.i) AS bigint) AS rid FROM left_src l JOIN right_src r ON l.k = r.k GROUP BY l.k".to_owned(),
-        _ => format!("SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.u = r.u AND {condition}"),
+        _ => format!("{PAIRS} FROM left_src l JOIN right_src r ON l.u = r.u AND {condition}"),
     }
     };
     let form = random.below(8);
@@ -246,7 +252,7 @@ fn correlated(random: &mut Random) -> Asked {
         4 => format!("(SELECT count(*) {inside}) > 1"),
         _ => format!("l.i <= (SELECT max({name}.i) AS id {inside})"),
     };
-    let pairs = "SELECT l.id, r.id AS rid FROM left_src l";
+    let pairs = format!("{PAIRS} FROM left_src l");
     let sql = match random.below(5) {
         0 => format!("{pairs} JOIN right_src r ON l.k = r.k AND {chosen}"),
         1 => format!("{pairs} JOIN right_src r ON l.id = r.id WHERE {chosen}"),
@@ -254,6 +260,36 @@ fn correlated(random: &mut Random) -> Asked {
         3 => format!("{pairs} JOIN right_src r ON l.k = r.k AND l.u = r.u WHERE {chosen} AND NOT l.f"),
         _ => format!(
             "SELECT l.id, q.k AS rid FROM left_src l JOIN right_src r ON l.id = r.id LEFT JOIN LATERAL (SELECT count(*) AS k {inside}) q ON TRUE"
+        ),
+    };
+    Asked { items: Vec::new(), ours: sql.clone(), theirs: sql, kinds: vec![Kind::Integer, Kind::Integer] }
+}
+
+/// Pairs beside statistics of a side, which say which of them are chosen: none of the statistic's other rows is behind a pair.
+fn statistic(random: &mut Random) -> Asked {
+    let (side, table) = random.pick(&[("l", "left_src"), ("r", "right_src")]);
+    let statistic = random.pick(&[
+        "SELECT k, min(id) AS first, count(*) AS n FROM {table} GROUP BY k",
+        "SELECT k, max(id) AS first, sum(i) AS n FROM {table} WHERE f OR t IS NULL GROUP BY k",
+        "SELECT DISTINCT k, 3 AS first, i AS n FROM {table}",
+        "SELECT k, min(first) AS first, count(*) AS n FROM (SELECT k, u, max(id) AS first FROM {table} GROUP BY k, u) x GROUP BY k",
+        "SELECT k, min(id) AS first, count(*) AS n FROM (SELECT k, id FROM left_src UNION ALL SELECT k, id FROM right_src) x GROUP BY k",
+        "SELECT k, min(id) AS first, rank() OVER (ORDER BY count(*)) AS n FROM {table} GROUP BY k",
+        "SELECT q.k, max(q.id) AS first, count(*) AS n FROM {table} q JOIN right_src s ON q.k = s.k GROUP BY q.k",
+    ]);
+    let statistic = statistic.replace("{table}", table);
+    let join = random.pick(&["JOIN", "JOIN", "LEFT JOIN"]);
+    let more = random.pick(&["", " AND g.first = {side}.id", " AND g.first <= {side}.id", " AND g.n > 1"]);
+    let chosen = format!("{join} ({statistic}) g ON g.k = {side}.k{}", more.replace("{side}", side));
+    let pairs = random.pick(&[PAIRS, "SELECT DISTINCT l.id, r.id AS rid"]);
+    let sql = match random.below(4) {
+        0 if side == "l" => format!("{pairs} FROM left_src l {chosen} JOIN right_src r ON l.u = r.u"),
+        0 | 1 => format!("{pairs} FROM left_src l JOIN right_src r ON l.u = r.u {chosen}"),
+        2 => format!(
+            "WITH g AS ({statistic}) {pairs} FROM g JOIN left_src l ON g.k = l.k JOIN right_src r ON l.u = r.u JOIN g h ON h.k = r.k AND h.n >= g.n"
+        ),
+        _ => format!(
+            "{pairs} FROM left_src l, right_src r, ({statistic}) g WHERE l.u = r.u AND g.k = l.k AND g.first <> r.id"
         ),
     };
     Asked { items: Vec::new(), ours: sql.clone(), theirs: sql, kinds: vec![Kind::Integer, Kind::Integer] }
@@ -334,7 +370,21 @@ async fn ours(asked: &Asked, tables: &[Table; 2], directory: &Path) -> Result<An
     let _ = std::fs::remove_dir_all(&output);
     let (progress, _) = tokio::sync::watch::channel(Progress::default());
     kalla_engine::reconcile(job, progress, CancellationToken::new()).await?;
-    let mut rows: Answer = answer::matched(&output).into_iter().map(|row| row.values).collect();
+    let rows = answer::matched(&output);
+    if asked.ours.contains(&PAIRS["SELECT ".len()..]) {
+        let behind = |id: &Option<String>| id.iter().map(|id| id[2..].parse::<i64>().unwrap() - 1).collect::<Vec<_>>();
+        for row in &rows {
+            let pair = (behind(&row.values[0]), behind(&row.values[1]));
+            assert_eq!(
+                (&row.left, &row.right),
+                (&pair.0, &pair.1),
+                "other rows behind {:?}: {}",
+                row.values,
+                asked.ours
+            );
+        }
+    }
+    let mut rows: Answer = rows.into_iter().map(|row| row.values).collect();
     rows.sort();
     Ok(rows)
 }

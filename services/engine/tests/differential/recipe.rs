@@ -18,21 +18,21 @@ pub fn write(random: Random, dialect: Dialect) -> String {
     if writer.ctes.is_empty() { query } else { format!("WITH {}\n{query}", writer.ctes.join(",\n")) }
 }
 
-struct Writer {
-    random: Random,
-    dialect: Dialect,
-    ctes: Vec<String>,
+pub struct Writer {
+    pub random: Random,
+    pub dialect: Dialect,
+    pub ctes: Vec<String>,
 }
 
 /// A query whose output columns are `names`, and the lineage after them in the oracle's dialect.
-struct Select {
-    sql: String,
-    names: Vec<String>,
+pub struct Select {
+    pub sql: String,
+    pub names: Vec<String>,
 }
 
 impl Writer {
     fn query(&mut self) -> String {
-        let select = match self.random.below(20) {
+        let select = match self.random.below(23) {
             0..=4 => self.plain(),
             5..=7 => self.grouped_by_row(),
             8..=9 => self.grouped_by_key(),
@@ -42,6 +42,7 @@ impl Writer {
             16 => self.united(),
             17 => self.pair_of_payments(),
             18 => self.using(),
+            19..=21 => self.statistics(),
             _ => self.whole(),
         };
         let select = if self.random.chance(15) { self.distinct(select) } else { select };
@@ -50,7 +51,7 @@ impl Writer {
     }
 
     /// `text` where lineage is spelt out, nothing where it is not.
-    fn lineage(&self, text: &str) -> String {
+    pub fn lineage(&self, text: &str) -> String {
         if self.dialect == Dialect::Oracle { format!(", {text}") } else { String::new() }
     }
 
@@ -128,7 +129,7 @@ impl Writer {
     }
 
     /// One to three conditions. Without an equality only where the kind of join allows it everywhere.
-    fn conditions(&mut self, equality: bool) -> String {
+    pub fn conditions(&mut self, equality: bool) -> String {
         let count = self.random.pick(&[1, 1, 1, 2, 2, 3]);
         let mut all = Vec::new();
         for number in 0..count {
@@ -139,7 +140,7 @@ impl Writer {
     }
 
     /// A condition on one side.
-    fn predicate(&mut self, alias: &str) -> String {
+    pub fn predicate(&mut self, alias: &str) -> String {
         let p = if alias.is_empty() { String::new() } else { format!("{alias}.") };
         match self.random.below(9) {
             0 => format!("{p}a > 5"),
@@ -155,7 +156,7 @@ impl Writer {
     }
 
     /// One side as an item of FROM: bare, filtered in a derived table, or filtered in a CTE.
-    fn side(&mut self, alias: &str) -> String {
+    pub fn side(&mut self, alias: &str) -> String {
         let table = if alias.starts_with('l') { "left_src" } else { "right_src" };
         match self.random.below(10) {
             0..=6 => format!("{table} {alias}"),
@@ -179,7 +180,7 @@ impl Writer {
         }
     }
 
-    fn join(&mut self) -> &'static str {
+    pub fn join(&mut self) -> &'static str {
         self.random.pick(&["JOIN", "JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
     }
 
@@ -206,7 +207,7 @@ impl Writer {
     }
 
     /// One to five columns and expressions named c0, c1, …
-    fn columns(&mut self) -> (String, Vec<String>) {
+    pub fn columns(&mut self) -> (String, Vec<String>) {
         let choices = [
             "l.id",
             "r.id",

@@ -159,12 +159,15 @@ pub struct Matching {
     #[arg(long, value_name = "LEFT=RIGHT[~RULES][?]", value_parser = sql::equal)]
     pub on: Vec<Condition>,
     /// Numbers at most so far apart: 'amount=paid:0.02', or 'amount=paid:2%' of the larger one. Repeatable
-    #[arg(long, value_name = "LEFT=RIGHT:X", value_parser = sql::tolerance)]
+    ///
+    /// 'amount=paid:0.02,2%' lets them be as far apart as either does. A `?` at the end lets NULL meet NULL: 'fee:0.01?'.
+    #[arg(long, value_name = "LEFT=RIGHT:X[?]", value_parser = sql::tolerance)]
     pub tolerance: Vec<Condition>,
     /// Dates at most so many days apart: 'due=booked:3'. Repeatable
     ///
     /// A day has 24 hours. With a time zone, days of the calendar count, and an instant is of the day that it has there:
-    /// 'booked=paid_at:0@Europe/Berlin'.
+    /// 'booked=paid_at:0@Europe/Berlin'. 'due=booked:1..3' is a direction: the right one from one to three days after the left one;
+    /// '0..' at any time after it, '-3..0' before it.
     #[arg(long, value_name = "LEFT=RIGHT:N[@ZONE]", value_parser = sql::days)]
     pub days: Vec<Condition>,
     /// Texts alike, from 0 to 1, whatever their case, accents and punctuation: 'name=payee:0.9'. Repeatable
@@ -211,7 +214,7 @@ pub struct Reading {
     /// How to read the left file, where it is not found out rightly: 'delimiter=;,encoding=windows-1252'
     ///
     /// format=csv|tsv|ndjson|parquet, delimiter=; (or tab, comma, semicolon, pipe, space), quote=' (or none),
-    /// header=yes|no, encoding=utf-8|utf-16le|utf-16be|windows-1252, nulls=N/A|- (the empty field is always NULL).
+    /// header=yes|no, trim=yes (blanks around fields are no part of them), encoding=utf-8|utf-16le|utf-16be|windows-1252, nulls=N/A|- (the empty field is always NULL).
     #[arg(long, value_name = "OPTIONS")]
     pub left_options: Vec<String>,
     /// How to read the right file

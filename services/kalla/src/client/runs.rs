@@ -107,6 +107,7 @@ pub fn report(run: &Run) -> Outcome {
             matched: done.matched_left_count,
             unmatched: done.unmatched_left_count,
             rejected: done.rejected_left,
+            multiple: done.multiple_left.map_or(0, |found| found.rows),
         },
         Side {
             name: name(1),
@@ -114,6 +115,7 @@ pub fn report(run: &Run) -> Outcome {
             matched: done.matched_right_count,
             unmatched: done.unmatched_right_count,
             rejected: done.rejected_right,
+            multiple: done.multiple_right.map_or(0, |found| found.rows),
         },
     ];
     let breaks = sides.iter().map(|side| side.unmatched + side.rejected).sum();

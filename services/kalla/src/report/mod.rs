@@ -60,13 +60,17 @@ pub fn verdict([left, right]: &[Side; 2], breaks: u64, totals: &[ControlTotal]) 
             style(format!("{names} have no rows: there is nothing to compare")).bold().to_string()
         }
         0 => {
+            let several = [left, right].into_iter().filter(|side| side.multiple > 0);
+            let several: Vec<String> =
+                several.map(|side| format!("{} of {}", counted(side.multiple, "row", "rows"), side.name)).collect();
             let rows = match left.total == right.total {
                 true => format!("{} on each side", counted(left.total, "row", "rows")),
-                false => format!(
-                    "{} against {}, so some match several",
-                    counted(left.total, "row", "rows"),
-                    count(right.total)
-                ),
+                false => format!("{} against {}", counted(left.total, "row", "rows"), count(right.total)),
+            };
+            let rows = match (several.is_empty(), left.total == right.total) {
+                (false, _) => format!("{rows}, {} more than once", several.join(" and ")),
+                (true, true) => rows,
+                (true, false) => format!("{rows}, some of them together"),
             };
             let off = totals.iter().find(|total| total.is_off());
             match off {
@@ -89,7 +93,7 @@ pub fn verdict([left, right]: &[Side; 2], breaks: u64, totals: &[ControlTotal]) 
 const TOTALS_TOLD: usize = 3;
 
 fn balanced(totals: &[ControlTotal]) -> String {
-    totals.iter().take(TOTALS_TOLD).map(|total| format!("; {}", summed(total))).collect()
+    totals.iter().filter(|total| !total.key).take(TOTALS_TOLD).map(|total| format!("; {}", summed(total))).collect()
 }
 
 fn summed(total: &ControlTotal) -> String {
@@ -112,6 +116,8 @@ pub struct Side {
     pub matched: u64,
     pub unmatched: u64,
     pub rejected: u64,
+    /// Rows that match more than once.
+    pub multiple: u64,
 }
 
 /// Rows of both sides, in numbers and as a picture.
@@ -146,6 +152,7 @@ fn sides(manifest: &Manifest) -> [Side; 2] {
             matched: c.matched_left_count,
             unmatched: c.unmatched_left_count,
             rejected: c.rejected_left,
+            multiple: manifest.multiple_left.map_or(0, |found| found.rows),
         },
         Side {
             name: manifest.right.alias.clone(),
@@ -153,6 +160,7 @@ fn sides(manifest: &Manifest) -> [Side; 2] {
             matched: c.matched_right_count,
             unmatched: c.unmatched_right_count,
             rejected: c.rejected_right,
+            multiple: manifest.multiple_right.map_or(0, |found| found.rows),
         },
     ]
 }
@@ -167,11 +175,9 @@ fn hints(manifest: &Manifest) -> Vec<String> {
     let mut lines = Vec::new();
     let (left, right) = (c.matched_left_count, c.matched_right_count);
     if c.matched_count != left || c.matched_count != right {
-        let why = if c.matched_count > left.min(right) {
-            "; some rows match several times"
-        } else {
-            "; some matches gather several rows"
-        };
+        // Rows that match several times are told below.
+        let gathered = c.matched_count <= left.min(right);
+        let why = if gathered { "; some matches gather several rows" } else { "" };
         lines.push(format!(
             "{} of {} and {} rows{why}",
             counted(c.matched_count, "match", "matches"),
@@ -199,7 +205,7 @@ fn amounts(manifest: &Manifest, page: Page) -> Vec<String> {
             if sum.side == "left" { total.left == sum.column } else { total.right == sum.column }
         };
         sum.matched.contains('.') && mentions(&manifest.match_sql, &sum.column)
-            || manifest.control_totals.iter().any(of_side)
+            || manifest.control_totals.iter().filter(|total| !total.key).any(of_side)
     };
     for sum in manifest.sums.iter().filter(shown) {
         let alias = if sum.side == "left" { &manifest.left.alias } else { &manifest.right.alias };
@@ -365,19 +371,23 @@ mod tests {
             matched_right: sums[1].to_owned(),
             difference: difference.to_owned(),
             allowed: Some("0.08".to_owned()),
+            key: false,
         };
         let (even, near, off) = (
             total("paid", ["1200.00", "1200.00"], "0.00"),
             total("amount", ["1.00", "1.04"], "-0.04"),
             total("amount", ["1.00", "1.09"], "-0.09"),
         );
-        for (left, right, unmatched, totals, words) in [
-            (4, 4, 0, &[][..], "a and b agree: every row matches, 4 rows on each side"),
-            (4, 3, 0, &[], "a and b agree: every row matches, 4 rows against 3, so some match several"),
-            (4, 4, 0, std::slice::from_ref(&even), "4 rows on each side; paid sums up to 1,200.00 on both"),
+        for (left, right, multiple, unmatched, totals, words) in [
+            (4, 4, [0, 0], 0, &[][..], "a and b agree: every row matches, 4 rows on each side"),
+            (4, 3, [0, 0], 0, &[], "a and b agree: every row matches, 4 rows against 3, some of them together"),
+            (4, 3, [0, 1], 0, &[], "a and b agree: every row matches, 4 rows against 3, 1 row of b more than once"),
+            (4, 4, [2, 3], 0, &[], "4 rows on each side, 2 rows of a and 3 rows of b more than once"),
+            (4, 4, [0, 0], 0, std::slice::from_ref(&even), "4 rows on each side; paid sums up to 1,200.00 on both"),
             (
                 4,
                 4,
+                [0, 0],
                 0,
                 &[near],
                 "a and b agree: every row matches, 4 rows on each side; amount sums up to 1.00 and paid to 1.04",
@@ -385,22 +395,25 @@ mod tests {
             (
                 4,
                 3,
+                [0, 1],
                 0,
                 &[even.clone(), off],
-                "! every row of a and b matches, 4 rows against 3, so some match several, but amount sums up to 1.00 and paid to \
+                "! every row of a and b matches, 4 rows against 3, 1 row of b more than once, but amount sums up to 1.00 and paid to \
                  1.09: 0.09 apart",
             ),
-            (0, 0, 0, &[], "a and b have no rows: there is nothing to compare"),
-            (2, 0, 2, &[], "a and b differ: 2 breaks"),
+            (0, 0, [0, 0], 0, &[], "a and b have no rows: there is nothing to compare"),
+            (2, 0, [0, 0], 2, &[], "a and b differ: 2 breaks"),
         ] {
-            let side = |name: &str, total: u64, unmatched: u64| Side {
+            let side = |name: &str, total: u64, unmatched: u64, multiple: u64| Side {
                 name: name.to_owned(),
                 total,
                 matched: total - unmatched,
                 unmatched,
                 rejected: 0,
+                multiple,
             };
-            let told = verdict(&[side("a", left, unmatched), side("b", right, 0)], unmatched, totals);
+            let sides = [side("a", left, unmatched, multiple[0]), side("b", right, 0, multiple[1])];
+            let told = verdict(&sides, unmatched, totals);
             assert!(told.contains(words), "{told}");
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn sql(conditions: &[Condition]) -> String {
-    match_sql(conditions, &[], &[], &[], &Columns::default())
+    match_sql(conditions, &[], &[], &[], &Columns::default()).sql
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn a_join_with_every_condition() {
     ];
     let keys = (["invoice_id".to_owned()], ["payment_id".to_owned()]);
     assert_eq!(
-        match_sql(&conditions, &keys.0, &keys.1, &[], &Columns::default()),
+        match_sql(&conditions, &keys.0, &keys.1, &[], &Columns::default()).sql,
         "\
 SELECT
     l.invoice_id,
@@ -131,6 +131,9 @@ fn values_in_flags() {
         ("amount:1e3", false),
         ("amount:1.2.3", false),
         ("amount:0) OR (1=1", false),
+        ("amount:0.02,2%", true),
+        ("amount:0.02, 2% ?", true),
+        ("amount:0.02,", false),
     ] {
         assert_eq!(tolerance(text).is_ok(), good, "{text}");
     }
@@ -142,6 +145,14 @@ fn values_in_flags() {
         ("d", false),
         ("d:1@Europe/Berlin", true),
         ("d:1@Berlin", false),
+        ("d:1..3", true),
+        ("d:-3..0", true),
+        ("d:0..", true),
+        ("d:..2", true),
+        ("d:..", false),
+        ("d:3..1", false),
+        ("d:1.5..2", false),
+        ("d:1..3@Europe/Berlin", false),
     ] {
         assert_eq!(days(text).is_ok(), good, "{text}");
     }
@@ -154,7 +165,7 @@ fn values_in_flags() {
 fn further_columns_and_clashing_names() {
     let all = Columns { left: vec!["id".into(), "Note".into()], right: vec!["id".into(), "note".into(), "x".into()] };
     let select = [selected("l.*").unwrap(), selected("r.*").unwrap(), selected("r.x").unwrap()];
-    let text = match_sql(&[equal("id").unwrap()], &[], &[], &select, &all);
+    let text = match_sql(&[equal("id").unwrap()], &[], &[], &select, &all).sql;
     let expected = "\
 SELECT
     l.id,
@@ -173,6 +184,62 @@ FROM left_src AS l";
 #[test]
 fn a_right_column_called_like_the_renamed_one() {
     let all = Columns { left: vec![], right: vec!["right_id".into(), "id".into()] };
-    let text = match_sql(&[equal("id").unwrap()], &[], &[], &[Selected::All(Side::Right)], &all);
+    let text = match_sql(&[equal("id").unwrap()], &[], &[], &[Selected::All(Side::Right)], &all).sql;
     assert!(text.contains("r.right_id,\n    r.id AS right_right_id\n"), "{text}");
+}
+
+#[test]
+fn bounds_and_nulls() {
+    for (condition, expected) in [
+        (tolerance("a=b:0.02,2%"), "(tolerance_match(l.a, r.b, 0.02) OR tolerance_pct(l.a, r.b, 2))"),
+        (tolerance("a:0.01?"), "(tolerance_match(l.a, r.a, 0.01) OR (l.a IS NULL AND r.a IS NULL))"),
+        (days("due=booked:1..3"), "r.booked >= l.due + INTERVAL '1 days' AND r.booked <= l.due + INTERVAL '3 days'"),
+        (days("due=booked:0.."), "r.booked >= l.due + INTERVAL '0 days'"),
+        (days("due=booked:..-1"), "r.booked <= l.due + INTERVAL '-1 days'"),
+    ] {
+        let text = sql(&[condition.unwrap()]);
+        assert!(text.ends_with(&format!("ON {expected}")), "{text}");
+    }
+}
+
+/// Conditions are told as they were given.
+#[test]
+fn messages_name_flags() {
+    for flag in [
+        "--on 'a=b~trim,case?'",
+        "--on 'id'",
+        "--tolerance 'a=b:0.02,2%?'",
+        "--days 'a:1..3'",
+        "--days 'a:..0'",
+        "--days 'a=b:3@Europe/Berlin'",
+        "--similar 'a=b:0.9'",
+    ] {
+        let (name, text) = flag.split_once(' ').unwrap();
+        let text = text.trim_matches('\'');
+        let condition = match name {
+            "--on" => equal(text),
+            "--tolerance" => tolerance(text),
+            "--days" => days(text),
+            _ => similar(text),
+        };
+        assert_eq!(condition.unwrap().to_string(), flag);
+    }
+    let keys = ["k".to_owned()];
+    let conditions = [equal("id=ref").unwrap(), tolerance("amount:2%").unwrap()];
+    let written = match_sql(&conditions, &keys, &[], &[selected("l.note").unwrap()], &Columns::default());
+    for (line, flag) in [
+        (2, Some("--left-key")),
+        (3, Some("--on 'id=ref'")),
+        (6, Some("--tolerance 'amount:2%'")),
+        (7, Some("--select")),
+        (8, None),
+        (10, Some("--on 'id=ref'")),
+        (11, Some("--tolerance 'amount:2%'")),
+        (12, None),
+    ] {
+        let message = format!("`x` at line {line}, column 12, is text, and `y` at line 99, column 1 is not");
+        let told = flag.map(|flag| (flag, "`x`, is text, and `y` is not".to_owned()));
+        assert_eq!(written.flag(&message), told, "{}", written.sql);
+    }
+    assert_eq!(written.flag("the parser fails at line one"), None);
 }

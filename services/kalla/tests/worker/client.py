@@ -146,6 +146,7 @@ def run(payload):
         assert path.rsplit("/", 1)[0] == "/api/worker", path
         assert headers["Idempotency-Key"] == f"{body['run_id']}:{body['attempt']}:{body['seq']}", headers
         if path.endswith("/progress"):
+            assert ("format" in payload["sources"][0]) <= ("warning" in body), body
             assert body["stage"] in ("staging", "matching", "writing_results"), body
     seqs = [body["seq"] for _, _, body in calls]
     assert seqs == sorted(set(seqs)), seqs
@@ -197,6 +198,21 @@ wrong = job("ftp://example.com/x", run_id="seven", match_sql="DELETE FROM left_s
 status, problem = call("POST", "/api/jobs", wrong)
 fields = [violation["field"] for violation in problem["violations"]]
 assert (status, fields) == (400, ["run_id", "sources[1].uri", "match_sql"]), problem
+
+# Fields that nobody knows: what looks misspelled is refused, what is of a later version or of somebody else is told.
+payload = job(f"{prefix}/payments.csv")
+payload["sources"][0]["filtres"] = [{"column": "amount", "op": "gte", "value": 100}]
+status, problem = call("POST", "/api/jobs", payload)
+assert (status, problem["violations"][0]["field"]) == (400, "sources[0].filtres"), problem
+assert "did you mean `filters`" in problem["message"], problem
+for version, words in [(0, "fields that are not known: `sources[0].filtres`"), (99, "by version 99 of the contract")]:
+    payload = job(f"{prefix}/payments.csv", contract_version=version)
+    name = "filtres" if version else "format"
+    payload["sources"][0][name] = "csv"
+    path, _, body = run(payload)
+    assert path.endswith("/complete") and words.replace("filtres", name) in body["warning"], body
+    assert f"`sources[0].{name}` was not read" in body["warning"], body
+    assert call("GET", f"/api/jobs/{payload['run_id']}")[1]["complete"]["warning"] == body["warning"]
 
 # A file that comes with the request.
 request = urllib.request.Request(f"{worker}/api/files/mine.csv", payment_csv, method="PUT")

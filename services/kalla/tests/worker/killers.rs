@@ -171,12 +171,11 @@ async fn a_process_that_crashes_fails_its_job_alone() {
     let door = Door::http(&worker.url);
     for (signal, code, words) in [("-ABRT", "internal", "a defect of Kalla"), ("-KILL", "exhausted", "want of memory")]
     {
-        let warm = worker.children();
         let job = endless(&dir, &sink.url());
         door.submit(&job).await.unwrap();
         sink.matching(&job.run_id).await;
-        // The one that was warm has the job.
-        for pid in warm.keys() {
+        // The one that has the job, and the one that is warm.
+        for pid in worker.children().keys() {
             kill(*pid, signal);
         }
         let last = sink.terminal(&job.run_id).await;
@@ -197,11 +196,10 @@ async fn a_process_that_stands_still_is_ended() {
     let worker = Worker::start(&dir, &[]);
     let sink = Sink::start().await;
     let door = Door::http(&worker.url);
-    let warm = worker.children();
     let job = endless(&dir, &sink.url());
     door.submit(&job).await.unwrap();
     sink.matching(&job.run_id).await;
-    for pid in warm.keys() {
+    for pid in worker.children().keys() {
         kill(*pid, "-STOP");
     }
     let ordered = Instant::now();

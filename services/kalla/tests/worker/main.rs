@@ -35,6 +35,7 @@ async fn behaves(home: Home, door: impl AsyncFn(&str) -> Door) {
     scene.completes().await;
     scene.runs_once().await;
     scene.tells_all_that_is_wrong().await;
+    scene.refuses_what_cannot_run().await;
     scene.reports_what_fails().await;
     scene.repeats_the_last_word().await;
     scene.stops_when_told().await;

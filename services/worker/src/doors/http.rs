@@ -7,11 +7,11 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use kalla_proto::json::from_json_lenient;
-use kalla_proto::v1::{JobPayload, JobStatus, Problem, SubmitJobResponse};
+use kalla_proto::v1::{JobStatus, SubmitJobResponse};
 use kalla_serving::{Refusal, body};
 
 use super::House;
+use crate::payload;
 
 pub fn routes() -> Router<House> {
     Router::new().route("/api/jobs", post(submit)).route("/api/jobs/{run_id}", get(status).delete(cancel))
@@ -19,10 +19,7 @@ pub fn routes() -> Router<House> {
 
 async fn submit(State(house): State<House>, request: Request) -> Result<Response, Refusal> {
     let text = body::json(request).await?;
-    let (payload, unknown) = from_json_lenient::<JobPayload>(&text).map_err(|e| Problem::unreadable(&[e]))?;
-    if !unknown.is_empty() {
-        tracing::warn!(run_id = payload.run_id, ?unknown, "the payload has fields that this version does not know");
-    }
+    let payload = payload::from_json(&text)?;
     let run_id = payload.run_id.clone();
     house.service.submit(payload).await?;
     let place = [(LOCATION, format!("/api/jobs/{run_id}"))];

@@ -110,6 +110,7 @@ async fn follow(order: v1::Order, stores: Stores, cancel: CancellationToken) -> 
             return report::Report::Event(job(&intake, &payload, cancel).instrument(span).await);
         }
         Some(order::Order::Check(payload)) => check(&intake, payload).await.map(report::Report::Checked),
+        Some(order::Order::Foresee(payload)) => foresee(&intake, payload).await.map(report::Report::Checked),
         Some(order::Order::Inspect(request)) => inspect(&intake, request).await.map(report::Report::Inspected),
         Some(order::Order::Preview(request)) => preview(&intake, request).await.map(report::Report::Previewed),
         Some(order::Order::Reach(request)) => reach(&intake, request).await.map(report::Report::Reached),
@@ -172,6 +173,10 @@ fn unnamed(intake: &Intake, mut payload: v1::JobPayload) -> Result<Job, Error> {
 
 async fn check(intake: &Intake, payload: v1::JobPayload) -> Result<v1::CheckJobResponse, Error> {
     kalla_engine::check(&unnamed(intake, payload)?).await.map(convert::checked)
+}
+
+async fn foresee(intake: &Intake, payload: v1::JobPayload) -> Result<v1::CheckJobResponse, Error> {
+    kalla_engine::foresee(&unnamed(intake, payload)?).await.map(|()| v1::CheckJobResponse::default())
 }
 
 async fn dry_run(intake: &Intake, request: v1::DryRunJobRequest) -> Result<v1::DryRunJobResponse, Error> {

@@ -67,6 +67,8 @@ pub struct Entry {
     pub view: watch::Sender<View>,
     /// Whether it is written down that it was accepted: until then nobody is told so. `false`: it has ended long ago.
     pub kept: OnceCell<Result<bool, v1::Problem>>,
+    /// Stands in every event.
+    warning: Option<String>,
     seq: AtomicU64,
 }
 
@@ -93,6 +95,7 @@ impl Entry {
             span,
             view,
             kept: OnceCell::new(),
+            warning: accepted.warning.clone(),
             seq: AtomicU64::new(first_seq(workers)),
         }
     }
@@ -129,6 +132,7 @@ impl Entry {
     }
 
     pub fn progress(&self, progress: v1::Progress) {
+        let progress = v1::Progress { warning: self.warning.clone(), ..progress };
         let seq = self.seq.fetch_add(1, Ordering::Relaxed).min(TERMINAL_SEQ - 1);
         let event = self.event(seq, Event::Progress(progress.clone()));
         self.view.send_modify(|view| {
@@ -148,7 +152,13 @@ impl Entry {
         self.view.send_modify(|view| {
             let Some(Effect::Tell(outcome)) = view.apply(input) else { return };
             ended = Some(outcome);
-            let event = self.event(TERMINAL_SEQ, tell(outcome));
+            let mut last = tell(outcome);
+            match &mut last {
+                Event::Complete(complete) => complete.warning.clone_from(&self.warning),
+                Event::Error(error) => error.warning.clone_from(&self.warning),
+                Event::Progress(_) => {}
+            }
+            let event = self.event(TERMINAL_SEQ, last);
             view.status.ended = event.time;
             match &event.event {
                 Some(Event::Complete(complete)) => view.status.complete = Some(complete.clone()),

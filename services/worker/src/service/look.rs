@@ -15,6 +15,8 @@ use crate::process::{Bounds, Death};
 const TURN: Duration = Duration::from_secs(10);
 const QUICK: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(600);
+/// How long a job that arrives is looked at, its turn included, before it is accepted as it is.
+const FORESIGHT: Duration = Duration::from_secs(5);
 
 /// Looks of unlike kinds, which do not take each other's turns: what has to be connected to may not answer for a long time, and
 /// what is read as a whole is long and takes memory, also for the sake of the few rows that pass a filter. The head of a file is neither, and somebody waits for it.
@@ -46,6 +48,10 @@ impl Looks {
         match order {
             order::Order::Preview(request) => head(request.source.as_ref()),
             order::Order::Reach(request) => head(request.source.as_ref()),
+            order::Order::Foresee(job) if job.sources.iter().any(|s| s.uri.starts_with("postgres")) => {
+                &self.connections
+            }
+            order::Order::Foresee(_) => &self.heads,
             _ => &self.whole,
         }
     }
@@ -57,6 +63,18 @@ impl JobService {
         match self.look(LONG, order::Order::Check(unreported(payload))).await? {
             report::Report::Checked(checked) => Ok(checked),
             other => Err(unasked(&other)),
+        }
+    }
+
+    /// What is wrong with a job that one need not read its data to see. Where that cannot be said soon, the job itself says it.
+    pub(super) async fn foresee(&self, payload: &v1::JobPayload) -> Result<(), Problem> {
+        let order = order::Order::Foresee(unreported(payload.clone()));
+        match tokio::time::timeout(FORESIGHT, self.look(FORESIGHT, order)).await {
+            Ok(Err(problem)) if problem.code() == Code::Invalid => Err(problem),
+            told => {
+                tracing::debug!(run_id = payload.run_id, ?told, "looked at");
+                Ok(())
+            }
         }
     }
 

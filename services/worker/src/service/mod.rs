@@ -91,7 +91,14 @@ impl JobService {
             problem::told(&error)
         })?;
         let (entry, new) = self.place(&accepted, workers)?;
-        let kept = entry.kept.get_or_init(|| self.0.keep(&accepted.job, payload, workers)).await.clone();
+        let keep = async || {
+            // What was accepted once stays accepted.
+            if workers == 1 && matches!(self.0.parts.storage.note(&payload.run_id).await, Ok(None)) {
+                self.foresee(payload).await.inspect_err(|_| self.0.parts.metrics.refused("invalid"))?;
+            }
+            self.0.keep(&accepted.job, payload, workers).await
+        };
+        let kept = entry.kept.get_or_init(keep).await.clone();
         if !new {
             return kept.map(drop);
         }
@@ -101,7 +108,10 @@ impl JobService {
             registry.forget(&entry);
             return kept.map(drop);
         }
-        tracing::info!(parent: &entry.span, "accepted");
+        match &accepted.warning {
+            Some(warning) => tracing::warn!(parent: &entry.span, warning, "accepted"),
+            None => tracing::info!(parent: &entry.span, "accepted"),
+        }
         registry.arrive(Waiting { entry: Arc::clone(&entry), accepted });
         self.0.start_next(&mut registry);
         drop(registry);
@@ -132,8 +142,9 @@ impl JobService {
                 return Ok((Arc::clone(known), false));
             }
         }
+        // Those that arrive are looked at for a while, and have their places meanwhile.
         let waiting = registry.queue.len() + registry.arriving.len();
-        if registry.running >= self.0.parts.budget.jobs.places && waiting >= self.0.parts.queue {
+        if registry.running + waiting >= self.0.parts.budget.jobs.places + self.0.parts.queue {
             metrics.refused("full");
             return Err(Problem::later(Code::Exhausted, format!("{waiting} jobs wait already: try again later")));
         }

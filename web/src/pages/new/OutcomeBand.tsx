@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { CreateRunRequest, DryRunJobResponse, Funnel, RecipeSources } from "../../api/client";
 import { tried } from "../../api/recipes";
 import { Picture, type SideCounts } from "../../components/Balance";
+import { MoreThanOnce } from "../../components/MoreThanOnce";
 import { Sample } from "../../components/Sample";
 import { Failed, Skeleton } from "../../components/Shown";
 import { count, percent } from "../../format/numbers";
@@ -36,6 +37,7 @@ export function OutcomeBand({
         ))}
       </div>
       <Picture sides={sides} />
+      <MoreThanOnce found={data} left={left} right={right} />
       <p className="text-quiet">
         {data.sample_left < data.rows_left || data.sample_right < data.rows_right
           ? `Tried on a sample: ${count(data.sample_left)} of ${count(data.rows_left)} rows and ${count(data.sample_right)} of ${count(data.rows_right)}${data.key ? `, chosen by ${data.key}` : ""}.`

@@ -6,6 +6,7 @@ import type { Complete, Run } from "../../api/client";
 import { type FileKind, file, page, type ResultSet, type Selection } from "../../api/runs";
 import { sides } from "../../components/Balance";
 import { Filters } from "../../components/Filters";
+import { MoreThanOnce } from "../../components/MoreThanOnce";
 import { count } from "../../format/numbers";
 import { useOffer } from "../../state/commands";
 import { asked } from "../../state/filters";
@@ -24,6 +25,7 @@ interface Props {
 }
 
 export function Results({ run, complete, view, look }: Props) {
+  const [left, right] = sides(run, complete);
   const tabs = tabsOf(run, complete);
   const tab = tabs.some(({ tab }) => tab === view.tab) ? (view.tab ?? "matched") : firstOf(complete);
   return (
@@ -52,7 +54,10 @@ export function Results({ run, complete, view, look }: Props) {
       </div>
       <div id="part" role="tabpanel" aria-labelledby={`tab-${tab}`} className="pt-3">
         {isSet(tab) ? (
-          <Part key={tab} run={run} set={tab} view={view} look={look} />
+          <>
+            {tab === "matched" && <MoreThanOnce found={complete} left={left.name} right={right.name} />}
+            <Part key={tab} run={run} set={tab} view={view} look={look} />
+          </>
         ) : (
           <Proof run={run} complete={complete} />
         )}

@@ -138,7 +138,7 @@ export function ControlTotals({ totals }: { totals: ControlTotal[] }) {
           decimal(total.matched_left),
           decimal(total.matched_right),
           <strong key="difference">{decimal(total.difference)}</strong>,
-          total.allowed === undefined ? "not said" : decimal(total.allowed),
+          total.key ? "keys" : total.allowed === undefined ? "not said" : decimal(total.allowed),
         ])}
       />
     </Part>

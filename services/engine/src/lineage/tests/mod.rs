@@ -144,12 +144,13 @@ impl World {
         let fields = traced.row_columns();
         for batch in &batches {
             // Tasks mark on their own and are merged.
-            let mut part = Marks::new(self.left_rows, self.right_rows).unwrap();
+            let mut part = marks.part();
             let (left, right) = part.mark(batch, &traced).unwrap();
             assert_eq!((left.data_type(), right.data_type()), (fields.0.data_type(), fields.1.data_type()), "{sql}");
             pairs.extend((0..batch.num_rows()).map(|row| (rows_at(&left, row), rows_at(&right, row))));
-            marks.merge(&part);
+            marks.merge(part);
         }
+        marks.settle(&traced.groups).unwrap();
         Outcome { traced, pairs, marks }
     }
 }
@@ -189,6 +190,20 @@ fn matched(pairs: &[Pair]) -> (BTreeSet<i64>, BTreeSet<i64>) {
     (left, right)
 }
 
+/// The rows that have several, counted one by one.
+fn multiple_of(pairs: &[Pair]) -> [Option<MultipleMatches>; 2] {
+    let met: Vec<&Pair> = pairs.iter().filter(|(l, r)| !l.is_empty() && !r.is_empty()).collect();
+    let sides: [fn(&Pair) -> &Vec<i64>; 2] = [|pair| &pair.0, |pair| &pair.1];
+    sides.map(|rows| {
+        let mut times = std::collections::BTreeMap::new();
+        met.iter().flat_map(|pair| rows(pair)).for_each(|row| *times.entry(*row).or_insert(0_u64) += 1);
+        times.retain(|_, times| *times > 1);
+        let most = times.values().max().copied()?;
+        let row = times.iter().find(|(_, times)| **times == most)?.0.cast_unsigned();
+        Some(MultipleMatches { rows: times.len() as u64, matches: times.values().sum(), most, row })
+    })
+}
+
 fn marked(marks: &Marks, side: Side, rows: u64) -> BTreeSet<i64> {
     let set: BTreeSet<i64> =
         (0..rows).filter(|&row| marks.is_set(side, row)).map(|row| row.try_into().unwrap()).collect();
@@ -204,5 +219,7 @@ impl World {
         let marked =
             (marked(&outcome.marks, Side::Left, self.left_rows), marked(&outcome.marks, Side::Right, self.right_rows));
         assert_eq!(marked, matched(expected), "{sql}");
+        let multiple = [Side::Left, Side::Right].map(|side| outcome.marks.multiple(side));
+        assert_eq!(multiple, multiple_of(expected), "{sql}");
     }
 }

@@ -215,6 +215,99 @@ const CASES: &[Case] = &[
         "0,4-4",
     ),
     Case("a total beside every row", "SELECT i.id, t.s {FROM} CROSS JOIN (SELECT sum(amt) s FROM payments) t", "="),
+    // Statistics of a side beside its rows.
+    Case(
+        "one of duplicates",
+        "SELECT i.id, p.pid FROM invoices i JOIN (SELECT k, min(id) first FROM invoices GROUP BY k) g ON g.k = i.k AND g.first = i.id \
+         JOIN payments p ON p.k = i.k",
+        "0-0 0-5 1-1 1-2",
+    ),
+    Case(
+        "a statistic before its rows",
+        "SELECT i.id, p.pid FROM (SELECT k, min(id) first FROM invoices GROUP BY k) g JOIN payments p ON p.k = g.k \
+         JOIN invoices i ON i.id = g.first",
+        "0-0 0-5 1-1 1-2",
+    ),
+    Case(
+        "a statistic that WHERE joins",
+        "SELECT i.id, p.pid FROM invoices i, payments p, (SELECT k, max(amt) most FROM payments GROUP BY k) g \
+         WHERE i.k = p.k AND g.k = p.k AND g.most = p.amt",
+        "0-5 1-2 2-2",
+    ),
+    Case(
+        "a statistic in a derived table",
+        "SELECT s.id, p.pid FROM (SELECT i.id, i.k, g.n FROM invoices i LEFT JOIN (SELECT k, count(*) n FROM invoices GROUP BY k) g \
+         ON g.k = i.k WHERE i.amt <> 20) s JOIN payments p ON p.k = s.k",
+        "0-0 0-5 2-1 2-2",
+    ),
+    Case(
+        "a statistic used twice",
+        "WITH f AS (SELECT k, count(*) n FROM (SELECT k FROM invoices UNION ALL SELECT k FROM payments) u GROUP BY k) \
+         SELECT i.id, p.pid FROM invoices i JOIN f a ON a.k = i.k JOIN payments p ON p.k = i.k JOIN f b ON b.k = p.k WHERE i.amt < 25",
+        "0-0 0-5 1-1 1-2",
+    ),
+    Case(
+        "a window over groups beside its rows",
+        "SELECT i.id, p.pid FROM invoices i JOIN (SELECT k, rank() OVER (ORDER BY sum(amt)) r FROM invoices GROUP BY k) g ON g.k = i.k \
+         JOIN payments p ON p.k = i.k WHERE i.id < 3",
+        "0-0 0-5 1-1 1-2",
+    ),
+    Case(
+        "DISTINCT beside its rows",
+        "SELECT i.id, p.pid {FROM} JOIN (SELECT DISTINCT grp FROM invoices) d ON d.grp = i.grp WHERE i.id < 3",
+        "0-0 0-5 1-1 1-2",
+    ),
+    Case(
+        "DISTINCT over a statistic",
+        "SELECT DISTINCT i.id, p.pid {FROM} JOIN (SELECT k, min(id) first FROM invoices GROUP BY k) g ON g.first = i.id",
+        "0-0 0-5 1-1 1-2",
+    ),
+    Case(
+        "groups over a statistic",
+        "SELECT i.id, sum(p.amt) {FROM} JOIN (SELECT k, min(id) first FROM invoices GROUP BY k) g ON g.first = i.id GROUP BY i.id",
+        "0-0,5 1-1,2",
+    ),
+    Case(
+        "a statistic beside the rows of one branch",
+        "SELECT u.id, p.pid FROM (SELECT id, k FROM invoices WHERE amt <= 20 UNION ALL SELECT max(id), k FROM invoices GROUP BY k) u \
+         JOIN (SELECT k, count(*) n FROM invoices GROUP BY k) g ON g.k = u.k JOIN payments p ON p.k = u.k",
+        "0-0 0-5 0-0 0-5 1-1 1-2 1,2-1 1,2-2",
+    ),
+    Case(
+        "branches with and without a statistic",
+        "SELECT i.id, p.pid {FROM} JOIN (SELECT k, min(id) first FROM invoices GROUP BY k) g ON g.first = i.id AND p.amt = i.amt \
+         UNION ALL SELECT g.first, p.pid FROM (SELECT k, min(id) first FROM invoices GROUP BY k) g JOIN payments p ON p.k = g.k WHERE p.pid = 13",
+        "0-0 1-1 1,2-2",
+    ),
+    Case(
+        "groups where no row of theirs is found",
+        "SELECT g.k, i.id, p.pid FROM (SELECT k, count(*) n FROM invoices GROUP BY k) g LEFT JOIN invoices i ON i.k = g.k AND i.amt > 10 \
+         JOIN payments p ON p.k = g.k WHERE i.id IS NULL OR i.id = 3",
+        "0-0 0-5 2-1 2-2",
+    ),
+    Case(
+        "groups or rows, grouped",
+        "SELECT g.k, count(*) FROM (SELECT k, count(*) n FROM invoices GROUP BY k) g LEFT JOIN invoices i ON i.k = g.k AND i.amt > 20 \
+         JOIN payments p ON p.k = g.k GROUP BY g.k",
+        "0-0,5 2-1,2",
+    ),
+    Case(
+        "a lateral statistic of the same side",
+        "SELECT i.id, t.n, p.pid FROM invoices i CROSS JOIN LATERAL (SELECT count(*) n FROM invoices x WHERE x.grp = i.grp) t \
+         JOIN payments p ON p.k = i.k WHERE i.id < 3",
+        "0-0 0-5 1-1 1-2",
+    ),
+    Case(
+        "a total that a row is compared with",
+        "SELECT i.id, p.pid {FROM} JOIN (SELECT max(amt) m FROM invoices WHERE k IS NOT NULL AND id < 4) t ON t.m = i.amt",
+        "2-1 2-2",
+    ),
+    Case(
+        "two groups of one side",
+        "SELECT g.k, p.pid FROM (SELECT k, min(id) first FROM invoices GROUP BY k) g \
+         JOIN (SELECT max(k) k FROM invoices GROUP BY grp) h ON h.k = g.k JOIN payments p ON p.k = g.k",
+        "0,1,2-1 0,1,2-2",
+    ),
     // Windows.
     Case(
         "de-duplication to 1:1",
@@ -317,7 +410,7 @@ const CASES: &[Case] = &[
     Case(
         "INTERSECT below a join",
         "SELECT i.id, p.pid {FROM} JOIN (SELECT k FROM invoices INTERSECT SELECT k FROM payments) s ON s.k = i.k WHERE i.amt = p.amt",
-        "0-0 1,2-1",
+        "0-0 1-1",
     ),
     Case(
         "priority passes",

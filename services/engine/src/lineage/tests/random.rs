@@ -35,8 +35,31 @@ enum Kind {
 struct Row {
     k: Option<i64>,
     v: i64,
-    left: BTreeSet<i64>,
-    right: BTreeSet<i64>,
+    left: Behind,
+    right: Behind,
+}
+
+/// What is behind a row of one side: rows, or where there are none, groups of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Behind {
+    rows: BTreeSet<i64>,
+    grouped: BTreeSet<i64>,
+}
+
+impl Behind {
+    fn row(number: i64) -> Self {
+        Self { rows: [number].into(), grouped: BTreeSet::new() }
+    }
+
+    fn beside(&self, other: &Self) -> Self {
+        let rows: BTreeSet<i64> = &self.rows | &other.rows;
+        let grouped = if rows.is_empty() { &self.grouped | &other.grouped } else { BTreeSet::new() };
+        Self { rows, grouped }
+    }
+
+    fn all(&self) -> BTreeSet<i64> {
+        &self.rows | &self.grouped
+    }
 }
 
 /// The two tables: each row a nullable key and a value.
@@ -78,8 +101,12 @@ impl Recipe {
 
     fn rows(&self, tables: &Tables) -> Vec<Row> {
         match self {
-            Self::Left => (0..).zip(&tables.0).map(|(n, row)| Row::of(*row, [n].into(), [].into())).collect(),
-            Self::Right => (0..).zip(&tables.1).map(|(n, row)| Row::of(*row, [].into(), [n].into())).collect(),
+            Self::Left => {
+                (0..).zip(&tables.0).map(|(n, row)| Row::of(*row, Behind::row(n), Behind::default())).collect()
+            }
+            Self::Right => {
+                (0..).zip(&tables.1).map(|(n, row)| Row::of(*row, Behind::default(), Behind::row(n))).collect()
+            }
             Self::Join(kind, a, b) => join(*kind, &a.rows(tables), &b.rows(tables)),
             Self::Union(true, a, b) => [a.rows(tables), b.rows(tables)].concat(),
             Self::Union(false, a, b) => merge([a.rows(tables), b.rows(tables)].concat(), |row| (row.k, row.v)),
@@ -101,7 +128,7 @@ impl Recipe {
 }
 
 impl Row {
-    fn of((k, v): (Option<i64>, i64), left: BTreeSet<i64>, right: BTreeSet<i64>) -> Self {
+    fn of((k, v): (Option<i64>, i64), left: Behind, right: Behind) -> Self {
         Self { k, v, left, right }
     }
 }
@@ -112,8 +139,8 @@ fn join(kind: Kind, a: &[Row], b: &[Row]) -> Vec<Row> {
         Row {
             k: either.clone().find_map(|row| row.k),
             v: (a.map_or(0, |row| row.v) + 2 * b.map_or(0, |row| row.v)) % 5,
-            left: either.clone().flat_map(|row| row.left.clone()).collect(),
-            right: either.flat_map(|row| row.right.clone()).collect(),
+            left: either.clone().fold(Behind::default(), |all, row| all.beside(&row.left)),
+            right: either.fold(Behind::default(), |all, row| all.beside(&row.right)),
         }
     };
     let meet = |a: &Row, b: &Row| a.k.is_some() && a.k == b.k;
@@ -134,10 +161,12 @@ fn join(kind: Kind, a: &[Row], b: &[Row]) -> Vec<Row> {
 fn merge<K: PartialEq>(rows: Vec<Row>, key: impl Fn(&Row) -> K) -> Vec<Row> {
     let mut groups: Vec<Row> = Vec::new();
     for row in rows {
+        let grouped = |behind: &Behind| Behind { rows: BTreeSet::new(), grouped: behind.all() };
+        let row = Row { left: grouped(&row.left), right: grouped(&row.right), ..row };
         match groups.iter_mut().find(|group| key(group) == key(&row)) {
             Some(group) => {
-                group.left.extend(row.left);
-                group.right.extend(row.right);
+                group.left.grouped.extend(row.left.grouped);
+                group.right.grouped.extend(row.right.grouped);
             }
             None => groups.push(row),
         }
@@ -171,7 +200,7 @@ fn rows_table(rows: &[(Option<i64>, i64)]) -> RecordBatch {
 }
 
 fn pairs_of(rows: &[Row]) -> Vec<Pair> {
-    let list = |set: &BTreeSet<i64>| set.iter().copied().collect();
+    let list = |behind: &Behind| behind.all().into_iter().collect();
     rows.iter().map(|row| (list(&row.left), list(&row.right))).collect()
 }
 

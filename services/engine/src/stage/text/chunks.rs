@@ -50,10 +50,11 @@ pub struct Ending {
 
 /// Follows the quoting rules of [`FieldIndex`]: a quote opens a field only as its first byte.
 pub fn last_record_end(text: &[u8], separators: Separators) -> Ending {
-    let Separators { delimiter, quote, terminator } = separators;
+    let Separators { delimiter, quote, terminator, .. } = separators;
     let (mut end, mut plain, mut at) = (0, 0, 0);
     while let Some(open) = quote.and_then(|q| memchr(q, &text[at..])).map(|i| at + i) {
-        if open > 0 && text[open - 1] != delimiter && text[open - 1] != terminator {
+        let before = text[..open].iter().rev().find(|byte| !separators.is_blank(**byte));
+        if before.is_some_and(|byte| *byte != delimiter && *byte != terminator) {
             at = open + 1;
             continue;
         }

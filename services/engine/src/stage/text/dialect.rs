@@ -200,11 +200,12 @@ fn separators(head: &[u8], options: &ReadOptions, terminator: u8) -> Separators 
     };
     let best = |quote: Option<u8>| {
         let score = |delimiter: &u8| {
-            let separators = Separators { delimiter: *delimiter, quote, terminator };
+            let separators = Separators { delimiter: *delimiter, quote, terminator, trim: options.trim };
             Rows::of(head, separators).score().map(|score| (score, separators))
         };
         let best = |candidates: &[u8]| candidates.iter().rev().filter_map(score).max_by_key(|(score, _)| *score);
-        let one_column = Separators { delimiter: options.delimiter.unwrap_or(b','), quote, terminator };
+        let one_column =
+            Separators { delimiter: options.delimiter.unwrap_or(b','), quote, terminator, trim: options.trim };
         match options.delimiter {
             Some(delimiter) => (score(&delimiter).map_or((0, 0), |(score, _)| score), one_column),
             None => {

@@ -1,7 +1,8 @@
 //! Where the fields of delimited text begin and end.
 //!
 //! The quoting rules, here and in the cutter alike: a quote opens a quoted field only as the field's first byte; inside,
-//! two quotes stand for one; the first single quote closes. Every other quote is an ordinary byte.
+//! two quotes stand for one; the first single quote closes. Every other quote is an ordinary byte. Where fields are trimmed,
+//! blanks around one are no part of it, also before its first quote and behind its last.
 
 use wide::u8x32;
 
@@ -12,6 +13,15 @@ pub struct Separators {
     pub quote: Option<u8>,
     /// `\n`, or `\r` in files that know no other line end. Before `\n` one `\r` belongs to the line end.
     pub terminator: u8,
+    /// Whether blanks around fields are left out.
+    pub trim: bool,
+}
+
+impl Separators {
+    /// Whether a byte may be left out at the edge of a field.
+    pub fn is_blank(self, byte: u8) -> bool {
+        self.trim && matches!(byte, b' ' | b'\t') && byte != self.delimiter
+    }
 }
 
 /// A field's bytes in the text, without its quotes.
@@ -163,7 +173,8 @@ impl FieldIndex {
             let is_quote = quotes & bit != 0;
             match state {
                 State::Plain if is_quote => {
-                    if self.starts[self.used - 1] as usize == here {
+                    let before = &text[self.starts[self.used - 1] as usize..here];
+                    if before.iter().all(|byte| self.separators.is_blank(*byte)) {
                         *state = State::Quoted;
                     }
                 }
@@ -188,7 +199,8 @@ impl FieldIndex {
 
     fn ends_field(&self, rest: &[u8]) -> bool {
         let Separators { delimiter, terminator, .. } = self.separators;
-        match rest {
+        let blanks = rest.iter().take_while(|byte| self.separators.is_blank(**byte)).count();
+        match &rest[blanks..] {
             [] => true,
             [b, ..] if *b == delimiter || *b == terminator => true,
             [b'\r', b'\n', ..] => terminator == b'\n',
@@ -228,6 +240,9 @@ impl FieldIndex {
                 *span = self.without_return(text, *span);
             }
         }
+        if self.separators.trim {
+            spans.iter_mut().for_each(|span| *span = self.trimmed(text, *span));
+        }
         if let (true, Some(quote)) = (self.quotes, self.separators.quote) {
             for span in spans.iter_mut() {
                 if !span.is_empty() && text[span.start as usize] == quote {
@@ -235,6 +250,14 @@ impl FieldIndex {
                 }
             }
         }
+    }
+
+    fn trimmed(&self, text: &[u8], span: Span) -> Span {
+        let bytes = span.of(text);
+        let is_blank = |byte: &&u8| self.separators.is_blank(**byte);
+        let behind = bytes.iter().rev().take_while(is_blank).count();
+        let before = bytes[..bytes.len() - behind].iter().take_while(is_blank).count();
+        Span { start: span.start + position(before), end: span.end - position(behind) }
     }
 
     fn without_return(&self, text: &[u8], span: Span) -> Span {

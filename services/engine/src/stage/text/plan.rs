@@ -119,7 +119,7 @@ impl ReadPlan {
     pub fn separators(&self) -> Separators {
         match &self.format {
             Format::Csv(layout) => layout.separators,
-            Format::Ndjson => Separators { delimiter: b',', quote: None, terminator: b'\n' },
+            Format::Ndjson => Separators { delimiter: b',', quote: None, terminator: b'\n', trim: false },
         }
     }
 

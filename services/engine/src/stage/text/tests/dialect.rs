@@ -74,7 +74,7 @@ fn options_win() {
     let options = ReadOptions { delimiter: Some(b';'), header: Some(false), quote: Some(None), ..Default::default() };
     let found = Layout::detect(b"a,b;\"c\n", &options).unwrap();
     assert_eq!(found.names, ["column_1", "column_2"]);
-    assert_eq!(found.separators, Separators { delimiter: b';', quote: None, terminator: b'\n' });
+    assert_eq!(found.separators, Separators { delimiter: b';', quote: None, terminator: b'\n', trim: false });
     let options = ReadOptions { header: Some(true), ..Default::default() };
     assert_eq!(Layout::detect(b"1,2\n3,4\n", &options).unwrap().names, ["1", "2"]);
 }

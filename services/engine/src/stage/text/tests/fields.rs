@@ -1,12 +1,13 @@
+use super::super::chunks::{Ending, last_record_end};
 use super::*;
 use proptest::prelude::*;
 
-const COMMAS: Separators = Separators { delimiter: b',', quote: Some(b'"'), terminator: b'\n' };
+const COMMAS: Separators = Separators { delimiter: b',', quote: Some(b'"'), terminator: b'\n', trim: false };
 
 /// The rules once more, byte by byte: rows of fields, quoted ones unescaped, and whether a closing quote was followed
 /// by something else.
 fn plainly(text: &[u8], separators: Separators) -> Vec<(Vec<Vec<u8>>, bool)> {
-    let Separators { delimiter, quote, terminator } = separators;
+    let Separators { delimiter, quote, terminator, .. } = separators;
     let (mut rows, mut fields, mut bad) = (Vec::new(), Vec::new(), false);
     let mut at = 0;
     while at < text.len() {
@@ -95,8 +96,34 @@ fn rows_and_fields() {
     for (text, expected) in cases {
         assert_eq!(words(indexed(text.as_bytes(), COMMAS, 1)), expected, "{text:?}");
     }
-    let mac = Separators { delimiter: b';', quote: None, terminator: b'\r' };
+    let mac = Separators { delimiter: b';', quote: None, terminator: b'\r', trim: false };
     assert_eq!(words(indexed(b"a;b\r\"1;2\r", mac, 10)), [["a", "b"], ["\"1", "2"]]);
+}
+
+#[test]
+fn blanks_around_fields() {
+    let trimmed = Separators { trim: true, ..COMMAS };
+    let cases: [(&str, &[&[&str]]); 7] = [
+        ("a , b\t,  c\r\n", &[&["a", "b", "c"]]),
+        ("1, \"x, y\" ,3\n", &[&["1", "x, y", "3"]]),
+        ("1, \"l\nm\"\t\r\n 2 ,n\n", &[&["1", "l\nm"], &["2", "n"]]),
+        ("\" a \", \"b\"\"c\"\n", &[&[" a ", "b\"c"]]),
+        ("  ,\t,\n", &[&["", "", ""]]),
+        (" a b , 5\" \n", &[&["a b", "5\""]]),
+        ("x\n \n", &[&["x"], &[""]]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(words(indexed(text.as_bytes(), trimmed, 1)), expected, "{text:?}");
+        let rows: Vec<bool> = indexed(text.as_bytes(), trimmed, 10).into_iter().map(|(_, bad)| bad).collect();
+        assert!(rows.iter().all(|bad| !bad), "{text:?}");
+        // The cutter sees the same records.
+        assert_eq!(last_record_end(text.as_bytes(), trimmed), Ending { end: text.len(), open_quote: None }, "{text:?}");
+    }
+    let tabs = Separators { delimiter: b'\t', ..trimmed };
+    assert_eq!(words(indexed(b"a \t\t b\n", tabs, 1)), [["a", "", "b"]]);
+    let text = "a, \"open\n";
+    assert_eq!(last_record_end(text.as_bytes(), trimmed), Ending { end: 0, open_quote: Some(3) });
+    assert_eq!(last_record_end(text.as_bytes(), COMMAS), Ending { end: text.len(), open_quote: None });
 }
 
 #[test]
@@ -133,7 +160,6 @@ proptest! {
 
     #[test]
     fn the_cutter_follows_the_same_rules(records in proptest::collection::vec(record(), 1..20), cut in 0usize..400) {
-        use super::super::chunks::last_record_end;
         let text = records.concat();
         let head = &text.as_bytes()[..cut.min(text.len())];
         let mut index = FieldIndex::new(COMMAS);
