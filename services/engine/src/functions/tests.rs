@@ -326,15 +326,11 @@ async fn shares_of_words_and_pieces() {
         }
     }
     assert_eq!(value(&ctx, "SELECT qgram_jaccard('abcd', 'bcde', 3)").await, "0.3333333333333333");
-    for (q, told) in [
-        ("0", "is 0"),
-        ("9", "is 9"),
-        ("'2'", "is text"),
-        ("(SELECT max(x) FROM (VALUES (2)) AS t(x))", "is no constant"),
-    ] {
+    for (q, told) in [("0", "is 0"), ("9", "is 9"), ("'2'", "is text"), ("x", "is no constant")] {
         let expected =
             format!("error: qgram_jaccard: the third argument {told}; it has to be a whole number from 1 to 8");
-        assert_eq!(value(&ctx, &format!("SELECT qgram_jaccard('a', 'b', {q})")).await, expected);
+        let call = format!("SELECT qgram_jaccard('a', 'b', {q}) FROM (VALUES (2), (3)) AS t(x)");
+        assert_eq!(value(&ctx, &call).await, expected);
     }
 }
 
