@@ -17,6 +17,7 @@ mod statement;
 mod subqueries;
 mod touched;
 mod types;
+mod unions;
 mod unnest;
 mod using;
 pub mod wording;
@@ -78,11 +79,12 @@ pub async fn plan(ctx: &SessionContext, sql: &str, tables: &[TableInfo]) -> Resu
     checks.check(&plan).map_err(|e| invalid(&e))?;
     found.extend(checks.take());
     found.extend(subqueries::refused(&plan).map_err(|e| invalid(&e))?);
-    let plan = match meaning::kept(plan).and_then(subqueries::named_apart).and_then(output::named) {
-        Ok(plan) => plan,
-        Err(error) if found.is_empty() => return Err(invalid(&error)),
-        Err(_) => return Err(Error::Invalid(found)),
-    };
+    let plan =
+        match meaning::kept(plan).and_then(subqueries::named_apart).and_then(unions::named).and_then(output::named) {
+            Ok(plan) => plan,
+            Err(error) if found.is_empty() => return Err(invalid(&error)),
+            Err(_) => return Err(Error::Invalid(found)),
+        };
     found.extend(output::refused_names(&plan, &facts));
     if !found.is_empty() {
         return Err(Error::Invalid(found));

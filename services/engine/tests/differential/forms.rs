@@ -102,6 +102,16 @@ pub const STATEMENTS: &[(&[Kind], &str)] = &[
         "SELECT l.id, r.id AS rid FROM left_src l JOIN right_src r ON l.id = r.id UNION SELECT l.id, r.id FROM left_src l JOIN right_src r ON l.k = r.k",
     ),
     (
+        &[Integer, Integer],
+        "SELECT * FROM (SELECT l.k, r.id FROM left_src l RIGHT JOIN right_src r ON l.id = r.id + 1 UNION ALL SELECT k, NULL FROM left_src \
+         UNION ALL SELECT k, NULL FROM right_src) w WHERE k IS NOT NULL",
+    ),
+    (
+        &[Integer, Decimal],
+        "SELECT * FROM (SELECT l.k, r.i FROM left_src l LEFT JOIN right_src r ON l.id = r.id + 1 UNION ALL SELECT k, i FROM right_src \
+         UNION ALL SELECT k, a FROM left_src) w WHERE k < 3",
+    ),
+    (
         &[Integer, Decimal],
         "SELECT l.i, r.a FROM left_src l JOIN right_src r ON l.id = r.id UNION ALL SELECT l.i, r.i FROM left_src l JOIN right_src r ON l.id = r.id",
     ),
