@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
 use datafusion::common::{Column, ExprSchema as _, Result, ScalarValue};
 use datafusion::functions_aggregate::array_agg::array_agg;
 use datafusion::functions_aggregate::grouping::grouping_udaf;
 use datafusion::logical_expr::utils::grouping_set_to_exprlist;
 use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan, Projection, lit, when};
 
-use super::node::{Node, column};
+use super::node::{Node, column, is_row};
 use super::rewrite::Rewriter;
 use super::{Side, ties};
 
@@ -40,8 +39,7 @@ impl Rewriter<'_> {
         let mut alone = HashMap::new();
         for (side, reach) in [(Side::Left, &mut node.left), (Side::Right, &mut node.right)] {
             let columns = reach.columns.iter().map(|name| column(&schema, name)).collect::<Result<Vec<_>>>()?;
-            let is_row = |c: &Column| schema.field_from_column(c).is_ok_and(|f| *f.data_type() == DataType::Int64);
-            let (rows, groups): (Vec<_>, Vec<_>) = columns.into_iter().partition(is_row);
+            let (rows, groups): (Vec<_>, Vec<_>) = columns.into_iter().partition(|column| is_row(&schema, column));
             let always = rows.iter().any(|row| schema.field_from_column(row).is_ok_and(|f| !f.is_nullable()));
             let missing = rows.iter().cloned().map(|row| Expr::Column(row).is_null()).reduce(Expr::and);
             let Some(missing) = missing.filter(|_| !groups.is_empty()) else { continue };

@@ -48,8 +48,7 @@ impl Node {
     /// Sort keys that leave no two rows in an open order.
     pub fn ties(&self) -> Result<Vec<SortExpr>> {
         let schema = self.plan.schema();
-        let number = |c: &Column| schema.field_from_column(c).is_ok_and(|f| *f.data_type() == DataType::Int64);
-        let numbers = self.columns()?.into_iter().filter(number);
+        let numbers = self.columns()?.into_iter().filter(|column| is_row(schema, column));
         Ok(numbers.chain(self.order_columns()?).map(|c| Expr::Column(c).sort(true, false)).collect())
     }
 
@@ -69,6 +68,11 @@ pub(super) fn column(schema: &DFSchema, name: &str) -> Result<Column> {
         Some((qualifier, _)) => Ok(Column::new(qualifier.cloned(), name)),
         None => internal_err!("lineage column {name} is missing"),
     }
+}
+
+/// Whether a lineage column holds numbers of rows, and not of groups of them.
+pub(super) fn is_row(schema: &DFSchema, column: &Column) -> bool {
+    schema.field_from_column(column).is_ok_and(|field| *field.data_type() == DataType::Int64)
 }
 
 /// `columns` of a plan, as [`extend`] takes them.

@@ -63,8 +63,9 @@ impl VisitorMut for Stars<'_> {
         let condition = self.conditions.contains(&std::ptr::from_ref(query));
         let ahead = with.iter().flat_map(|with| &with.cte_tables);
         let ahead = ahead.map(|cte| (std::ptr::from_ref(cte.query.as_ref()), cte.clone())).collect();
-        let around = self.scopes.last().is_some_and(|scope| scope.left_alone && !scope.known.is_empty());
-        self.scopes.push(Scope { known: Vec::new(), ahead, left_alone: recursive || condition || around });
+        // It may refer to CTEs of a query that is left alone, and these are not planned.
+        let refers = self.scopes.last().is_some_and(|scope| scope.left_alone && !scope.known.is_empty());
+        self.scopes.push(Scope { known: Vec::new(), ahead, left_alone: recursive || condition || refers });
         ControlFlow::Continue(())
     }
 
