@@ -140,9 +140,9 @@ def command() -> str:
     return " ".join(["python3 bench/run.py", *words])
 
 
-def environment() -> Path:
+def environment(requirements: str = "requirements.txt") -> Path:
     """The interpreter of a virtual environment with exactly the pinned peers; made when it is missing."""
-    wanted = (HERE / "requirements.txt").read_bytes()
+    wanted = (HERE / requirements).read_bytes()
     tag = hashlib.sha256(wanted + sys.version.encode()).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     home = cache / "kalla-bench" / tag
@@ -152,7 +152,7 @@ def environment() -> Path:
         shutil.rmtree(home, ignore_errors=True)
         venv.create(home, with_pip=True)
         subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", HERE / "requirements.txt"],
+            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", HERE / requirements],
             check=True,
         )
         (home / "complete").touch()
