@@ -12,6 +12,8 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, Fi
 
 /// Messages with a oneof: their JSON is written by hand in `src/json/`, or there is none (those of `process.proto`).
 const BY_HAND: [&str; 4] = ["FilterValue", "JobEvent", "Order", "Report"];
+/// Messages that JSON may give in a shorter form, which is read by hand.
+const READ_BY_HAND: [&str; 2] = ["Compare", "ComparedColumn"];
 /// Messages that carry secrets; `src/redacted.rs` says what of them may be shown.
 const SECRET: [&str; 5] = ["JobPayload", "RecipeSource", "RegisteredSource", "Source", "SourceOverride"];
 
@@ -69,6 +71,14 @@ fn attribute_message(config: &mut Config, message: &DescriptorProto) -> Result<(
     }
     let path = format!(".{PACKAGE}.{name}");
     let serde = if is_bare(message) { "transparent" } else { "default" };
+    if READ_BY_HAND.contains(&name) {
+        config.message_attribute(&path, "#[derive(serde::Serialize)]");
+        for field in message.field.iter().filter(|field| field.proto3_optional()) {
+            let absent = "#[serde(skip_serializing_if = \"Option::is_none\")]";
+            config.field_attribute(format!("{path}.{}", field.name()), absent);
+        }
+        return Ok(());
+    }
     config.message_attribute(&path, "#[derive(serde::Serialize, serde::Deserialize)]");
     config.message_attribute(&path, format!("#[serde({serde})]"));
     for field in &message.field {

@@ -143,7 +143,8 @@ pub struct Known {
 pub fn job(recipe: &Recipe, known: &Known, given: &BTreeMap<String, SourceOverride>) -> Result<Job, Vec<Violation>> {
     let mut wrong = Vec::new();
     let mut used = BTreeSet::new();
-    let mut payload = JobPayload { match_sql: recipe.match_sql.clone(), ..Default::default() };
+    let mut payload =
+        JobPayload { match_sql: recipe.match_sql.clone(), compare: recipe.compare.clone(), ..Default::default() };
     let mut shown = Vec::new();
     for (place, source) in sources(recipe) {
         let key = [place.as_str(), source.alias.as_str()].into_iter().find(|key| given.contains_key(*key));

@@ -27,7 +27,7 @@ impl v1::RunState {
 
 /// Version of the contract: one more with every field of a job payload that is added, so that a worker can tell fields of a later
 /// version from misspelled ones.
-pub const CONTRACT_VERSION: u32 = 1;
+pub const CONTRACT_VERSION: u32 = 2;
 
 /// The messages described for programs: an encoded `google.protobuf.FileDescriptorSet`.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -9,6 +9,7 @@ use super::stage;
 use crate::time::timestamp;
 
 /// What comes with an input.
+#[allow(clippy::large_enum_variant, reason = "a fact is made once, and taken apart at once")]
 #[derive(Debug, Clone)]
 pub enum Fact {
     None,

@@ -49,6 +49,11 @@ impl Findings {
         let Some(message) = message(type_name) else { return };
         match value {
             Value::Object(object) => self.visit_object(message, object, path),
+            Value::Array(columns) if message.name() == "Compare" => {
+                for (index, column) in columns.iter().enumerate() {
+                    self.visit(".kalla.v1.ComparedColumn", column, &format!("{path}[{index}]"));
+                }
+            }
             Value::Array(_) if !may_be_array(message) => {
                 self.arrays.push(FieldError { path: path.to_owned(), message: "expected an object".to_owned() });
             }

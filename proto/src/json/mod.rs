@@ -7,6 +7,7 @@
 //! The messages implement `serde::Deserialize` for any self-describing format; [`check_fields`] checks the names in
 //! a text that was not JSON.
 
+mod compare;
 mod event;
 mod fields;
 mod filter_value;

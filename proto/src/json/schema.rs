@@ -63,6 +63,16 @@ impl Writer<'_> {
                 kinds.push(many);
                 described(json!({"anyOf": kinds}), text)
             }
+            // Or the short forms.
+            "Compare" => {
+                let whole = self.object(home, message);
+                let columns = whole["properties"]["columns"].clone();
+                described(json!({"anyOf": [whole, columns, {"type": "string", "enum": ["all"]}]}), text)
+            }
+            "ComparedColumn" => {
+                let whole = self.object(home, message);
+                described(json!({"anyOf": [whole, {"type": "string"}]}), text)
+            }
             // Flat: the fields of what happened stand beside its own.
             "JobEvent" => {
                 let mut properties = Map::new();
@@ -82,13 +92,15 @@ impl Writer<'_> {
                 [only] if only.proto3_optional() => {
                     described(json!({"anyOf": [self.value(only), {"type": "null"}]}), text)
                 }
-                fields => {
-                    let properties: Map<String, Value> =
-                        fields.iter().enumerate().map(|(i, field)| self.property(home, i, message, field)).collect();
-                    described(json!({"type": "object", "properties": properties}), text)
-                }
+                _ => described(self.object(home, message), text),
             },
         }
+    }
+
+    fn object(&mut self, home: &Home, message: &DescriptorProto) -> Value {
+        let fields = message.field.iter().enumerate();
+        let properties: Map<String, Value> = fields.map(|(i, field)| self.property(home, i, message, field)).collect();
+        json!({"type": "object", "properties": properties})
     }
 
     fn property(

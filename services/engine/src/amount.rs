@@ -48,6 +48,16 @@ impl Amount {
         Self { units: self.units.wrapping_abs(), ..self }
     }
 
+    /// With no more digits after the point than it needs.
+    pub fn without_zeros(self) -> Self {
+        let ten = i256::from_i128(10);
+        let mut amount = self;
+        while amount.scale > 0 && amount.units.wrapping_rem(ten) == i256::ZERO {
+            amount = Self { units: amount.units.wrapping_div(ten), scale: amount.scale - 1 };
+        }
+        amount
+    }
+
     pub fn is_zero(self) -> bool {
         self.units == i256::ZERO
     }
@@ -98,6 +108,8 @@ mod tests {
         assert_eq!(amount("-7.5").percent().unwrap().abs().to_string(), "0.075");
         assert_eq!(amount("0.10").compare(amount("0.1")), Some(Ordering::Equal));
         assert_eq!(amount("-0.11").compare(amount("-0.1")), Some(Ordering::Less));
+        assert_eq!(amount("-1.2300").without_zeros().to_string(), "-1.23");
+        assert_eq!(amount("100.00").without_zeros().to_string(), "100");
         assert!(Amount::parse("1e5").is_none() && Amount::parse("").is_none());
     }
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::addresses::Addresses;
+use crate::amount::Amount;
 use crate::error::Violation;
+use crate::functions::KeyRules;
 use crate::location::Location;
 pub use crate::stage::text::{ColumnType, Encoding};
 
@@ -23,6 +25,8 @@ pub struct Job {
     /// Tables that `match_sql` may join and that take no part in the counts (rates, mappings).
     pub extras: Vec<Source>,
     pub match_sql: String,
+    /// Columns of rows that match are compared with each other as this says; `None`: they are not.
+    pub compare: Option<Compare>,
     /// Directory that receives the result sets; the manifest appears in it last.
     pub output: Location,
     pub format: ResultFormat,
@@ -105,6 +109,37 @@ pub enum FileFormat {
     Ndjson,
 }
 
+/// Which columns are compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compare {
+    pub columns: Vec<ComparedColumn>,
+    /// How all others are compared that have one name on both sides and do not bring rows together; `None`: they are not.
+    pub others: Option<Alike>,
+    /// Columns of either side that are left out of the others.
+    pub except: Vec<String>,
+}
+
+/// A column of the left side and the column of the right side that it is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComparedColumn {
+    pub left: String,
+    pub right: String,
+    pub alike: Alike,
+}
+
+/// What two values that are not equal may differ in: whatever one of these allows. Values that differ by exactly as much are alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alike {
+    /// Numbers so far apart: digits and a point.
+    pub absolute: Option<String>,
+    /// Numbers so many percent of the larger one apart: digits and a point.
+    pub percent: Option<String>,
+    /// Dates and times so many days of 24 hours apart.
+    pub days: Option<u32>,
+    /// Texts that differ in what these words say, as `normalize_key` takes them: `trim,case`.
+    pub rules: Option<String>,
+}
+
 /// `column op value…`, pushed to the source and never pasted into its SQL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
@@ -126,7 +161,7 @@ pub enum FilterOp {
     In,
     /// The pattern of SQL's LIKE: `%` stands for any text, `_` for one character.
     Like,
-    /// Holds this text, in any case.
+    /// Holds this text, in any case; of a list of texts: holds it as one of them.
     Contains,
     /// With `true`: there is no value; with `false`: there is one.
     IsNull,
@@ -202,7 +237,62 @@ impl Job {
             }
             seen.push((name, position));
         }
+        for (at, column) in self.compare.iter().flat_map(|compare| &compare.columns).enumerate() {
+            column.alike.validate(&format!("compare.columns[{at}]"), &mut wrong);
+        }
+        if let Some(others) = self.compare.as_ref().and_then(|compare| compare.others.as_ref()) {
+            others.validate("compare.others", &mut wrong);
+        }
         wrong
+    }
+}
+
+impl Alike {
+    fn validate(&self, field: &str, wrong: &mut Vec<Violation>) {
+        for number in [&self.absolute, &self.percent].into_iter().flatten() {
+            let is_number = number.starts_with(|c: char| c.is_ascii_digit()) && Amount::parse(number).is_some();
+            if !is_number {
+                let message = format!("`{number}` is no number: write it like 0.02, without sign or exponent");
+                wrong.push(Violation::new(field, message));
+            }
+        }
+        if let Some(Err(message)) = self.rules.as_ref().map(|rules| rules.parse::<KeyRules>()) {
+            wrong.push(Violation::new(field, message));
+        }
+    }
+
+    /// What it allows, each by itself.
+    pub(crate) fn parts(&self) -> Vec<Self> {
+        let Self { absolute, percent, days, rules } = self.clone();
+        let parts = [
+            Self { absolute, ..Self::default() },
+            Self { percent, ..Self::default() },
+            Self { days, ..Self::default() },
+            Self { rules, ..Self::default() },
+        ];
+        parts.into_iter().filter(|part| *part != Self::default()).collect()
+    }
+
+    /// What this or the other one allows; of two of a kind, what this one does.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            absolute: self.absolute.or(other.absolute),
+            percent: self.percent.or(other.percent),
+            days: self.days.or(other.days),
+            rules: self.rules.or(other.rules),
+        }
+    }
+
+    /// `0.02 or 2%`; `None` where nothing is allowed.
+    pub(crate) fn in_words(&self) -> Option<String> {
+        let parts = [
+            self.absolute.clone(),
+            self.percent.as_ref().map(|percent| format!("{percent}%")),
+            self.days.map(|days| if days == 1 { "1 day".to_owned() } else { format!("{days} days") }),
+            self.rules.as_ref().map(|rules| rules.split(',').map(str::trim).collect::<Vec<_>>().join(", ")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(" or "))
     }
 }
 

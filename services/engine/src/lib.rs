@@ -11,6 +11,7 @@ mod check;
 mod clock;
 mod connection;
 mod control_totals;
+mod differences;
 pub mod error;
 pub mod explain;
 mod fence;

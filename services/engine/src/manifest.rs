@@ -6,6 +6,7 @@ use arrow::datatypes::{FieldRef, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::attempt;
+pub use crate::differences::{ColumnDifferences, Differences, Example};
 pub use crate::lineage::MultipleMatches;
 use crate::names;
 pub use crate::stage::InputFacts;
@@ -60,6 +61,9 @@ pub struct Manifest {
     /// Of columns of the two sides that belong together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub control_totals: Vec<ControlTotal>,
+    /// Of columns of rows that match; absent where the job compares none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differences: Option<Differences>,
     pub timings_ms: Timings,
     pub spilled_bytes: u64,
     /// What was done otherwise than one would think.

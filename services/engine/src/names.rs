@@ -7,7 +7,10 @@ pub const LEFT_ROW: &str = "_left_row";
 pub const RIGHT_ROW: &str = "_right_row";
 pub const ROW: &str = "_row";
 
-/// All of them: `match_sql` must not give its own columns these names.
+/// Column of the matched result set that holds the names of those that differ, where columns are compared.
+pub const DIFFERS: &str = "_differs";
+
+/// All numbers of rows: `match_sql` must not give its own columns these names.
 pub const RESULT: [&str; 3] = [LEFT_ROW, RIGHT_ROW, ROW];
 
 /// Names that begin with this stand in plans only: neither sources nor `match_sql` may use them.

@@ -20,7 +20,8 @@ use crate::job::{Job, Source};
 use crate::lineage::{LISTED, Marks, MultipleMatches, Side};
 use crate::location::Location;
 use crate::manifest::{
-    ColumnSum, ControlTotal, Counts, CurrencySum, Input, Lineage, MANIFEST_VERSION, Manifest, ResultFile, Timings,
+    ColumnSum, ControlTotal, Counts, CurrencySum, Differences, Input, Lineage, MANIFEST_VERSION, Manifest, ResultFile,
+    Timings,
 };
 use crate::matching::{self, MatchPlan, PlanTable};
 use crate::monitor::Monitor;
@@ -106,6 +107,7 @@ struct Accounted {
     multiple: [Option<MultipleMatches>; 2],
     sums: Vec<ColumnSum>,
     control_totals: Vec<ControlTotal>,
+    differences: Option<Differences>,
     timings: Timings,
     spilled_bytes: u64,
     notes: Vec<String>,
@@ -185,7 +187,18 @@ impl Run {
         let told = multiple.iter().zip(names).filter_map(|(found, name)| Some(found.as_ref()?.note(name))).collect();
         let off = control_totals.iter().filter(|total| total.is_off()).map(|total| total.note(names));
         let notes = [matched.notes, told, unsummed, off.collect()].concat();
-        Ok(Accounted { lineage, counts, multiple, sums, control_totals, timings, spilled_bytes, notes, files })
+        Ok(Accounted {
+            lineage,
+            counts,
+            multiple,
+            sums,
+            control_totals,
+            differences: matched.differences,
+            timings,
+            spilled_bytes,
+            notes,
+            files,
+        })
     }
 
     /// All sources at once, left, right and extras in this order.
@@ -261,6 +274,7 @@ impl Run {
             file,
             notes: own.into_iter().flatten().chain(totals).collect(),
             marks: matched.marks,
+            differences: matched.differences,
             spilled_bytes: matched.spilled_bytes,
         })
     }
@@ -275,6 +289,7 @@ impl Run {
 struct MatchedRows {
     file: WrittenFile,
     marks: Marks,
+    differences: Option<Differences>,
     spilled_bytes: u64,
     notes: Vec<String>,
 }
@@ -388,6 +403,7 @@ impl Complete {
             multiple: [multiple_left, multiple_right],
             sums,
             control_totals,
+            differences,
             timings,
             spilled_bytes,
             notes,
@@ -415,6 +431,7 @@ impl Complete {
             multiple_right,
             sums,
             control_totals,
+            differences,
             timings_ms: timings,
             spilled_bytes,
             notes,

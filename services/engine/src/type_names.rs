@@ -58,7 +58,7 @@ pub fn sql_type(data_type: &DataType) -> String {
 }
 
 /// Precision and scale.
-fn decimal(data_type: &DataType) -> Option<(u8, i8)> {
+pub fn decimal(data_type: &DataType) -> Option<(u8, i8)> {
     match *data_type {
         DataType::Decimal32(precision, scale)
         | DataType::Decimal64(precision, scale)

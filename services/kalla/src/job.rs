@@ -1,13 +1,14 @@
 //! From arguments and recipes to the engine's [`Job`]; all that is wrong with them is told at once.
 
-use kalla_engine::job::{Filter, Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
+use kalla_engine::job::{Compare, Filter, Job, Limits, ReadOptions, ResultFormat, Source, SourceUri};
 use kalla_engine::location::Location;
 use kalla_engine::{Error, Stores, Violation};
 use kalla_worker::convert;
 
 use crate::args::{self, Check, Format, Inspect, Reading, Reconcile};
+use crate::compare;
 use crate::recipe::{self, Recipe, RecipeSource};
-use crate::sql::{self, Columns, Condition, Selected, Side, Written};
+use crate::sql::{self, Asked, Columns, Condition, Selected, Side, Written};
 
 /// A job, and what is still to be done with it once the columns of its sources are known.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Draft {
 #[derive(Debug)]
 pub struct Flags {
     conditions: Vec<Condition>,
+    numbered: bool,
+    compare: Option<Compare>,
     select: Vec<Selected>,
     written: Written,
     /// The names of the sources.
@@ -29,12 +32,15 @@ pub struct Flags {
 }
 
 impl Draft {
-    /// Whether the SQL lacks the columns that `l.*` or `r.*` stand for.
+    /// Whether the SQL lacks columns: those that `l.*` or `r.*` stand for, and those that are compared.
     pub fn wants_columns(&self) -> bool {
-        self.flags.as_ref().is_some_and(|flags| flags.select.iter().any(|s| matches!(s, Selected::All(_))))
+        let wants = |flags: &Flags| {
+            flags.compare.is_some() || flags.select.iter().any(|selected| matches!(selected, Selected::All(_)))
+        };
+        self.flags.as_ref().is_some_and(wants)
     }
 
-    /// Puts the columns in for `l.*` and `r.*`.
+    /// Puts them in.
     pub fn expand(&mut self, columns: &Columns) {
         if let Some(flags) = &mut self.flags {
             flags.write(&self.job.left, &self.job.right, columns);
@@ -50,7 +56,15 @@ impl Draft {
 
 impl Flags {
     fn write(&mut self, left: &Source, right: &Source, columns: &Columns) {
-        self.written = sql::match_sql(&self.conditions, &left.primary_key, &right.primary_key, &self.select, columns);
+        let asked = Asked {
+            conditions: &self.conditions,
+            numbered: self.numbered,
+            left_key: &left.primary_key,
+            right_key: &right.primary_key,
+            compare: self.compare.as_ref(),
+            select: &self.select,
+        };
+        self.written = sql::match_sql(&asked, columns);
     }
 
     /// What is wrong with the SQL, said of the flags: nobody has written its lines.
@@ -70,13 +84,18 @@ impl Flags {
                 };
                 Violation::new(flag, message)
             }
-            _ => match keys(&violation.field) {
+            _ => match keys(&violation.field).or_else(|| compare_flag(&violation.field)) {
                 Some(flag) => Violation::new(flag, violation.message),
                 None => violation,
             },
         };
         Error::Invalid(found.into_iter().map(told).collect())
     }
+}
+
+fn compare_flag(field: &str) -> Option<&'static str> {
+    let rest = field.strip_prefix("compare")?;
+    Some(if rest.starts_with(".except") { "--except" } else { "--compare" })
 }
 
 /// The job of `kalla reconcile`.
@@ -96,7 +115,7 @@ pub fn reconcile(args: &Reconcile, stores: &Stores) -> Result<Draft, Error> {
         Location::Local(Default::default())
     });
     let [left, right] = sides;
-    let (match_sql, flags) = matching(&args.matching, recipe.as_ref(), &left, &right, &mut wrong);
+    let (match_sql, compare, flags) = matching(&args.matching, recipe.as_ref(), &left, &right, &mut wrong);
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));
     }
@@ -108,6 +127,7 @@ pub fn reconcile(args: &Reconcile, stores: &Stores) -> Result<Draft, Error> {
         right,
         extras,
         match_sql,
+        compare,
         output,
         keep_staged: args.keep_staged,
         sync: !args.no_sync,
@@ -127,6 +147,7 @@ pub fn check(args: &Check, stores: &Stores) -> Result<Draft, Error> {
     let uris = uris(&args.sources, Some(&recipe), "kalla check", &mut wrong);
     let [left, right] = sides(stores, &uris, Some(&recipe), &args.reading, &mut wrong);
     let extras = extras(stores, &args.extra, Some(&recipe), &mut wrong);
+    let compare = compared(&recipe, &mut wrong);
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));
     }
@@ -138,6 +159,7 @@ pub fn check(args: &Check, stores: &Stores) -> Result<Draft, Error> {
         right,
         extras,
         match_sql: recipe.match_sql.clone(),
+        compare,
         output: Location::Local("kalla-out".into()),
         keep_staged: false,
         sync: true,
@@ -170,9 +192,13 @@ fn matching(
     left: &Source,
     right: &Source,
     wrong: &mut Vec<Violation>,
-) -> (String, Option<Flags>) {
+) -> (String, Option<Compare>, Option<Flags>) {
+    let (conditions, compare) = compare::asked(args).unwrap_or_else(|messages| {
+        wrong.extend(messages.into_iter().map(|(flag, message)| Violation::new(flag, message)));
+        (args.on.clone(), None)
+    });
     if let Some(recipe) = recipe {
-        return (recipe.match_sql.clone(), None);
+        return (recipe.match_sql.clone(), compare.or_else(|| compared(recipe, wrong)), None);
     }
     if let Some(text) = &args.sql {
         let sql = match text.strip_prefix('@') {
@@ -182,7 +208,7 @@ fn matching(
                 String::new()
             }),
         };
-        return (sql, None);
+        return (sql, compare, None);
     }
     if args.on.is_empty() {
         wrong.push(Violation::new(
@@ -190,15 +216,25 @@ fn matching(
             "say which columns must be equal, such as `--on invoice_id=reference`; or give --sql or --recipe",
         ));
     }
-    let conditions = [&args.on, &args.tolerance, &args.days, &args.similar].into_iter().flatten().cloned().collect();
     let mut flags = Flags {
         conditions,
+        numbered: args.numbered,
+        compare: compare.clone(),
         select: args.select.clone(),
         written: Written::default(),
         aliases: [left, right].map(|s| s.alias.clone()),
     };
     flags.write(left, right, &Columns::default());
-    (flags.written.sql.clone(), Some(flags))
+    (flags.written.sql.clone(), compare, Some(flags))
+}
+
+/// The columns that a recipe compares.
+fn compared(recipe: &Recipe, wrong: &mut Vec<Violation>) -> Option<Compare> {
+    let read = convert::compare(recipe.compare.as_ref()?);
+    read.map_err(|messages| {
+        wrong.extend(messages.into_iter().map(|(i, m)| Violation::new(format!("compare.columns[{i}]"), m)));
+    })
+    .ok()
 }
 
 /// The texts of the two sources: from the command line, from the recipe, or from both.

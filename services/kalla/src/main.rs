@@ -8,6 +8,7 @@ use kalla_engine::Stores;
 mod args;
 mod check;
 mod client;
+mod compare;
 mod demo;
 mod dry_run;
 mod inspect;

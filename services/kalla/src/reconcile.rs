@@ -34,10 +34,10 @@ pub async fn run(args: Reconcile, stores: &Stores, cancel: &CancellationToken) -
     if args.json {
         output::json(&manifest)?;
     } else if !args.quiet {
-        let page = Page { width: output::width(), breaks: args.breaks };
+        let page = Page { width: output::width(), breaks: args.breaks, numbered: args.matching.numbered };
         output::print(&report::reconciliation(&manifest, &args.out, page))?;
     }
-    Ok(if report::breaks_in_all(&manifest) == 0 { AGREED } else { BREAKS })
+    Ok(if report::agrees(&manifest) { AGREED } else { BREAKS })
 }
 
 /// The draft with what can only be known from the sources: the columns behind `l.*` and whether a file is the one that

@@ -5,7 +5,10 @@ mod identifier;
 use std::fmt::{self, Write as _};
 
 use identifier::identifier;
+use kalla_engine::job::Compare;
 use kalla_engine::{KeyRules, TimeZone};
+
+use crate::compare::Compared;
 
 /// A column of the left side and the column of the right side that it is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +81,7 @@ pub struct Columns {
 }
 
 impl Condition {
-    fn pair(&self) -> &Pair {
+    pub fn pair(&self) -> &Pair {
         match self {
             Self::Equal { pair, .. }
             | Self::Within { pair, .. }
@@ -92,10 +95,7 @@ impl Condition {
         let (l, r) = (format!("l.{}", identifier(left)), format!("r.{}", identifier(right)));
         match self {
             Self::Equal { rules, nulls, .. } => {
-                let [l, r] = [l, r].map(|column| match rules {
-                    Some(rules) => format!("normalize_key({column}, '{rules}')"),
-                    None => column,
-                });
+                let [l, r] = [l, r].map(|column| ruled(column, rules));
                 format!("{l} {} {r}", if *nulls { "IS NOT DISTINCT FROM" } else { "=" })
             }
             Self::Within { most, nulls, .. } => {
@@ -187,15 +187,23 @@ fn number_at(text: &str) -> Option<(usize, &str)> {
     Some((text[..end].parse().ok()?, &text[end..]))
 }
 
-/// The statement: keys first, then the compared columns side by side, then what was asked for besides. Where both sides
-/// have a column of the same name, the right one is called `right_NAME`; a pair of equal columns with one name comes once.
-pub fn match_sql(
-    conditions: &[Condition],
-    left_key: &[String],
-    right_key: &[String],
-    select: &[Selected],
-    all: &Columns,
-) -> Written {
+/// What a statement is made of.
+#[derive(Debug, Default)]
+pub struct Asked<'a> {
+    pub conditions: &'a [Condition],
+    /// Whether rows of one key are paired in their order, instead of each with each.
+    pub numbered: bool,
+    pub left_key: &'a [String],
+    pub right_key: &'a [String],
+    pub compare: Option<&'a Compare>,
+    pub select: &'a [Selected],
+}
+
+/// The statement: keys first, then the columns of conditions and those to be compared side by side, then what was asked for besides.
+/// Where both sides have a column of the same name, the right one is called `right_NAME`; a pair of equal columns with one name comes
+/// once.
+pub fn match_sql(asked: &Asked<'_>, all: &Columns) -> Written {
+    let Asked { conditions, numbered, left_key, right_key, compare, select } = *asked;
     let mut list = SelectList::default();
     left_key.iter().for_each(|c| list.add(Side::Left, c, "--left-key"));
     right_key.iter().for_each(|c| list.add(Side::Right, c, "--right-key"));
@@ -207,6 +215,10 @@ pub fn match_sql(
             list.add(Side::Right, &pair.right, &flag);
         }
     }
+    for (left, right) in compare.map(|compare| side_by_side(compare, conditions, all)).unwrap_or_default() {
+        list.add(Side::Left, left, "--compare");
+        list.add(Side::Right, right, "--compare");
+    }
     for item in select {
         match item {
             Selected::Column(side, name) => list.add(*side, name, "--select"),
@@ -214,7 +226,9 @@ pub fn match_sql(
             Selected::All(Side::Right) => all.right.iter().for_each(|c| list.add(Side::Right, c, "--select")),
         }
     }
-    let mut sql = format!("SELECT\n    {}\nFROM left_src AS l\nJOIN right_src AS r", list.items.join(",\n    "));
+    let [left, right] =
+        if numbered { numbered_tables(conditions) } else { ["left_src", "right_src"].map(str::to_owned) };
+    let mut sql = format!("SELECT\n    {}\nFROM {left} AS l\nJOIN {right} AS r", list.items.join(",\n    "));
     let mut flags = [vec![None], list.flags, vec![None, None]].concat();
     for (i, condition) in conditions.iter().enumerate() {
         let word = if i == 0 { "  ON" } else { " AND" };
@@ -222,11 +236,56 @@ pub fn match_sql(
         let _ = write!(sql, "\n{word} {}", condition.sql());
         flags.push(Some(condition.to_string()));
     }
+    if numbered {
+        sql.push_str(&format!("\n AND l.{NUMBER} = r.{NUMBER}"));
+        flags.push(Some("--numbered".to_owned()));
+    }
     // A name may hold the end of a line; then no line is known.
     if sql.lines().count() != flags.len() {
         flags.clear();
     }
     Written { sql, flags }
+}
+
+/// The column that numbers the rows of one key.
+const NUMBER: &str = "_number";
+
+/// The sides, the rows of one key numbered in their order.
+fn numbered_tables(conditions: &[Condition]) -> [String; 2] {
+    let keys = conditions.iter().filter_map(|condition| match condition {
+        Condition::Equal { pair, rules, .. } => {
+            Some([&pair.left, &pair.right].map(|name| ruled(identifier(name), rules)))
+        }
+        _ => None,
+    });
+    let keys: Vec<[String; 2]> = keys.collect();
+    [("left_src", 0), ("right_src", 1)].map(|(table, side)| {
+        let key = keys.iter().map(|key| key[side].as_str()).collect::<Vec<_>>().join(", ");
+        format!("(SELECT *, row_number() OVER (PARTITION BY {key}) AS {NUMBER} FROM {table})")
+    })
+}
+
+/// The columns that are compared, as far as the sides have them.
+fn side_by_side<'a>(compare: &'a Compare, conditions: &[Condition], all: &'a Columns) -> Vec<(&'a String, &'a String)> {
+    let mut found: Vec<_> = compare.columns.iter().map(|column| (&column.left, &column.right)).collect();
+    let is_key = |name: &String| {
+        conditions
+            .iter()
+            .any(|c| matches!(c, Condition::Equal { pair, .. } if pair.left == *name && pair.right == *name))
+    };
+    let others = all.left.iter().filter(|name| compare.others.is_some() && all.right.contains(name));
+    let others = others.filter(|name| !compare.except.contains(name) && !is_key(name));
+    let others = others.filter(|name| !compare.columns.iter().any(|c| c.left == **name || c.right == **name));
+    found.extend(others.map(|name| (name, name)).collect::<Vec<_>>());
+    found
+}
+
+/// A column without what its rules let keys differ in.
+fn ruled(column: String, rules: &Option<String>) -> String {
+    match rules {
+        Some(rules) => format!("normalize_key({column}, '{rules}')"),
+        None => column,
+    }
 }
 
 #[derive(Default)]
@@ -276,6 +335,17 @@ pub fn equal(text: &str) -> Result<Condition, String> {
         None => None,
     };
     Ok(Condition::Equal { pair, rules, nulls })
+}
+
+/// Reads `NAME`, `LEFT=RIGHT` or `*`, then `~trim,case` for what two texts may differ in.
+pub fn compared(text: &str) -> Result<Compared, String> {
+    match equal(text)? {
+        Condition::Equal { nulls: true, .. } => {
+            Err(format!("`{text}`: NULL is equal to NULL where columns are compared, without `?`"))
+        }
+        Condition::Equal { pair, rules, .. } => Ok(Compared { pair, rules }),
+        _ => Err(format!("`{text}`: write NAME or LEFT=RIGHT")),
+    }
 }
 
 /// Reads `NAME:0.02`, `LEFT=RIGHT:0.02`, `LEFT=RIGHT:2%` or `LEFT=RIGHT:0.02,2%`, then `?` where NULL meets NULL.

@@ -1,5 +1,7 @@
 //! Messages of the contract as the engine's values, and back.
 
+mod compare;
+
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use kalla_engine::explain::{Candidate, DryRun, Funnel, Operand, Outcome, Side, Why};
@@ -9,6 +11,8 @@ use kalla_engine::results::{Bin, FileKind, OrderBy, ResultSet, Selection, Summar
 use kalla_engine::{CheckReport, ColumnProfile, Connection, Inspection, Manifest, Part, Violation};
 use kalla_proto::json::HasWords as _;
 use kalla_proto::v1;
+
+pub use compare::{compare, differences};
 
 use crate::problem;
 
@@ -375,6 +379,7 @@ pub fn manifest(manifest: Manifest) -> v1::Manifest {
         control_totals: manifest.control_totals.into_iter().map(control_total).collect(),
         multiple_left: manifest.multiple_left.map(multiple),
         multiple_right: manifest.multiple_right.map(multiple),
+        differences: manifest.differences.map(differences),
         timings: Some(v1::Timings {
             staging_ms: timings.staging,
             matching_ms: timings.matching,

@@ -65,6 +65,11 @@ pub fn complete(manifest: &Manifest, output: &Location, as_url: bool) -> v1::Com
         multiple_left: manifest.multiple_left.map(convert::multiple),
         multiple_right: manifest.multiple_right.map(convert::multiple),
         warning: None,
+        differing_count: manifest.differences.as_ref().map(|found| found.differing),
+        one_sided_columns: manifest
+            .differences
+            .as_ref()
+            .map(|found| (found.only_left.len() + found.only_right.len()) as u64),
     }
 }
 

@@ -220,6 +220,12 @@ impl Intake {
                 wrong.push(Violation::new(format!("primary_keys.{alias}"), "there is no source of this alias"));
             }
         }
+        let compare = payload.compare.as_ref().map(|wire| {
+            convert::compare(wire).unwrap_or_else(|messages| {
+                wrong.extend(messages.into_iter().map(|(i, m)| Violation::new(format!("compare.columns[{i}]"), m)));
+                Default::default()
+            })
+        });
         let mut sources = sources.into_iter();
         Job {
             run_id: payload.run_id.clone(),
@@ -229,6 +235,7 @@ impl Intake {
             right: sources.next().unwrap_or_else(|| nothing("right_src")),
             extras: sources.collect(),
             match_sql: payload.match_sql.clone(),
+            compare,
             output,
             format: match payload.format() {
                 v1::ResultFormat::Unspecified | v1::ResultFormat::Parquet => ResultFormat::Parquet,

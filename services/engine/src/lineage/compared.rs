@@ -17,6 +17,8 @@ pub struct Comparisons {
     pub compared: Vec<Compared>,
     /// Columns, left and right, that some condition brings together in another way: how near they have to be is not known.
     pub otherwise: BTreeSet<(String, String)>,
+    /// Columns, left and right, of which each alone makes a side of an equality: `l.id = r.ref`, `lower(l.id) = lower(r.ref)`.
+    pub equated: BTreeSet<(String, String)>,
     /// Columns that stand in any condition, left and right.
     pub mentioned: [BTreeSet<String>; 2],
 }
@@ -55,8 +57,12 @@ pub(super) fn comparisons(plan: &LogicalPlan, tables: &SideTables) -> Result<Com
             }
             let pairs = own[0].iter().flat_map(|left| own[1].iter().map(|right| (left.clone(), right.clone())));
             let compared = comparison(&condition);
-            if compared.is_none() {
-                found.otherwise.extend(pairs);
+            match &compared {
+                None => found.otherwise.extend(pairs),
+                Some((_, _, Within::Equal)) if own.iter().all(|columns| columns.len() == 1) => {
+                    found.equated.extend(pairs)
+                }
+                Some(_) => {}
             }
             for (all, own) in found.mentioned.iter_mut().zip(own) {
                 all.extend(own);
@@ -71,6 +77,11 @@ pub(super) fn comparisons(plan: &LogicalPlan, tables: &SideTables) -> Result<Com
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(found)
+}
+
+/// The column of a side that each output column is, or is the sum of.
+pub(super) fn sources(plan: &LogicalPlan, tables: &SideTables) -> Vec<Option<(Side, String)>> {
+    (0..plan.schema().fields().len()).map(|at| of_column(at, plan, tables)).collect()
 }
 
 /// What a node asks of rows, all of which holds.

@@ -224,6 +224,11 @@ pub fn comparisons(plan: &LogicalPlan, tables: &SideTables) -> Result<Comparison
     compared::comparisons(plan, tables).map_err(broken)
 }
 
+/// The column of a side that each output column of `plan`, as it was before [`trace`], is, or is the sum of.
+pub fn sources(plan: &LogicalPlan, tables: &SideTables) -> Vec<Option<(Side, String)>> {
+    compared::sources(plan, tables)
+}
+
 /// Why the rows of a side cannot be told from the output, if they cannot.
 fn lost(reach: &Reach, names: &[String]) -> Option<String> {
     let name = names.first().map_or("", String::as_str);

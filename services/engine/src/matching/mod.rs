@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 pub use plan::{MatchPlan, PlanTable, plan, register, sides};
 pub use table::{StagedTable, untyped};
 
+use crate::differences::{self, Differences, Tally};
 use crate::error::{Error, Result};
 use crate::job::Limits;
 use crate::lineage::{Marks, Side, Traced};
@@ -33,23 +34,29 @@ use order::{Found, Rows, Runs};
 /// What the match has found.
 pub struct Matched {
     pub marks: Marks,
+    pub differences: Option<Differences>,
     pub spilled_bytes: u64,
 }
 
 /// Output rows whose lists of rows are made at a time.
 const LISTED_AT_ONCE: usize = 1024;
 
-/// The columns of the matched result set: those of `match_sql`, then `_left_row` and `_right_row`.
-fn matched_schema(traced: &Traced, physical: &Arc<dyn ExecutionPlan>) -> SchemaRef {
-    let visible = physical.schema();
+/// The columns of the matched result set: those of `match_sql`, `_differs` where columns are `compared`, `_left_row` and `_right_row`.
+fn matched_schema(traced: &Traced, physical: &Arc<dyn ExecutionPlan>, compared: bool) -> SchemaRef {
     let (left, right) = traced.row_columns();
+    let own = compared.then(differences::field).into_iter().chain([left, right]).map(Arc::new);
+    let fields = visible_schema(traced, physical).fields().iter().cloned().chain(own).collect::<Vec<_>>();
+    Arc::new(Schema::new(fields))
+}
+
+/// The columns of `match_sql`.
+fn visible_schema(traced: &Traced, physical: &Arc<dyn ExecutionPlan>) -> Schema {
     // What has no type has no value either: other tools read it as text.
     let typed = |field: &FieldRef| match field.data_type() {
         DataType::Null => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
         _ => Arc::clone(field),
     };
-    let fields = visible.fields().iter().take(traced.width).map(typed).chain([Arc::new(left), Arc::new(right)]);
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    Schema::new(physical.schema().fields().iter().take(traced.width).map(typed).collect::<Vec<_>>())
 }
 
 /// Executes the plan on all partitions at once, and writes what they find in the order of the rows that it comes from, or in the
@@ -80,6 +87,7 @@ pub async fn run(
             schema: Arc::clone(&schema),
             counter: Arc::clone(counter),
             marks: marks.part(),
+            tally: plan.comparison.clone().map(Tally::new),
             rows: if asked {
                 Rows::Asked(Parts::new(writer, plan.limits.threads, PART_ROWS))
             } else {
@@ -90,8 +98,12 @@ pub async fn run(
         partitions.spawn(partition.drain(stream));
     }
     let mut found = Vec::new();
-    while let Some((own, rows)) = tasks::next_of(&mut partitions).await? {
+    let mut tally = plan.comparison.clone().map(Tally::new);
+    while let Some((own, counted, rows)) = tasks::next_of(&mut partitions).await? {
         marks.merge(own);
+        if let (Some(all), Some(counted)) = (&mut tally, counted) {
+            all.merge(counted);
+        }
         found.extend(rows);
     }
     marks.settle(&plan.traced.groups)?;
@@ -99,7 +111,8 @@ pub async fn run(
     if let Some(keys) = keys {
         keys.mark(ctx, plan, &mut marks).await?;
     }
-    Ok(Matched { marks, spilled_bytes: spilled(plan.physical.as_ref()) + written })
+    let differences = tally.map(Tally::finish);
+    Ok(Matched { marks, differences, spilled_bytes: spilled(plan.physical.as_ref()) + written })
 }
 
 /// Whether the smaller side, of its columns that the match reads, can be held in memory and hashed.
@@ -119,12 +132,13 @@ struct Partition {
     schema: SchemaRef,
     counter: Arc<AtomicU64>,
     marks: Marks,
+    tally: Option<Tally>,
     rows: Rows,
     keys: Option<FoundKeys>,
 }
 
 impl Partition {
-    async fn drain(mut self, mut stream: SendableRecordBatchStream) -> Result<(Marks, Option<Found>)> {
+    async fn drain(mut self, mut stream: SendableRecordBatchStream) -> Result<(Marks, Option<Tally>, Option<Found>)> {
         let listed = self.schema.fields().iter().rev().take(2).any(|field| field.data_type().is_nested());
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|e| self.plan.failed(e))?;
@@ -144,7 +158,7 @@ impl Partition {
         if let Some(keys) = &mut self.keys {
             keys.write().await?;
         }
-        Ok((self.marks, self.rows.finish().await?))
+        Ok((self.marks, self.tally, self.rows.finish().await?))
     }
 
     fn count(&self, rows: u64) -> Result<()> {
@@ -162,9 +176,13 @@ impl Partition {
             DataType::Null => new_null_array(&DataType::Utf8, column.len()),
             _ => Arc::clone(column),
         };
-        let columns = batch.columns().iter().take(self.plan.traced.width).map(typed).chain([left, right]);
-        RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())
-            .map_err(|e| Error::defect_of("matched rows", e))
+        let mut columns: Vec<ArrayRef> = batch.columns().iter().take(self.plan.traced.width).map(typed).collect();
+        if let Some(tally) = &mut self.tally {
+            let first = [order::first_of(&left)?, order::first_of(&right)?];
+            columns.push(tally.add(&columns, [&left, &right], [&first[0], &first[1]])?);
+        }
+        columns.extend([left, right]);
+        RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|e| Error::defect_of("matched rows", e))
     }
 }
 

@@ -327,7 +327,8 @@ fn first_rows(batch: &RecordBatch) -> Result<(Vec<i64>, Vec<i64>)> {
     }
 }
 
-fn first_of(column: &ArrayRef) -> Result<Vec<i64>> {
+/// The first number of each list of rows, or the number itself; the greatest there is where there is none.
+pub fn first_of(column: &ArrayRef) -> Result<Vec<i64>> {
     let none = i64::MAX;
     if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
         return Ok(numbers.iter().map(|number| number.unwrap_or(none)).collect());

@@ -12,7 +12,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use kalla_spelling::nearest;
 
-use super::{StagedTable, matched_schema, untyped};
+use super::{StagedTable, matched_schema, untyped, visible_schema};
+use crate::differences::{Comparison, Output};
 use crate::error::{Error, Place, Result, Violation};
 use crate::job::{Job, Limits, Source};
 use crate::lineage::{self, Comparisons, Groups, Side, SideTable, SideTables, Trace, Traced};
@@ -54,6 +55,8 @@ pub struct MatchPlan {
     /// The columns that the match reads of every source.
     pub touched: Vec<BTreeSet<String>>,
     pub comparisons: Comparisons,
+    /// Of columns of rows that match, where the job asks for it.
+    pub comparison: Option<Arc<Comparison>>,
     pub limits: Limits,
     pub asks_for_order: bool,
     keys: [Option<Keys>; 2],
@@ -100,7 +103,7 @@ impl MatchPlan {
 
     /// The columns of the matched result set.
     pub fn schema(&self) -> SchemaRef {
-        matched_schema(&self.traced, &self.physical)
+        matched_schema(&self.traced, &self.physical, self.comparison.is_some())
     }
 }
 
@@ -133,8 +136,44 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     let physical = query::physical_plan(ctx, &traced.plan).await.map_err(failed)?;
     let numbered = [Arc::clone(&tables[0].numbered), Arc::clone(&tables[1].numbered)];
     let (limits, asks_for_order) = (job.limits.clone(), query::order::asks_for_order(&visible));
+    let comparison = match &job.compare {
+        None => None,
+        Some(asked) => {
+            refuse_keys(&aliases, &keys)?;
+            let output = Output {
+                aliases: [aliases[0], aliases[1]],
+                sides: [&tables[0].schema, &tables[1].schema],
+                schema: &visible_schema(&traced, &physical),
+                origins: lineage::sources(&visible, &sides),
+                equated: &comparisons.equated,
+            };
+            Some(Arc::new(Comparison::new(ctx, asked, &output)?))
+        }
+    };
     let traced = Arc::new(traced);
-    Ok(MatchPlan { traced, physical, touched, comparisons, limits, asks_for_order, keys, numbered, suspects, notes })
+    Ok(MatchPlan {
+        traced,
+        physical,
+        touched,
+        comparisons,
+        comparison,
+        limits,
+        asks_for_order,
+        keys,
+        numbered,
+        suspects,
+        notes,
+    })
+}
+
+/// Of a match by key nobody knows which output rows are matches until all are there.
+fn refuse_keys(aliases: &[&str], keys: &[Option<Keys>; 2]) -> Result<()> {
+    let lost = keys.iter().zip(aliases).find(|(keys, _)| keys.is_some());
+    lost.map_or(Ok(()), |(_, alias)| {
+        let message =
+            format!("rows of `{alias}` are followed by key: columns are compared where both sides are in a JOIN");
+        Err(Error::Invalid(vec![Violation::new("compare", message)]))
+    })
 }
 
 /// Makes the tables known to `ctx` under every name that they have in `match_sql`.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, Scalar,
-    StringArray,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+    RecordBatch, Scalar, StringArray,
 };
 use arrow::compute::kernels::{boolean, cmp, comparison};
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
@@ -38,6 +38,8 @@ enum Test {
     Like(ArrayRef),
     /// As `Like`, in any case.
     LikeAnyCase(ArrayRef),
+    /// Of a list of texts: that one of them is this one.
+    Holds(String),
     All(Vec<Test>),
     Any(Vec<Test>),
 }
@@ -153,6 +155,10 @@ fn test(filter: &Filter, column_type: &DataType) -> Result<Test, String> {
             values => Err(format!("between needs two values, here are {}", values.len())),
         },
         FilterOp::Like => Ok(Test::Like(text(in_text(filter, one()?, column_type)?, column_type)?)),
+        FilterOp::Contains if is_list_of_text(column_type) => match one()? {
+            FilterValue::Text(text) => Ok(Test::Holds(text.clone())),
+            other => Err(format!("contains needs a text in quotes, and {} is none", shown(other))),
+        },
         FilterOp::Contains => {
             let pattern = pattern_of(in_text(filter, one()?, column_type)?);
             Ok(Test::LikeAnyCase(text(&pattern, column_type)?))
@@ -178,6 +184,10 @@ fn in_text<'a>(filter: &Filter, value: &'a FilterValue, column_type: &DataType) 
 
 pub fn is_text(column_type: &DataType) -> bool {
     matches!(column_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+fn is_list_of_text(column_type: &DataType) -> bool {
+    matches!(column_type, DataType::List(item) if *item.data_type() == DataType::Utf8)
 }
 
 /// The pattern of LIKE for every text that holds `part`.
@@ -339,6 +349,10 @@ impl Test {
             }
             Self::Like(pattern) => comparison::like(column, &Scalar::new(Arc::clone(pattern))),
             Self::LikeAnyCase(pattern) => comparison::ilike(column, &Scalar::new(Arc::clone(pattern))),
+            Self::Holds(text) => {
+                let holds = |list: ArrayRef| list.as_string::<i32>().iter().any(|item| item == Some(text));
+                Ok(column.as_list::<i32>().iter().map(|list| list.map(holds)).collect())
+            }
             Self::All(tests) => {
                 let start = BooleanArray::from(vec![true; column.len()]);
                 tests.iter().try_fold(start, |all, test| boolean::and_kleene(&all, &test.apply(column)?))
@@ -377,7 +391,7 @@ impl Test {
                 let start = BooleanArray::from(vec![false; least.len()]);
                 tests.iter().try_fold(start, |any, test| boolean::or_kleene(&any, &test.within(least, greatest)?))
             }
-            Self::Present | Self::Absent | Self::Like(_) | Self::LikeAnyCase(_) => {
+            Self::Present | Self::Absent | Self::Like(_) | Self::LikeAnyCase(_) | Self::Holds(_) => {
                 Ok(BooleanArray::new_null(least.len()))
             }
         }

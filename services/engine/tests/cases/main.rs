@@ -10,6 +10,7 @@ mod laws;
 mod matching;
 mod meaning;
 mod paths;
+mod peers;
 mod refused;
 mod runaway;
 mod totals;
@@ -62,6 +63,7 @@ impl Fixture {
             right: table("r", right),
             extras: extras.iter().map(|(alias, text)| table(alias, text.as_bytes())).collect(),
             match_sql: sql.to_owned(),
+            compare: None,
             output: Location::Local(dir.path().join("out")),
             keep_staged: false,
             sync: false,

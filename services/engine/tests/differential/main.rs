@@ -173,6 +173,7 @@ impl Case {
             right: source("right_src", &self.right_csv),
             extras: Vec::new(),
             match_sql: self.match_sql.clone(),
+            compare: None,
             output: Location::Local(directory.join("out")),
             keep_staged: true,
             sync: false,

@@ -361,6 +361,7 @@ async fn ours(asked: &Asked, tables: &[Table; 2], directory: &Path) -> Result<An
         right: source("right_src", &tables[1]),
         extras: Vec::new(),
         match_sql: asked.ours.clone(),
+        compare: None,
         output: Location::Local(output.clone()),
         keep_staged: false,
         sync: false,

@@ -3,6 +3,7 @@
 mod address;
 pub mod client;
 pub mod gateway;
+mod matching;
 pub mod results;
 pub mod why;
 pub mod worker;
@@ -13,7 +14,8 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Style, Styles};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::sql::{self, Condition, Selected};
+pub use matching::Matching;
+
 use crate::{output, units};
 
 const HEADING: Style = AnsiColor::Green.on_default().bold();
@@ -72,6 +74,8 @@ Examples:
     kalla reconcile a.csv b.csv --on 'ref=reference~case,zeros' --on 'branch?'
   Paid within three days, at most 1 % apart, names written alike:
     kalla reconcile a.csv b.csv --on account --days due=booked:3 --tolerance 'amount:1%' --similar 'name=payee:0.9'
+  Two exports of one table, column by column; amounts may be a cent apart:
+    kalla reconcile old.csv new.csv --on id --compare --tolerance '*:0.01' --except updated_at
   A file against a table of a database:
     kalla reconcile orders.csv 'postgres://me@db.example/shop?table=sales.orders' --on order_id
   A file that needs telling how to read it, and only some of its rows:
@@ -95,7 +99,7 @@ Results, in --out:
   rejected_left     rows that could not be read, with line and reason; only when there are any
   manifest.json     inputs, SQL, counts, sums, timings, and the size and SHA-256 of each file
 
-Exit status: 0 everything matched, 1 there are breaks (unmatched or rejected rows), 2 an error.";
+Exit status: 0 everything matched, 1 there are breaks (unmatched or rejected rows) or compared columns differ, 2 an error.";
 
 /// Match the rows of two sources and account for every one of them.
 #[derive(Debug, Args)]
@@ -146,57 +150,6 @@ pub struct Reconcile {
     #[arg(long, value_name = "ROWS", num_args = 0..=1, require_equals = true, default_missing_value = "10000",
           help_heading = "Output", conflicts_with = "show_sql")]
     pub dry_run: Option<u64>,
-}
-
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Matching")]
-pub struct Matching {
-    /// Columns that must be equal; one NAME when both sides call it the same. Repeatable
-    ///
-    /// 'ref=reference~trim,case,zeros' forgives what keys may differ in: trim (outer blanks), blanks (all of them), case, accents,
-    /// punctuation, zeros (leading ones). A `?` at the end lets NULL meet NULL: 'branch?', 'ref=reference~case?'. A name with one of
-    /// = ~ ? in it goes in double quotes: '"a=b"=c'.
-    #[arg(long, value_name = "LEFT=RIGHT[~RULES][?]", value_parser = sql::equal)]
-    pub on: Vec<Condition>,
-    /// Numbers at most so far apart: 'amount=paid:0.02', or 'amount=paid:2%' of the larger one. Repeatable
-    ///
-    /// 'amount=paid:0.02,2%' lets them be as far apart as either does. A `?` at the end lets NULL meet NULL: 'fee:0.01?'.
-    #[arg(long, value_name = "LEFT=RIGHT:X[?]", value_parser = sql::tolerance)]
-    pub tolerance: Vec<Condition>,
-    /// Dates at most so many days apart: 'due=booked:3'. Repeatable
-    ///
-    /// A day has 24 hours. With a time zone, days of the calendar count, and an instant is of the day that it has there:
-    /// 'booked=paid_at:0@Europe/Berlin'. 'due=booked:1..3' is a direction: the right one from one to three days after the left one;
-    /// '0..' at any time after it, '-3..0' before it.
-    #[arg(long, value_name = "LEFT=RIGHT:N[@ZONE]", value_parser = sql::days)]
-    pub days: Vec<Condition>,
-    /// Texts alike, from 0 to 1, whatever their case, accents and punctuation: 'name=payee:0.9'. Repeatable
-    ///
-    /// Jaro-Winkler similarity of the normalised texts. Rows are compared within the groups that --on makes.
-    #[arg(long, value_name = "LEFT=RIGHT:X", value_parser = sql::similar)]
-    pub similar: Vec<Condition>,
-    /// Further columns for the matched set: 'l.customer,r.iban', 'l.*', 'r.*'
-    #[arg(long, value_name = "COLUMNS", value_parser = sql::selected, value_delimiter = ',')]
-    pub select: Vec<Selected>,
-    /// Write the match as one SELECT instead; @FILE reads it from a file
-    ///
-    /// The tables are left_src and right_src, and also have the names of their files. Besides the functions of DataFusion:
-    /// tolerance_match(a, b, x), tolerance_pct(a, b, percent), date_within(a, b, days[, zone]), normalize_text(s),
-    /// normalize_key(k, rules), similarity(a, b).
-    #[arg(long, value_name = "SQL|@FILE", conflicts_with_all = ["on", "tolerance", "days", "similar", "select", "recipe"])]
-    pub sql: Option<String>,
-    /// Take match and sources from a recipe, in YAML or JSON
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["on", "tolerance", "days", "similar", "select"])]
-    pub recipe: Option<String>,
-    /// Columns that name a left row: they come first in the matched set
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    pub left_key: Vec<String>,
-    /// Columns that name a right row
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    pub right_key: Vec<String>,
-    /// A further table for --sql or a recipe to join, such as rates; its rows are not counted. Repeatable
-    #[arg(long, value_name = "NAME=SOURCE")]
-    pub extra: Vec<String>,
 }
 
 #[derive(Debug, Default, Args)]

@@ -14,7 +14,7 @@ use crate::output::{self, AGREED, BREAKS, FAILED};
 use crate::recipe;
 use crate::report::numbers::counted;
 use crate::report::table::{Align, Table};
-use crate::report::{self as pages, Side};
+use crate::report::{self as pages, Side, Values};
 
 /// Between two looks at a run.
 const LOOK: Duration = Duration::from_millis(200);
@@ -119,11 +119,14 @@ pub fn report(run: &Run) -> Outcome {
         },
     ];
     let breaks = sides.iter().map(|side| side.unmatched + side.rejected).sum();
-    let mut lines = vec![pages::verdict(&sides, breaks, &[]), String::new()];
+    let one_sided = done.one_sided_columns.unwrap_or_default();
+    let values = done.differing_count.map(|differing| Values { differing, one_sided, columns: None });
+    let differs = !values.unwrap_or_default().differ().is_empty();
+    let mut lines = vec![pages::verdict(&sides, breaks, &[], values), String::new()];
     lines.extend(pages::balance(&sides));
     lines.push(String::new());
     lines.push(format!("run {}, {}", run.run_id, counted(done.matched_count, "match", "matches")));
-    Outcome { code: if breaks == 0 { AGREED } else { BREAKS }, text: lines.join("\n") + "\n" }
+    Outcome { code: if breaks == 0 && !differs { AGREED } else { BREAKS }, text: lines.join("\n") + "\n" }
 }
 
 pub async fn runs(args: client::Runs) -> Result<u8, Error> {

@@ -1,5 +1,6 @@
 //! What a reconciliation found, for people: counts, match rates, amounts, the first breaks, where the files are.
 
+pub mod differences;
 pub mod numbers;
 pub mod rows;
 pub mod table;
@@ -10,6 +11,7 @@ use console::style;
 use kalla_engine::manifest::{ColumnSum, ControlTotal, Input, Manifest};
 use kalla_engine::results::ResultSet;
 
+pub use differences::Values;
 use numbers::{bar, bytes, count, counted, decimal, millis, percent};
 use rows::Rows;
 use table::{Align, Table};
@@ -21,6 +23,8 @@ pub struct Page {
     pub width: usize,
     /// Unmatched rows to show per side.
     pub breaks: usize,
+    /// Whether rows of one key were paired in their order.
+    pub numbered: bool,
 }
 
 /// Rows that could not be read are shown with their reasons, but no more than this per side.
@@ -30,9 +34,10 @@ const BAR: usize = 24;
 /// The whole report; `out` is the result directory as the user wrote it.
 pub fn reconciliation(manifest: &Manifest, out: &str, page: Page) -> String {
     let sections = [
-        vec![verdict(&sides(manifest), breaks_in_all(manifest), &manifest.control_totals)],
+        vec![verdict(&sides(manifest), breaks_in_all(manifest), &manifest.control_totals, values(manifest))],
         balance(&sides(manifest)),
-        hints(manifest),
+        hints(manifest, page),
+        differences(manifest, page),
         amounts(manifest, page),
         rejects(manifest, out, page),
         breaks(manifest, out, page, "unmatched_left", &manifest.left, manifest.counts.unmatched_left_count),
@@ -51,11 +56,31 @@ pub fn breaks_in_all(manifest: &Manifest) -> u64 {
     c.unmatched_left_count + c.unmatched_right_count + c.rejected_left + c.rejected_right + rejected_extras
 }
 
+/// What the verdict says of compared columns; `None`: there are none.
+fn values(manifest: &Manifest) -> Option<Values> {
+    manifest.differences.as_ref().map(Values::of)
+}
+
+fn differences(manifest: &Manifest, page: Page) -> Vec<String> {
+    let names = [manifest.left.alias.as_str(), manifest.right.alias.as_str()];
+    manifest.differences.as_ref().map(|found| differences::section(found, names, page)).unwrap_or_default()
+}
+
+/// Whether every row has its match, and every compared value its equal.
+pub fn agrees(manifest: &Manifest) -> bool {
+    breaks_in_all(manifest) == 0 && !manifest.differences.as_ref().is_some_and(|found| found.any())
+}
+
 /// Whether the two sides agree, and what that says: a row that serves several others leaves no break, and amounts that nothing
 /// compares neither.
-pub fn verdict([left, right]: &[Side; 2], breaks: u64, totals: &[ControlTotal]) -> String {
+pub fn verdict([left, right]: &[Side; 2], breaks: u64, totals: &[ControlTotal], values: Option<Values>) -> String {
     let names = format!("{} and {}", left.name, right.name);
+    let differ = values.unwrap_or_default().differ();
     match breaks {
+        0 if !differ.is_empty() => {
+            let rows = if left.total == 0 && right.total == 0 { "" } else { "every row matches, " };
+            style(format!("✗ {names} differ: {rows}{}", differ.join(", "))).red().bold().to_string()
+        }
         0 if left.total == 0 && right.total == 0 => {
             style(format!("{names} have no rows: there is nothing to compare")).bold().to_string()
         }
@@ -74,7 +99,12 @@ pub fn verdict([left, right]: &[Side; 2], breaks: u64, totals: &[ControlTotal]) 
             };
             let off = totals.iter().find(|total| total.is_off());
             match off {
-                None => style(format!("✓ {names} agree: every row matches, {rows}{}", balanced(totals))).green(),
+                None => {
+                    let equal = values.and_then(|values| values.columns).map_or_else(String::new, |columns| {
+                        format!("; {} compared without a difference", counted(columns, "column", "columns"))
+                    });
+                    style(format!("✓ {names} agree: every row matches, {rows}{equal}{}", balanced(totals))).green()
+                }
                 Some(off) => style(format!(
                     "! every row of {names} matches, {rows}, but {}: {} apart",
                     summed(off),
@@ -85,7 +115,10 @@ pub fn verdict([left, right]: &[Side; 2], breaks: u64, totals: &[ControlTotal]) 
             .bold()
             .to_string()
         }
-        n => style(format!("✗ {names} differ: {}", counted(n, "break", "breaks"))).red().bold().to_string(),
+        n => {
+            let all = std::iter::once(counted(n, "break", "breaks")).chain(differ).collect::<Vec<_>>();
+            style(format!("✗ {names} differ: {}", all.join(", "))).red().bold().to_string()
+        }
     }
 }
 
@@ -170,9 +203,15 @@ pub fn list(table: &Table) -> String {
     lines_of(table, usize::MAX, 0).join("\n") + "\n"
 }
 
-fn hints(manifest: &Manifest) -> Vec<String> {
+fn hints(manifest: &Manifest, page: Page) -> Vec<String> {
     let c = &manifest.counts;
     let mut lines = Vec::new();
+    if page.numbered {
+        lines.push(
+            "rows of one key are paired in their order: the first with the first, the second with the second"
+                .to_owned(),
+        );
+    }
     let (left, right) = (c.matched_left_count, c.matched_right_count);
     if c.matched_count != left || c.matched_count != right {
         // Rows that match several times are told below.
@@ -193,6 +232,10 @@ fn hints(manifest: &Manifest) -> Vec<String> {
         }
     }
     lines.extend(manifest.notes.iter().cloned());
+    let several = manifest.multiple_left.is_some() || manifest.multiple_right.is_some();
+    if manifest.differences.is_some() && several && !page.numbered {
+        lines.push("--numbered pairs rows of one key in their order, instead of each with each".to_owned());
+    }
     lines
 }
 
@@ -413,7 +456,7 @@ mod tests {
                 multiple,
             };
             let sides = [side("a", left, unmatched, multiple[0]), side("b", right, 0, multiple[1])];
-            let told = verdict(&sides, unmatched, totals);
+            let told = verdict(&sides, unmatched, totals, None);
             assert!(told.contains(words), "{told}");
         }
     }

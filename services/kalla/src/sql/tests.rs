@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+use kalla_engine::job::{Alike, ComparedColumn};
+
 use super::*;
 
 fn sql(conditions: &[Condition]) -> String {
-    match_sql(conditions, &[], &[], &[], &Columns::default()).sql
+    match_sql(&Asked { conditions, ..Asked::default() }, &Columns::default()).sql
 }
 
 #[test]
@@ -17,8 +19,9 @@ fn a_join_with_every_condition() {
         similar("name=payee:0.9").unwrap(),
     ];
     let keys = (["invoice_id".to_owned()], ["payment_id".to_owned()]);
+    let asked = Asked { conditions: &conditions, left_key: &keys.0, right_key: &keys.1, ..Asked::default() };
     assert_eq!(
-        match_sql(&conditions, &keys.0, &keys.1, &[], &Columns::default()).sql,
+        match_sql(&asked, &Columns::default()).sql,
         "\
 SELECT
     l.invoice_id,
@@ -165,7 +168,7 @@ fn values_in_flags() {
 fn further_columns_and_clashing_names() {
     let all = Columns { left: vec!["id".into(), "Note".into()], right: vec!["id".into(), "note".into(), "x".into()] };
     let select = [selected("l.*").unwrap(), selected("r.*").unwrap(), selected("r.x").unwrap()];
-    let text = match_sql(&[equal("id").unwrap()], &[], &[], &select, &all).sql;
+    let text = match_sql(&Asked { conditions: &[equal("id").unwrap()], select: &select, ..Asked::default() }, &all).sql;
     let expected = "\
 SELECT
     l.id,
@@ -184,8 +187,48 @@ FROM left_src AS l";
 #[test]
 fn a_right_column_called_like_the_renamed_one() {
     let all = Columns { left: vec![], right: vec!["right_id".into(), "id".into()] };
-    let text = match_sql(&[equal("id").unwrap()], &[], &[], &[Selected::All(Side::Right)], &all).sql;
+    let conditions = [equal("id").unwrap()];
+    let asked = Asked { conditions: &conditions, select: &[Selected::All(Side::Right)], ..Asked::default() };
+    let text = match_sql(&asked, &all).sql;
     assert!(text.contains("r.right_id,\n    r.id AS right_right_id\n"), "{text}");
+}
+
+#[test]
+fn compared_columns_stand_side_by_side() {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let all =
+        Columns { left: names(&["id", "a", "at", "amount", "x"]), right: names(&["ref", "at", "paid", "a", "id"]) };
+    let column = |left: &str, right: &str| ComparedColumn {
+        left: left.to_owned(),
+        right: right.to_owned(),
+        alike: Alike::default(),
+    };
+    let compare = Compare {
+        columns: vec![column("amount", "paid")],
+        others: Some(Alike::default()),
+        except: vec!["at".to_owned()],
+    };
+    let conditions = [equal("id=ref~case").unwrap(), equal("a?").unwrap()];
+    let mut asked = Asked { conditions: &conditions, numbered: true, compare: Some(&compare), ..Asked::default() };
+    let expected = "\
+SELECT
+    l.id,
+    r.ref,
+    l.a,
+    l.amount,
+    r.paid,
+    r.id AS right_id
+FROM (SELECT *, row_number() OVER (PARTITION BY normalize_key(id, 'case'), a) AS _number FROM left_src) AS l
+JOIN (SELECT *, row_number() OVER (PARTITION BY normalize_key(ref, 'case'), a) AS _number FROM right_src) AS r
+  ON normalize_key(l.id, 'case') = normalize_key(r.ref, 'case')
+ AND l.a IS NOT DISTINCT FROM r.a
+ AND l._number = r._number";
+    let written = match_sql(&asked, &all);
+    assert_eq!((written.sql.as_str(), written.flags.len()), (expected, 12));
+    // What has one name on both sides only where all are compared.
+    let few = Compare { others: None, ..compare.clone() };
+    asked.compare = Some(&few);
+    assert!(!match_sql(&asked, &all).sql.contains("right_id"));
 }
 
 #[test]
@@ -226,7 +269,9 @@ fn messages_name_flags() {
     }
     let keys = ["k".to_owned()];
     let conditions = [equal("id=ref").unwrap(), tolerance("amount:2%").unwrap()];
-    let written = match_sql(&conditions, &keys, &[], &[selected("l.note").unwrap()], &Columns::default());
+    let select = [selected("l.note").unwrap()];
+    let asked = Asked { conditions: &conditions, left_key: &keys, select: &select, ..Asked::default() };
+    let written = match_sql(&asked, &Columns::default());
     for (line, flag) in [
         (2, Some("--left-key")),
         (3, Some("--on 'id=ref'")),

@@ -214,6 +214,19 @@ for version, words in [(0, "fields that are not known: `sources[0].filtres`"), (
     assert f"`sources[0].{name}` was not read" in body["warning"], body
     assert call("GET", f"/api/jobs/{payload['run_id']}")[1]["complete"]["warning"] == body["warning"]
 
+# Columns of rows that match, compared: every payment but each seventh is two cents off.
+near = {"left": "amount", "right": "paid_amount", "tolerance": 0.02}
+sql = "SELECT l.invoice_id, l.amount, r.paid_amount FROM left_src l JOIN right_src r ON l.invoice_id = r.reference_number"
+payload = job(f"{prefix}/payments.csv", match_sql=sql, compare=[near])
+path, _, body = run(payload)
+assert path.endswith("/complete") and body["differing_count"] == PAYMENTS - matched, body
+assert body["one_sided_columns"] == 0, body
+differing = pq.read_table(within(body["output_paths"]["matched"]), filesystem=files)["_differs"].to_pylist()
+assert differing.count(["amount"]) == PAYMENTS - matched and differing.count(None) == matched, differing[:20]
+payload = job(f"{prefix}/payments.csv", match_sql=sql, compare=[{**near, "left": "amuont"}])
+status, problem = call("POST", "/api/jobs", payload)
+assert (status, problem["violations"][0]["field"]) == (400, "compare.columns[0]"), problem
+
 # A file that comes with the request.
 request = urllib.request.Request(f"{worker}/api/files/mine.csv", payment_csv, method="PUT")
 with urllib.request.urlopen(request) as answer:

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod compare;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
