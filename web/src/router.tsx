@@ -63,6 +63,7 @@ const fresh = createRoute({
       nulls: { left: texts(search.nulls.left), right: texts(search.nulls.right) },
     }),
     ...(search.conditions !== undefined && { conditions: conditions(search.conditions) }),
+    ...(search.compare === true && { compare: true }),
     ...(typeof search.sql === "string" && { sql: search.sql }),
   }),
   component: function New() {

@@ -27,7 +27,7 @@ const grid = "[role=grid]";
 const cell = (row: number, column: number) => `#row-${row} [role=gridcell] >> nth=${column}`;
 
 /** A recipe of two files in the directory of the product. */
-function pair(left: string, right: string, match_sql: string, name = "Two files") {
+function pair(left: string, right: string, match_sql: string, name = "Two files", more: object = {}) {
   const source = (alias: string, uri: string) => ({ alias, uri, type: "file" });
   return {
     recipe: {
@@ -35,6 +35,7 @@ function pair(left: string, right: string, match_sql: string, name = "Two files"
       name,
       match_sql,
       sources: { left: source("l", left), right: source("r", right) },
+      ...more,
     },
   } as never;
 }
@@ -79,6 +80,26 @@ describe("a run", () => {
     await page.getByText("270 rows").waitFor();
     await page.goForward();
     await page.getByText("2,635 rows").waitFor();
+    await fine(page);
+  });
+
+  it("shows compared columns, and by a click the rows that differ in one, side by side", async () => {
+    writeFileSync(join(kalla.dir, "old.csv"), "id,name,amount\n1,Ann,5.00\n2,Bo,6.00\n3,Cy,7.00\n");
+    writeFileSync(join(kalla.dir, "new.csv"), "id,name,amount\n1,Ann,5.50\n2,Bob,6.25\n3,Cy,7.00\n");
+    const sql = "SELECT l.*, r.* FROM l JOIN r ON l.id = r.id";
+    const made = await kalla.run(pair("old.csv", "new.csv", sql, "Exports", { compare: "all" }));
+    const compared = await kalla.ended(made);
+    const page = await open(browser, at(`/runs/${compared.run_id}?tab=matched`));
+    const columns = page.getByRole("region", { name: "Compared columns" });
+    await columns.getByText("2 matches of 3 (66.7%) with values that differ.").waitFor();
+    await columns.getByText("0.50").waitFor();
+    await columns.getByRole("button", { name: "name" }).click();
+    await page.getByText("1 row ·").waitFor();
+    const heads = page.locator(grid).getByRole("columnheader");
+    expect(await heads.allTextContents()).toEqual(["id", "name", "right_name"]);
+    await page.locator(cell(0, 2)).getByText("Bob").waitFor();
+    await columns.getByRole("button", { name: "name" }).click();
+    await page.getByText("3 rows ·").waitFor();
     await fine(page);
   });
 

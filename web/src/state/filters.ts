@@ -25,6 +25,7 @@ export const NAMES: Record<Op, string> = {
 /** What can be asked of a column of this type. */
 export function ops(type: string): Op[] {
   if (isNumber(type) || isDate(type)) return ["gte", "lte", "eq", "neq", "empty", "present"];
+  if (/^List/.test(type)) return ["contains", "empty", "present"];
   if (type === "text") return ["contains", "eq", "neq", "empty", "present"];
   return ["eq", "neq", "empty", "present"];
 }

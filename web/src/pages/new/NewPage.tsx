@@ -128,6 +128,8 @@ export function NewPage({ draft, become }: Props) {
             ])}
             conditions={chosen}
             byHand={draft.sql !== undefined}
+            compare={draft.compare ?? false}
+            toCompare={(compare) => become({ conditions: chosen, compare }, true)}
             name={called}
             rename={setName}
             write={(sql) => become({ conditions: chosen, sql }, true)}

@@ -18,13 +18,26 @@ interface Props {
   tables: Record<string, string[]>;
   conditions: Condition[];
   byHand: boolean;
+  /** Whether the other columns of rows that match are compared. */
+  compare: boolean;
+  toCompare: (compare: boolean) => void;
   name: string;
   rename: (name: string) => void;
   /** SQL by hand; nothing: as the conditions say. */
   write: (sql: string | undefined) => void;
 }
 
-export function RecipeBand({ plan, tables, conditions, byHand, name, rename, write }: Props) {
+export function RecipeBand({
+  plan,
+  tables,
+  conditions,
+  byHand,
+  compare,
+  toCompare,
+  name,
+  rename,
+  write,
+}: Props) {
   const { recipe, request } = plan;
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -45,6 +58,15 @@ export function RecipeBand({ plan, tables, conditions, byHand, name, rename, wri
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-3 rounded-lg border border-line bg-surface p-4 text-sm">
       {recipe.match_description && <p>{recipe.match_description}</p>}
+      <label className="flex items-center gap-2">
+        <input
+          type="checkbox"
+          checked={compare}
+          onChange={(event) => toCompare(event.target.checked)}
+          className="size-4 accent-accent"
+        />
+        Compare the other columns of rows that match, all that have one name on both sides
+      </label>
       <div className="flex items-center gap-3 text-quiet">
         As SQL
         {byHand && (

@@ -109,7 +109,8 @@ function test(condition: Condition): string {
 }
 
 /** One row for each pair of rows that meets all conditions, with the columns that are compared. */
-export function sql(conditions: Condition[]): string {
+/** `all`: with every column of both sides, not just those of the conditions. */
+export function sql(conditions: Condition[], all = false): string {
   const seen = new Set<string>();
   const columns: string[] = [];
   for (const { left, right } of conditions) {
@@ -127,7 +128,7 @@ export function sql(conditions: Condition[]): string {
       columns.push(shown === name ? column : `${column} AS ${identifier(shown)}`);
     }
   }
-  const select = columns.map((column) => `    ${column}`).join(",\n");
+  const select = all ? "    l.*,\n    r.*" : columns.map((column) => `    ${column}`).join(",\n");
   return `SELECT\n${select}\nFROM left_src AS l\nJOIN right_src AS r\n  ON ${conditions.map(test).join("\n AND ")}\n`;
 }
 

@@ -46,6 +46,13 @@ it("plans what was chosen, or what was written by hand", () => {
   });
 });
 
+it("selects all columns where they are compared", () => {
+  const conditions = [{ left: "x", right: "y", kind: "equal" as const }];
+  const made = plan({ conditions, compare: true }, file("a.csv"), file("b.csv"), "A")?.recipe;
+  expect(made).toMatchObject({ compare: "all" });
+  expect(made?.match_sql).toContain("l.*,\n    r.*\nFROM");
+});
+
 it("leaves registered sources where they are", () => {
   const bank: SideRows = { name: "bank", preview };
   const conditions = [{ left: "x", right: "y", kind: "equal" as const }];

@@ -13,6 +13,8 @@ export interface Draft {
   nulls?: Partial<Record<"left" | "right", string[]>>;
   /** Absent: nobody has chosen yet. */
   conditions?: Condition[];
+  /** Whether the other columns of rows that match are compared. */
+  compare?: boolean;
   /** Written by hand, in place of the conditions. */
   sql?: string;
 }
@@ -71,9 +73,10 @@ export function plan(draft: Draft, left: SideRows, right: SideRows, name: string
     recipe_id: slug(name),
     name,
     description: "",
-    match_sql: draft.sql ?? sql(chosen),
+    match_sql: draft.sql ?? sql(chosen, draft.compare),
     match_description: draft.sql === undefined ? words(chosen) : "",
     sources: { left: source(names.left, left), right: source(names.right, right), extras: [] },
+    ...(draft.compare && { compare: "all" }),
   };
   const sources = brought({ left, right });
   return { recipe, request: { recipe_id: "", recipe_version: 0, recipe: { ...recipe, name: "" }, sources } };

@@ -16,6 +16,7 @@ import { useDrop, useUploads } from "../../components/uploads";
 import { useOffer } from "../../state/commands";
 import { useTitle } from "../../state/title";
 import { RunList } from "../runs/RunList";
+import { compared } from "./changes";
 import { type Editing, EditRecipe } from "./EditRecipe";
 import { save, toYaml } from "./files";
 import { rate } from "./standing";
@@ -93,6 +94,7 @@ export function RecipePage({ id, look, become }: Props) {
           </p>
         )}
         <Sql text={recipe.match_sql} />
+        {recipe.compare && <p className="mt-3 text-sm">{compared(recipe.compare)}</p>}
       </Band>
       {versions.data && versions.data.length > 1 && (
         <Band title="Versions">

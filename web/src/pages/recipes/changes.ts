@@ -17,9 +17,28 @@ export function changed(before: Recipe, after: Recipe): string[] {
     const parts = sourceChanges(before.sources?.[side], after.sources?.[side]);
     if (parts.length > 0) words.push(`${side} side: ${parts.join(", ")}`);
   }
+  if (JSON.stringify(before.compare) !== JSON.stringify(after.compare))
+    words.push("which columns are compared");
   const extras = (recipe: Recipe) => JSON.stringify(recipe.sources?.extras ?? []);
   if (extras(before) !== extras(after)) words.push("other tables");
   return words;
+}
+
+/** Which columns a recipe compares, as the API gives it. */
+export function compared(compare: NonNullable<Recipe["compare"]>): string {
+  if (typeof compare === "string" || Array.isArray(compare))
+    return "Columns of rows that match are compared.";
+  const names = (compare.columns ?? []).flatMap((column) => {
+    if (typeof column === "string") return [column];
+    const { left = "", right, tolerance, percent, days, rules } = column;
+    const allowed = [tolerance, percent && `${percent}%`, days !== undefined && `${days} days`, rules];
+    const within = allowed.filter(Boolean).join(" or ");
+    const name =
+      left === "*" ? "all columns of one name" : right && right !== left ? `${left} with ${right}` : left;
+    return [within ? `${name} (within ${within})` : name];
+  });
+  const except = compare.except?.length ? `, but not ${compare.except.join(", ")}` : "";
+  return `Of rows that match, ${names.join(", ")} are compared${except}.`;
 }
 
 const PARTS: [keyof RecipeSource, string][] = [

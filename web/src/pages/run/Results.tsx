@@ -13,6 +13,7 @@ import { asked } from "../../state/filters";
 import { useKey } from "../../state/keys";
 import { isSet, type Tab, type View } from "../../state/view";
 import { ColumnMenu } from "./ColumnMenu";
+import { Differences } from "./Differences";
 import { Proof } from "./Proof";
 import { RowDrawer } from "./RowDrawer";
 import { PAGE, RowTable } from "./RowTable";
@@ -56,7 +57,7 @@ export function Results({ run, complete, view, look }: Props) {
         {isSet(tab) ? (
           <>
             {tab === "matched" && <MoreThanOnce found={complete} left={left.name} right={right.name} />}
-            <Part key={tab} run={run} set={tab} view={view} look={look} />
+            <Part key={tab} run={run} complete={complete} set={tab} view={view} look={look} />
           </>
         ) : (
           <Proof run={run} complete={complete} />
@@ -103,7 +104,8 @@ const FORMATS: (FileKind & { name: string; hint?: string })[] = [
 /** The same each time. */
 const NONE: string[] = [];
 
-function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; look: Props["look"] }) {
+function Part({ run, complete, set, view, look }: Props & { set: ResultSet }) {
+  const [left, right] = sides(run, complete);
   const tab: Tab = set;
   const { order, q, filters = [], hide = NONE, pin = NONE } = view;
   const filter = asked(filters);
@@ -119,7 +121,8 @@ function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; 
   const change = (next: View, replace = false) =>
     look({ tab, order, q, filters, hide, pin, ...next }, replace);
   const columns = data?.columns ?? [];
-  const shown = columns.map(({ name }) => name).filter((name) => !hide.includes(name));
+  const names = columns.map(({ name }) => name);
+  const shown = names.filter((name) => !hide.includes(name));
   const as = (kind: FileKind) => file(selection, kind, hide.length > 0 ? JSON.stringify(shown) : undefined);
   const exports = useRef<HTMLParagraphElement>(null);
   useKey("x", () => exports.current?.querySelector("a")?.focus());
@@ -132,6 +135,20 @@ function Part({ run, set, view, look }: { run: Run; set: ResultSet; view: View; 
   );
   return (
     <>
+      {set === "matched" && complete.differing_count !== undefined && (
+        <Differences
+          run={run}
+          left={left.name}
+          right={right.name}
+          filters={filters}
+          choose={(chosen) =>
+            change({
+              filters: chosen ? [chosen.filter] : [],
+              hide: chosen ? names.filter((name) => !chosen.shown.includes(name)) : [],
+            })
+          }
+        />
+      )}
       <div className="mb-2 flex flex-wrap items-center gap-3">
         <SearchField text={q ?? ""} search={(text) => change({ q: text || undefined }, true)} />
         <Filters columns={columns} filters={filters} change={(next) => change({ filters: next })} />
