@@ -25,6 +25,11 @@ impl v1::RunState {
     }
 }
 
+impl v1::ComparedColumn {
+    /// What stands for every column that has one name on both sides.
+    pub const ALL: &str = "*";
+}
+
 /// Version of the contract: one more with every field of a job payload that is added, so that a worker can tell fields of a later
 /// version from misspelled ones.
 pub const CONTRACT_VERSION: u32 = 2;

@@ -10,9 +10,6 @@ use super::or_default;
 use crate::v1::filter_value::Kind;
 use crate::v1::{Compare, ComparedColumn, FilterValue};
 
-/// What stands for all columns of one name.
-const ALL: &str = "*";
-
 impl<'de> Deserialize<'de> for Compare {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(CompareVisitor)
@@ -30,7 +27,7 @@ impl<'de> Visitor<'de> for CompareVisitor {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Compare, E> {
         match text {
-            "all" => Ok(Compare { columns: vec![named(ALL)], except: Vec::new() }),
+            "all" => Ok(Compare { columns: vec![named(ComparedColumn::ALL)], except: Vec::new() }),
             _ => Err(E::custom("it is `all`, or an array of columns")),
         }
     }

@@ -6,7 +6,7 @@ use crate::args::Matching;
 use crate::sql::{Condition, Days, Pair, Tolerance};
 
 /// What stands for all columns of one name.
-pub const ALL: &str = "*";
+const ALL: &str = kalla_proto::v1::ComparedColumn::ALL;
 
 /// A column to compare, as a flag says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ fn alike(condition: &Condition) -> Result<Alike, &'static str> {
 /// What is said of one column in several flags is said together.
 fn add(asked: &mut Compare, pair: &Pair, alike: Alike) {
     let Pair { left, right } = pair.clone();
-    if left == ALL {
+    if left == ALL && right == ALL {
         asked.others = Some(asked.others.take().unwrap_or_default().or(alike));
         return;
     }

@@ -230,11 +230,7 @@ fn matching(
 
 /// The columns that a recipe compares.
 fn compared(recipe: &Recipe, wrong: &mut Vec<Violation>) -> Option<Compare> {
-    let read = convert::compare(recipe.compare.as_ref()?);
-    read.map_err(|messages| {
-        wrong.extend(messages.into_iter().map(|(i, m)| Violation::new(format!("compare.columns[{i}]"), m)));
-    })
-    .ok()
+    convert::compare(recipe.compare.as_ref()?).map_err(|found| wrong.extend(found)).ok()
 }
 
 /// The texts of the two sources: from the command line, from the recipe, or from both.

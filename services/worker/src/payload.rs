@@ -221,8 +221,8 @@ impl Intake {
             }
         }
         let compare = payload.compare.as_ref().map(|wire| {
-            convert::compare(wire).unwrap_or_else(|messages| {
-                wrong.extend(messages.into_iter().map(|(i, m)| Violation::new(format!("compare.columns[{i}]"), m)));
+            convert::compare(wire).unwrap_or_else(|found| {
+                wrong.extend(found);
                 Default::default()
             })
         });

@@ -3,15 +3,15 @@
 use super::values::{self, Compared};
 use super::{Answer, Fixture};
 
-struct Case {
-    name: &'static str,
-    left: &'static str,
-    right: &'static str,
-    sql: &'static str,
+pub struct Case {
+    pub name: &'static str,
+    pub left: &'static str,
+    pub right: &'static str,
+    pub sql: &'static str,
     /// `(left rows, right rows)` of every output row.
-    pairs: &'static [(&'static [i64], &'static [i64])],
-    left_breaks: &'static [i64],
-    right_breaks: &'static [i64],
+    pub pairs: &'static [(&'static [i64], &'static [i64])],
+    pub left_breaks: &'static [i64],
+    pub right_breaks: &'static [i64],
 }
 
 const ON_ID: &str = "SELECT l.id, r.ref FROM l JOIN r ON l.id = r.ref";
@@ -157,10 +157,10 @@ const CASES: &[Case] = &[
     },
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn known_answers() {
+/// Each case gives its pairs of rows and its breaks, all of them with the values that they came with.
+pub async fn check(cases: &[Case]) -> Compared {
     let mut compared = Compared::default();
-    for case in CASES {
+    for case in cases {
         let fixture = Fixture::new(case.left.as_bytes(), case.right.as_bytes(), case.sql, &[]);
         let (manifest, answer) = fixture.run().await.unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let wanted = Answer {
@@ -173,6 +173,12 @@ async fn known_answers() {
         compared =
             Compared { unmatched: compared.unmatched + more.unmatched, matched: compared.matched + more.matched };
     }
+    compared
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn known_answers() {
+    let compared = check(CASES).await;
     assert!(compared.unmatched > 20 && compared.matched > 20, "{compared:?}");
 }
 

@@ -64,7 +64,7 @@ pub fn section(differences: &Differences, [left, right]: [&str; 2], page: Page) 
     let titles = titles.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, title, align)| (title, align));
     let mut table = Table::new(titles);
     for column in &columns[..shown] {
-        let largest = column.largest.as_deref().map(shown_distance).unwrap_or_default();
+        let largest = column.largest.as_deref().map(decimal).unwrap_or_default();
         let cells = [
             named(column),
             count(column.equal),
@@ -82,23 +82,29 @@ pub fn section(differences: &Differences, [left, right]: [&str; 2], page: Page) 
         let more = counted((columns.len() - shown) as u64, "more column", "more columns");
         lines.push(style(format!("… and {more}, equal in all matches")).dim().to_string());
     }
-    let examples = columns.iter().flat_map(|column| column.examples.iter().map(move |example| (column, example)));
-    let mut table = Table::new(["", "", "", ""].map(|title| (title, Align::Left)));
-    for (column, example) in examples {
-        table.push([named(column), place(example), value(&example.left), value(&example.right)]);
-    }
-    let rendered = table.render(page.width.saturating_sub(2));
-    if !rendered.rows.is_empty() {
-        lines.push(String::new());
-        lines.push(style(format!("The first differences, {left} | {right}")).bold().to_string());
-        lines.extend(rendered.rows.into_iter().map(|row| format!("  {row}")));
-    }
-    let schemas = schemas(differences, [left, right]);
-    if !schemas.is_empty() {
-        lines.push(String::new());
-        lines.extend(schemas);
+    for more in [examples(&columns, [left, right], page), schemas(differences, [left, right])] {
+        if !more.is_empty() {
+            lines.push(String::new());
+            lines.extend(more);
+        }
     }
     lines
+}
+
+/// The first matches in which each column differs.
+fn examples(columns: &[&ColumnDifferences], [left, right]: [&str; 2], page: Page) -> Vec<String> {
+    let mut table = Table::new(["", "", "", ""].map(|title| (title, Align::Left)));
+    for column in columns {
+        for example in &column.examples {
+            table.push([named(column), place(example), value(&example.left), value(&example.right)]);
+        }
+    }
+    let rendered = table.render(page.width.saturating_sub(2));
+    if rendered.rows.is_empty() {
+        return Vec::new();
+    }
+    let title = style(format!("The first differences, {left} | {right}")).bold().to_string();
+    std::iter::once(title).chain(rendered.rows.into_iter().map(|row| format!("  {row}"))).collect()
 }
 
 /// What is to be said of the columns as such.
@@ -133,9 +139,4 @@ fn place(example: &Example) -> String {
 
 fn value(value: &Option<String>) -> String {
     value.clone().unwrap_or_else(|| style("(empty)").dim().to_string())
-}
-
-/// Numbers with their digits grouped, spans of time as they are.
-fn shown_distance(text: &str) -> String {
-    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') { decimal(text) } else { text.to_owned() }
 }

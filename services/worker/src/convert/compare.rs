@@ -1,22 +1,21 @@
 //! Comparisons of columns: what is asked for, and what was found.
 
 use kalla_engine::job::{Alike, Compare, ComparedColumn};
-use kalla_engine::manifest;
+use kalla_engine::{Violation, manifest};
 use kalla_proto::v1;
 
-/// What stands for all columns of one name.
-const ALL: &str = "*";
-
-/// Which columns are compared; everything that is wrong with it, by the index of the column.
-pub fn compare(wire: &v1::Compare) -> Result<Compare, Vec<(usize, String)>> {
+/// Which columns are compared; everything that is wrong with it.
+pub fn compare(wire: &v1::Compare) -> Result<Compare, Vec<Violation>> {
+    const ALL: &str = v1::ComparedColumn::ALL;
     let mut asked = Compare { except: wire.except.clone(), ..Compare::default() };
     let mut wrong = Vec::new();
+    let told = |at: usize, message: &str| Violation::new(format!("compare.columns[{at}]"), message);
     for (at, column) in wire.columns.iter().enumerate() {
         let v1::ComparedColumn { left, right, tolerance, percent, days, rules } = column.clone();
         let alike = Alike { absolute: tolerance, percent, days, rules };
         match (left.as_str(), right.as_str()) {
-            ("", _) => wrong.push((at, "`left` is missing: the name of a column, or `*`".to_owned())),
-            (ALL, "" | ALL) if asked.others.is_some() => wrong.push((at, "`*` stands there twice".to_owned())),
+            ("", _) => wrong.push(told(at, "`left` is missing: the name of a column, or `*`")),
+            (ALL, "" | ALL) if asked.others.is_some() => wrong.push(told(at, "`*` stands there twice")),
             (ALL, "" | ALL) => asked.others = Some(alike),
             (_, "") => asked.columns.push(ComparedColumn { right: left.clone(), left, alike }),
             _ => asked.columns.push(ComparedColumn { left, right, alike }),

@@ -16,7 +16,7 @@ import { useDrop, useUploads } from "../../components/uploads";
 import { useOffer } from "../../state/commands";
 import { useTitle } from "../../state/title";
 import { RunList } from "../runs/RunList";
-import { compared } from "./changes";
+import { compared } from "./compared";
 import { type Editing, EditRecipe } from "./EditRecipe";
 import { save, toYaml } from "./files";
 import { rate } from "./standing";

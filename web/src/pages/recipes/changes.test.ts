@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Recipe } from "../../api/client";
-import { changed, compared, sqlLines } from "./changes";
+import { changed, sqlLines } from "./changes";
 
 const recipe = (change: Partial<Recipe> = {}): Recipe => ({
   recipe_id: "r",
@@ -26,16 +26,6 @@ it("tells what is different", () => {
     "the description",
     "right side: address, primary key",
   ]);
-});
-
-it("tells what is compared", () => {
-  const columns = [
-    { left: "*", right: "" },
-    { left: "paid", right: "due", tolerance: "0.02", days: 3 },
-  ];
-  expect(compared({ columns, except: ["at"] })).toBe(
-    "Of rows that match, all columns of one name, paid with due (within 0.02 or 3 days) are compared, but not at.",
-  );
 });
 
 it("shows SQL line by line", () => {
