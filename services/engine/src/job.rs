@@ -247,6 +247,14 @@ impl Job {
     }
 }
 
+impl Compare {
+    /// Whether a column that both sides call so is one of the others, if it does not bring rows together.
+    pub fn is_other(&self, name: &str) -> bool {
+        let compared = self.columns.iter().any(|column| column.left == name || column.right == name);
+        self.others.is_some() && !compared && !self.except.iter().any(|except| except == name)
+    }
+}
+
 impl Alike {
     fn validate(&self, field: &str, wrong: &mut Vec<Violation>) {
         for number in [&self.absolute, &self.percent].into_iter().flatten() {

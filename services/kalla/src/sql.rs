@@ -273,10 +273,8 @@ fn side_by_side<'a>(compare: &'a Compare, conditions: &[Condition], all: &'a Col
             .iter()
             .any(|c| matches!(c, Condition::Equal { pair, .. } if pair.left == *name && pair.right == *name))
     };
-    let others = all.left.iter().filter(|name| compare.others.is_some() && all.right.contains(name));
-    let others = others.filter(|name| !compare.except.contains(name) && !is_key(name));
-    let others = others.filter(|name| !compare.columns.iter().any(|c| c.left == **name || c.right == **name));
-    found.extend(others.map(|name| (name, name)).collect::<Vec<_>>());
+    let others = all.left.iter().filter(|name| all.right.contains(name) && compare.is_other(name) && !is_key(name));
+    found.extend(others.map(|name| (name, name)));
     found
 }
 

@@ -44,7 +44,7 @@ pub struct Output<'a> {
     /// Which column of a side each of them is.
     pub origins: Vec<Option<(Side, String)>>,
     /// Columns of the two sides that conditions set equal, as they are or by what is made of them.
-    pub equated: &'a BTreeSet<(String, String)>,
+    pub equated: BTreeSet<(String, String)>,
 }
 
 impl Comparison {
@@ -121,9 +121,8 @@ impl Output<'_> {
         let mut all: Vec<_> =
             asked_for.map(|(at, column)| (Some(format!("compare.columns[{at}]")), column.clone())).collect();
         let Some(alike) = &asked.others else { return all };
-        let taken = |name: &str| asked.columns.iter().any(|column| column.left == name || column.right == name);
         let others = self.names(0).filter(|name| self.names(1).any(|own| own == *name));
-        let others = others.filter(|name| !taken(name) && !asked.except.iter().any(|except| except == name));
+        let others = others.filter(|name| asked.is_other(name));
         let others = others.filter(|name| !self.equated.contains(&((*name).to_owned(), (*name).to_owned())));
         all.extend(others.map(|name| {
             let column = ComparedColumn { left: name.to_owned(), right: name.to_owned(), alike: alike.clone() };
@@ -146,22 +145,16 @@ impl Output<'_> {
             ));
         };
         let [left_type, right_type] = [left, right].map(|place| self.schema.field(place).data_type());
-        let test = Test::new(ctx, left_type, right_type, &column.alike);
-        let (test, alike) = match test {
-            Ok(test) => (test, column.alike.clone()),
+        let test = |alike: &Alike| Test::new(ctx, left_type, right_type, alike);
+        let alike = match by_name {
+            true => column.alike.clone(),
             // What is said of all others is meant for those that it suits.
-            Err(_) if !by_name => {
-                let suits = |alike: &Alike| Test::new(ctx, left_type, right_type, alike).is_ok();
-                let alike = column.alike.parts().into_iter().filter(suits).reduce(Alike::or).unwrap_or_default();
-                (Test::new(ctx, left_type, right_type, &alike)?, alike)
-            }
-            Err(message) => {
-                return Err(format!(
-                    "`{}.{}` and `{}.{}`: {message}",
-                    self.aliases[0], names[0], self.aliases[1], names[1]
-                ));
+            false => {
+                column.alike.parts().into_iter().filter(|part| test(part).is_ok()).fold(Alike::default(), Alike::or)
             }
         };
+        let [l, r] = self.aliases;
+        let test = test(&alike).map_err(|message| format!("`{l}.{}` and `{r}.{}`: {message}", names[0], names[1]))?;
         let of_side = |side: usize| {
             let field = self.sides[side].field_with_name(&names[side]);
             field.map_or_else(|_| String::new(), |field| type_name(field.data_type()))

@@ -6,13 +6,12 @@ use arrow::array::{Array, ArrayRef, BooleanArray, ListBuilder, StringBuilder, UI
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::apart::Apart;
 use super::plan::{Compared, Comparison};
-use super::values::broken;
+use super::values::{broken, shown};
 use super::{ColumnDifferences, Differences, Example};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::names::DIFFERS;
 
 /// Examples of a column.
@@ -149,8 +148,8 @@ impl ColumnTally {
             differ.push(row);
             let [left_row, right_row] = rows.first.map(|first| first[row as usize].cast_unsigned());
             if self.is_early(left_row, right_row) {
-                let key = keys.iter().map(|key| Ok(shown(&rows.columns[*key], row as usize)?.unwrap_or_default()));
-                let (key, left, right) = (key.collect::<Result<_>>()?, shown(&left, at)?, shown(&right, at)?);
+                let key = keys.iter().map(|key| Ok(value(&rows.columns[*key], row as usize)?.unwrap_or_default()));
+                let (key, left, right) = (key.collect::<Result<_>>()?, value(&left, at)?, value(&right, at)?);
                 self.keep([Example { left_row, right_row, key, left, right }]);
             }
         }
@@ -186,10 +185,7 @@ impl ColumnTally {
 }
 
 /// A value as text; `None` for NULL.
-fn shown(column: &ArrayRef, row: usize) -> Result<Option<String>> {
-    if column.is_null(row) {
-        return Ok(None);
-    }
-    let formatter = ArrayFormatter::try_new(column, &FormatOptions::default()).map_err(broken)?;
-    formatter.value(row).try_to_string().map(Some).map_err(|e| Error::defect_of("showing a value", e))
+fn value(column: &ArrayRef, row: usize) -> Result<Option<String>> {
+    let text = shown(&column.slice(row, 1)).map_err(broken)?;
+    Ok(text.is_valid(0).then(|| text.value(0).to_owned()))
 }

@@ -155,7 +155,7 @@ impl Equality {
         let same = match self {
             Self::As(to) => same(&strict(left, to)?, &strict(right, to)?)?,
             Self::Read(to) => same(&read(left, to)?, &read(right, to)?)?,
-            Self::Shown => same(&shown(left)?, &shown(right)?)?,
+            Self::Shown => cmp::not_distinct(&shown(left)?, &shown(right)?)?.values().clone(),
         };
         // What cannot be read is NULL by now, and was a value.
         let Self::Read(_) = self else { return Ok(same) };
@@ -230,10 +230,10 @@ fn read(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     cast_with_options(&trimmed, to, &CastOptions::default())
 }
 
-fn shown(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+pub fn shown(column: &ArrayRef) -> Result<StringArray, ArrowError> {
     let formatter = ArrayFormatter::try_new(column, &FormatOptions::default())?;
     let text = (0..column.len()).map(|row| column.is_valid(row).then(|| formatter.value(row).to_string()));
-    Ok(Arc::new(text.collect::<StringArray>()))
+    Ok(text.collect())
 }
 
 pub fn broken(e: impl Into<Cause>) -> Error {

@@ -17,8 +17,6 @@ pub struct Comparisons {
     pub compared: Vec<Compared>,
     /// Columns, left and right, that some condition brings together in another way: how near they have to be is not known.
     pub otherwise: BTreeSet<(String, String)>,
-    /// Columns, left and right, of which each alone makes a side of an equality: `l.id = r.ref`, `lower(l.id) = lower(r.ref)`.
-    pub equated: BTreeSet<(String, String)>,
     /// Columns that stand in any condition, left and right.
     pub mentioned: [BTreeSet<String>; 2],
 }
@@ -44,25 +42,13 @@ pub enum Within {
 pub(super) fn comparisons(plan: &LogicalPlan, tables: &SideTables) -> Result<Comparisons> {
     let mut found = Comparisons::default();
     plan.apply_with_subqueries(|node| {
-        let inputs = node.inputs();
-        let origin = |expr: &Expr| inputs.iter().find_map(|input| of_expression(expr, input, tables));
+        let origin = |expr: &Expr| node.inputs().into_iter().find_map(|input| of_expression(expr, input, tables));
         for condition in conditions(node) {
-            let mut own = <[BTreeSet<String>; 2]>::default();
-            for column in condition.column_refs() {
-                match origin(&Expr::Column(column.clone())) {
-                    Some((Side::Left, name)) => drop(own[0].insert(name)),
-                    Some((Side::Right, name)) => drop(own[1].insert(name)),
-                    None => {}
-                }
-            }
+            let own = columns(&condition, node, tables);
             let pairs = own[0].iter().flat_map(|left| own[1].iter().map(|right| (left.clone(), right.clone())));
             let compared = comparison(&condition);
-            match &compared {
-                None => found.otherwise.extend(pairs),
-                Some((_, _, Within::Equal)) if own.iter().all(|columns| columns.len() == 1) => {
-                    found.equated.extend(pairs)
-                }
-                Some(_) => {}
+            if compared.is_none() {
+                found.otherwise.extend(pairs);
             }
             for (all, own) in found.mentioned.iter_mut().zip(own) {
                 all.extend(own);
@@ -77,6 +63,47 @@ pub(super) fn comparisons(plan: &LogicalPlan, tables: &SideTables) -> Result<Com
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(found)
+}
+
+/// Columns, left and right, of which each alone makes a side of an equality that holds for every match: `l.id = r.ref`, and
+/// `lower(l.id) = lower(r.ref)`. What only some branches of a UNION ask for holds for some matches.
+pub(super) fn equated(plan: &LogicalPlan, tables: &SideTables) -> BTreeSet<(String, String)> {
+    let mut inputs = plan.inputs().into_iter().map(|input| equated(input, tables));
+    match plan {
+        LogicalPlan::Union(_) => {
+            return inputs.reduce(|all, branch| &all & &branch).unwrap_or_default();
+        }
+        LogicalPlan::Join(join) if matches!(join.join_type, JoinType::LeftAnti | JoinType::LeftMark) => {
+            return inputs.next().unwrap_or_default();
+        }
+        LogicalPlan::Join(join) if matches!(join.join_type, JoinType::RightAnti | JoinType::RightMark) => {
+            return inputs.next_back().unwrap_or_default();
+        }
+        _ => {}
+    }
+    let mut all: BTreeSet<(String, String)> = inputs.flatten().collect();
+    for condition in conditions(plan) {
+        let [left, right] = columns(&condition, plan, tables);
+        let alone = left.len() == 1 && right.len() == 1;
+        if alone && matches!(comparison(&condition), Some((_, _, Within::Equal))) {
+            all.extend(left.into_iter().zip(right));
+        }
+    }
+    all
+}
+
+/// The columns of the sides that stand in a condition of a node.
+fn columns(condition: &Expr, node: &LogicalPlan, tables: &SideTables) -> [BTreeSet<String>; 2] {
+    let mut found = <[BTreeSet<String>; 2]>::default();
+    for column in condition.column_refs() {
+        let column = Expr::Column(column.clone());
+        match node.inputs().into_iter().find_map(|input| of_expression(&column, input, tables)) {
+            Some((Side::Left, name)) => drop(found[0].insert(name)),
+            Some((Side::Right, name)) => drop(found[1].insert(name)),
+            None => {}
+        }
+    }
+    found
 }
 
 /// The column of a side that each output column is, or is the sum of.

@@ -57,6 +57,7 @@ mod ties;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
@@ -227,6 +228,12 @@ pub fn comparisons(plan: &LogicalPlan, tables: &SideTables) -> Result<Comparison
 /// The column of a side that each output column of `plan`, as it was before [`trace`], is, or is the sum of.
 pub fn sources(plan: &LogicalPlan, tables: &SideTables) -> Vec<Option<(Side, String)>> {
     compared::sources(plan, tables)
+}
+
+/// Columns, left and right, of which each alone makes a side of an equality that holds for every match of `plan`, as it was before
+/// [`trace`].
+pub fn equated(plan: &LogicalPlan, tables: &SideTables) -> BTreeSet<(String, String)> {
+    compared::equated(plan, tables)
 }
 
 /// Why the rows of a side cannot be told from the output, if they cannot.

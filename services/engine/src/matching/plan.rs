@@ -145,7 +145,7 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
                 sides: [&tables[0].schema, &tables[1].schema],
                 schema: &visible_schema(&traced, &physical),
                 origins: lineage::sources(&visible, &sides),
-                equated: &comparisons.equated,
+                equated: lineage::equated(&visible, &sides),
             };
             Some(Arc::new(Comparison::new(ctx, asked, &output)?))
         }

@@ -227,6 +227,8 @@ fn what_cannot_be_compared_is_told_of_its_flag() {
             "--compare: `left.amount` and `right.paid`: a tolerance is between two numbers, and one is a number and one is text",
         ),
         (&["--compare=id~shout"], "shout"),
+        (&["--compare=*=paid"], "unknown column"),
+        (&["--compare", "--except", "amount"], "--compare: there is nothing to compare"),
         (&["--tolerance", "*:1"], "--tolerance: `*` stands for the columns that are compared: add --compare"),
     ] {
         let args = [&["reconcile", "left.csv", "right.csv", "--on", "id"], args].concat();
@@ -234,10 +236,24 @@ fn what_cannot_be_compared_is_told_of_its_flag() {
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(text(&output.stderr).contains(told), "{told}\n{}", text(&output.stderr));
     }
-    let sql = "SELECT l.id, l.amount FROM left_src l JOIN right_src r ON l.id = r.id";
-    let output = kalla(dir.path(), &["reconcile", "left.csv", "right.csv", "--sql", sql, "--compare"]);
-    let told = "match_sql does not give `right.amount`, which is to be compared: add it to the SELECT";
-    assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
+    for (sql, told) in [
+        (
+            "SELECT l.id, l.amount FROM left_src l JOIN right_src r ON l.id = r.id",
+            "match_sql does not give `right.amount`, which is to be compared: add it to the SELECT",
+        ),
+        (
+            "SELECT l.*, r.amount AS _differs FROM left_src l JOIN right_src r ON l.id = r.id",
+            "match_sql: the column name `_differs` is that of the columns that differ",
+        ),
+        (
+            "SELECT l.* FROM left_src l WHERE EXISTS (SELECT 1 FROM right_src r WHERE r.id = l.id)",
+            "rows of `right` are followed by key: columns are compared where both sides are in a JOIN",
+        ),
+    ] {
+        let args = ["reconcile", "left.csv", "right.csv", "--sql", sql, "--right-key", "id", "--compare"];
+        let output = kalla(dir.path(), &args);
+        assert!(text(&output.stderr).contains(told), "{told}\n{}", text(&output.stderr));
+    }
 }
 
 /// A recipe compares what its SQL gives, a sum with a value too.
@@ -260,4 +276,19 @@ fn recipes_compare() {
     let output = kalla(dir.path(), &["reconcile", "--recipe", "wrong.yaml", "left.csv", "right.csv"]);
     let told = "compare[0].tolerence: there is no such field: did you mean `tolerance`?";
     assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
+}
+
+/// A key of one pass is a column like any other in the next.
+#[test]
+fn what_only_one_pass_sets_equal_is_compared() {
+    let (left, right) = ("id,name\n1,Ann\n2,Bo\n", "id,name\n1,Ann\n2,Bob\n");
+    let pass = |name: &str| {
+        format!("SELECT l.*, r.* FROM left_src l JOIN right_src r ON l.id = r.id AND l.name {name} r.name")
+    };
+    for (sql, expected) in [
+        (format!("{} UNION ALL {}", pass("="), pass("<>")), &[("name", [1, 0, 1, 0, 0])][..]),
+        (format!("SELECT * FROM ({} UNION ALL {}) x", pass("<>"), pass("=")), &[("name", [1, 0, 1, 0, 0])]),
+    ] {
+        check("passes", [left, right], &["--sql", &sql, "--compare"], [2, 1], expected);
+    }
 }
