@@ -96,10 +96,13 @@ fn field_attribute(message: &DescriptorProto, field: &FieldDescriptorProto) -> R
     let repeated = field.label() == Label::Repeated;
     let optional = field.proto3_optional();
     Ok(match field.r#type() {
-        Type::Enum if repeated || optional => {
+        Type::Enum if optional => {
             return Err(
                 format!("{}.{name}: an enum field is plain: its zero value is `unspecified`", message.name()).into()
             );
+        }
+        Type::Enum if repeated => {
+            format!("with = \"crate::json::words::ListOfWords::<{}>\"", last_segment(field.type_name()))
         }
         Type::Enum => format!("with = \"crate::json::words::Words::<{}>\"", last_segment(field.type_name())),
         Type::Message if repeated && is_map(message, field) => "with = \"crate::json::object\"".to_owned(),

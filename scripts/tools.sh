@@ -45,7 +45,8 @@ need_cargo() {
   if ! command -v cc >/dev/null; then apt_install gcc libc6-dev; fi
 }
 
-# Exports KALLA_TEST_PYTHON: an interpreter that has what scripts/test-requirements.txt pins.
+# Exports KALLA_TEST_PYTHON, an interpreter that has what scripts/test-requirements.txt pins, and KALLA_TEST_NATS_SERVER, a
+# server that comes with it and that tests start themselves.
 need_python() {
   local home="$KALLA_CACHE/venv" wanted
   wanted=$(sha256sum <scripts/test-requirements.txt)
@@ -57,7 +58,7 @@ need_python() {
     "$home/bin/python" -m pip install --quiet --disable-pip-version-check -r scripts/test-requirements.txt
     printf '%s\n' "$wanted" >"$home/installed"
   fi
-  export KALLA_TEST_PYTHON="$home/bin/python"
+  export KALLA_TEST_PYTHON="$home/bin/python" KALLA_TEST_NATS_SERVER="$home/bin/nats-server"
 }
 
 # Puts a node that is recent enough first on the PATH. The one of a distribution is often older: then npm brings another.

@@ -1,6 +1,7 @@
 //! What an operator may set. Only values: who starts a gateway reads them from wherever they are.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use kalla_serving::{Address, PublicUrl};
 
@@ -13,8 +14,12 @@ pub struct Config {
     pub worker_url: Address,
     /// What the worker wants to be shown.
     pub worker_token: Option<String>,
+    /// How long a run waits while the worker is not reached.
+    pub worker_patience: Duration,
     /// Where workers report.
     pub callback_url: Address,
+    /// The broker that jobs go through, if they do.
+    pub broker: Option<kalla_broker::Settings>,
     /// Where people reach it, if not on this machine alone.
     pub public_url: Option<PublicUrl>,
 }

@@ -6,6 +6,7 @@ mod address;
 mod api;
 mod catalog;
 pub mod config;
+mod dispatch;
 mod keys;
 mod metrics;
 mod problem;

@@ -14,6 +14,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::problem::Failure;
 use crate::runs::Heard;
+use crate::store::OpenRuns;
+use crate::time::now;
 use crate::worker::Sent;
 
 type Label = [(&'static str, &'static str); 1];
@@ -36,6 +38,9 @@ struct Numbers {
     created: Counter,
     ended: Family<Label, Counter>,
     open: Family<Label, Gauge>,
+    parked: Gauge,
+    waiting: Gauge,
+    troubles: Counter,
     dispatches: Family<Label, Counter>,
     callbacks: Family<Label, Counter>,
     uploaded: Counter,
@@ -51,6 +56,9 @@ impl Default for Metrics {
             created: Counter::default(),
             ended: Family::default(),
             open: Family::default(),
+            parked: Gauge::default(),
+            waiting: Gauge::default(),
+            troubles: Counter::default(),
             dispatches: Family::default(),
             callbacks: Family::default(),
             uploaded: Counter::default(),
@@ -64,6 +72,10 @@ impl Default for Metrics {
         r.register("runs_created", "Runs that were made", numbers.created.clone());
         r.register("runs_ended", "Runs that ended, by state", numbers.ended.clone());
         r.register("runs_open", "Runs that have not ended, by state", numbers.open.clone());
+        r.register("runs_parked", "Runs that somebody has to look into", numbers.parked.clone());
+        let help = "How long the first run has waited that could be sent";
+        r.register_with_unit("run_waiting", help, Unit::Seconds, numbers.waiting.clone());
+        r.register("run_troubles", "Failures of the gateway itself at what a run needs", numbers.troubles.clone());
         r.register("dispatches", "Runs that were sent to a worker, by answer", numbers.dispatches.clone());
         r.register("callbacks_received", "Callbacks of workers, by answer", numbers.callbacks.clone());
         r.register_with_unit("uploads", "Bytes of files that came in", Unit::Bytes, numbers.uploaded.clone());
@@ -107,10 +119,15 @@ impl Metrics {
         self.0.ended.get_or_create(&[("state", state.word())]).inc();
     }
 
+    pub fn troubled(&self) {
+        self.0.troubles.inc();
+    }
+
     pub fn dispatched(&self, sent: &Sent) {
         let word = match sent {
-            Sent::Taken => "taken",
+            Sent::Taken { .. } => "taken",
             Sent::Refused(_) => "refused",
+            Sent::Full(_) => "full",
             Sent::Unreached(_) => "unreached",
         };
         self.0.dispatches.get_or_create(&[("answer", word)]).inc();
@@ -130,12 +147,15 @@ impl Metrics {
         self.0.uploaded.inc_by(bytes);
     }
 
-    /// In the text form of OpenMetrics; `open`: how many runs that have not ended are in which state.
-    pub fn text(&self, open: &[(RunState, u64)]) -> String {
+    /// In the text form of OpenMetrics.
+    pub fn text(&self, open: &OpenRuns) -> String {
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         for state in OPEN {
-            let count = open.iter().find(|(found, _)| *found == state).map_or(0, |(_, count)| *count);
-            self.0.open.get_or_create(&[("state", state.word())]).set(i64::try_from(count).unwrap_or(i64::MAX));
+            let count = open.states.iter().find(|(found, _)| *found == state).map_or(0, |(_, count)| *count);
+            self.0.open.get_or_create(&[("state", state.word())]).set(signed(count));
         }
+        self.0.parked.set(signed(open.parked));
+        self.0.waiting.set(open.waiting_since.map_or(0, |since| (now() - since).num_seconds().max(0)));
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.0.registry);

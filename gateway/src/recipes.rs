@@ -9,6 +9,7 @@ use kalla_proto::v1::{
 use kalla_spelling::nearest;
 
 use crate::address;
+use crate::runs::policy;
 use crate::store::StoredUpload;
 
 const LONGEST_ID: usize = 100;
@@ -51,6 +52,9 @@ pub fn check(recipe: &Recipe, field: &str) -> Vec<Violation> {
         if text.contains('\0') {
             tell(name, "it holds a NUL character".to_owned());
         }
+    }
+    for violation in recipe.policy.iter().flat_map(policy::check) {
+        tell(&format!("policy.{}", violation.field), violation.message);
     }
     for side in ["left", "right"] {
         if !sources(recipe).any(|(place, _)| place == side) {

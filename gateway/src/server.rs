@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use kalla_broker::{Broker, BrokerError};
 use kalla_serving::{Callers, Server, is_loopback, listen};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, House, Rooms};
 use crate::catalog::Catalog;
 use crate::config::{Config, Key};
+use crate::dispatch::Dispatch;
 use crate::keys::{KeyError, Keys};
 use crate::metrics::Metrics;
 use crate::runs::{Parts, Runs};
@@ -40,6 +43,8 @@ pub enum StartError {
     Key(#[from] KeyError),
     #[error("{0}")]
     Worker(#[from] WorkerError),
+    #[error("{0}")]
+    Broker(#[from] BrokerError),
 }
 
 /// A gateway that serves until it is stopped.
@@ -110,13 +115,21 @@ pub async fn start(listening: Listening, config: Config) -> Result<Running, Star
         keys,
         catalog: catalog.clone(),
         uploads: uploads.clone(),
-        worker: worker.clone(),
+        dispatch: match &config.broker {
+            None => Dispatch::Direct(worker.clone()),
+            Some(settings) => {
+                let broker = Box::new(Broker::connect(settings.clone(), "kalla gateway").await?);
+                Dispatch::Queue { broker, worker: worker.clone() }
+            }
+        },
         metrics: metrics.clone(),
         callback_url: config.callback_url.to_string(),
+        patience: TimeDelta::from_std(config.worker_patience).unwrap_or(TimeDelta::MAX),
     };
     let runs = Runs::new(parts);
     let (stop, chores) = (CancellationToken::new(), TaskTracker::new());
     chores.spawn(runs.clone().keep_sweeping(stop.clone()));
+    chores.spawn(runs.clone().keep_dispatching(stop.clone()));
     let house = House {
         store: store.clone(),
         catalog,

@@ -163,7 +163,7 @@ fn the_callbacks() {
                 }),
                 5,
             ),
-            r#"{"run_id":"RUN","error":SENTENCE,"stage":"staging","problem":{"code":"not_found","message":SENTENCE,"violations":[],"trace_id":"","retryable":false,"fault":"user"},"attempt":1,"seq":5,"time":"2026-03-01T12:00:00.250Z"}"#
+            r#"{"run_id":"RUN","error":SENTENCE,"stage":"staging","problem":{"code":"not_found","message":SENTENCE,"violations":[],"trace_id":"","retryable":false,"fault":"user"},"interrupted":false,"attempt":1,"seq":5,"time":"2026-03-01T12:00:00.250Z"}"#
                 .replace("SENTENCE", &json!(sentence).to_string()),
         ),
     ];

@@ -11,6 +11,7 @@ use kalla_serving::{Refusal, body};
 
 use super::House;
 use crate::runs::Heard;
+use crate::worker::without_nul;
 
 pub fn routes() -> Router<House> {
     Router::new()
@@ -25,9 +26,8 @@ async fn heard(State(house): State<House>, request: Request) -> Result<StatusCod
     let token =
         token.and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim().to_owned()).unwrap_or_default();
     let text = body::json(request).await?;
-    // What a worker quotes of data may hold anything; not every database keeps it.
-    let text = text.replace(r"\u0000", r"\ufffd");
-    let (event, unknown) = from_json_lenient::<JobEvent>(&text).map_err(|error| Problem::unreadable(&[error]))?;
+    let (event, unknown) =
+        from_json_lenient::<JobEvent>(&without_nul(&text)).map_err(|error| Problem::unreadable(&[error]))?;
     let run_id = event.run_id.clone();
     let heard = house.runs.heard(event, &token).await;
     house.metrics.callback(&heard);

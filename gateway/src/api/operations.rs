@@ -10,6 +10,7 @@ use kalla_serving::Refusal;
 
 use super::House;
 use crate::problem::Failure;
+use crate::time::now;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -29,18 +30,19 @@ async fn ready(State(house): State<House>) -> Result<&'static str, Refusal> {
 
 /// What people see of it: a worker that does not answer is told with the reason.
 async fn system(State(house): State<House>) -> Json<System> {
-    let status = house.worker.status().await;
+    let (status, broker) = tokio::join!(house.worker.status(), house.runs.broker());
     Json(System {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: house.store.kind().to_owned(),
         local: house.local,
         worker_url: house.worker.place(),
         worker_problem: status.as_ref().err().cloned(),
+        broker,
         worker: status.ok(),
     })
 }
 
 async fn metrics(State(house): State<House>) -> Result<impl IntoResponse, Refusal> {
-    let open = house.store.open_runs().await.map_err(Failure::from)?;
+    let open = house.store.open_runs(now()).await.map_err(Failure::from)?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], house.metrics.text(&open)))
 }

@@ -1,12 +1,14 @@
 //! Server-sent events: what is in the store behind a number, then whatever comes.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::{Stream, StreamExt as _};
+use kalla_proto::v1::Run;
 use kalla_serving::Refusal;
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
@@ -15,7 +17,7 @@ use uuid::Uuid;
 
 use super::House;
 use crate::problem::Failure;
-use crate::runs::Runs;
+use crate::runs::{Change, Runs};
 
 /// A stream on which nothing happens says so now and again, so that nobody on the way takes it for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -46,7 +48,8 @@ pub fn last_seen(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Messages behind `after`, as `look` finds them, again whenever `run` has changed (`None`: any of them). A change that is
-/// missed on the way is found with the next: `look` reads what is saved.
+/// missed on the way is found with the next: `look` reads what is saved. Who follows all of them sees those that come further
+/// as they are then: that has no number of its own, and who comes back misses nothing but that.
 pub fn follow<L, F>(runs: &Runs, run: Option<Uuid>, after: u64, look: L) -> impl Stream<Item = Message> + use<L, F>
 where
     L: Fn(u64) -> F,
@@ -69,23 +72,36 @@ where
                     return None;
                 }
             }
-            change(&mut changes, run).await?;
+            if let Seen::Further(run) = change(&mut changes, run).await? {
+                let message = Message::new(after, "run", &*run, false).ok()?;
+                return Some((futures::stream::iter(vec![message]), Some((look, changes, after))));
+            }
         }
     });
     batches.flatten()
 }
 
-/// Waits for a change; however many there were, one look finds them all.
-async fn change(changes: &mut Receiver<Uuid>, run: Option<Uuid>) -> Option<()> {
+/// What a change asks for.
+enum Seen {
+    /// A look at what is saved.
+    Look,
+    /// Nothing: this is all.
+    Further(Arc<Run>),
+}
+
+/// Waits for a change; however many were saved, one look finds them all.
+async fn change(changes: &mut Receiver<Change>, run: Option<Uuid>) -> Option<Seen> {
     loop {
-        match changes.recv().await {
-            Ok(changed) if run.is_some_and(|run| run != changed) => {}
-            Ok(_) | Err(RecvError::Lagged(_)) => break,
-            Err(RecvError::Closed) => return None,
+        match (changes.recv().await, run) {
+            (Ok(Change::Further(further)), None) => return Some(Seen::Further(further)),
+            (Ok(Change::Further(further)), Some(run)) if further.run_id != run.to_string() => {}
+            (Ok(Change::Saved(saved)), Some(run)) if saved != run => {}
+            (Ok(_) | Err(RecvError::Lagged(_)), _) => break,
+            (Err(RecvError::Closed), _) => return None,
         }
     }
     while !matches!(changes.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
-    Some(())
+    Some(Seen::Look)
 }
 
 /// The stream as an answer; it ends with the gateway.

@@ -26,11 +26,19 @@ pub fn next(run: &Run, before: &Life, after: &Life, fact: &Fact, now: DateTime<U
     next.set_state(after.phase.into());
     next.attempt = after.attempt;
     next.cancel_requested = after.cancel;
+    (next.failures, next.interruptions) = (after.failures, after.interruptions);
+    if after != before {
+        let later = after.ready.filter(|ready| *ready > now && after.failures > 0);
+        next.next_attempt = later.map(timestamp);
+    }
+    if before.unreached.is_some() && after.unreached.is_none() && after.phase == Phase::Pending {
+        next.error = None;
+    }
     if after.attempt != before.attempt {
         (next.started, next.ended, next.progress) = (None, None, None);
     }
-    let begins =
-        before.phase == Phase::Pending && !matches!(after.phase, Phase::Pending | Phase::Failed | Phase::Cancelled);
+    let begins = (before.phase == Phase::Pending || after.attempt != before.attempt)
+        && !matches!(after.phase, Phase::Pending | Phase::Failed | Phase::Cancelled);
     if begins {
         next.started = Some(timestamp(now));
         next.error = None;
@@ -41,7 +49,7 @@ pub fn next(run: &Run, before: &Life, after: &Life, fact: &Fact, now: DateTime<U
     match fact {
         // Late news, or news of another attempt, change nothing.
         Fact::Progress(_) | Fact::Complete(_) if after == before => {}
-        Fact::Progress(progress) if after.attempt == before.attempt && !after.phase.ended() => {
+        Fact::Progress(progress) if after.phase.away() => {
             next.progress = Some(progress.clone());
             next.error = None;
         }
@@ -79,15 +87,22 @@ pub fn event(run: &Run, fact: &Fact, actor: &str, now: DateTime<Utc>) -> RunEven
 /// What an error of a worker means for the run.
 pub fn failure(error: &Error) -> News {
     match &error.problem {
+        _ if error.interrupted => News::Interrupted,
         Some(problem) if problem.code() == Code::Cancelled => News::Cancelled,
-        Some(problem) => News::Failed { retryable: problem.retryable },
-        None => News::Failed { retryable: false },
+        Some(problem) => News::Failed { code: problem.code(), retryable: problem.retryable },
+        None => News::Failed { code: Code::Unspecified, retryable: false },
     }
 }
 
 /// The error of a run for a problem that the gateway met.
 pub fn error(run: &Run, problem: Problem) -> Error {
-    Error { error: problem.message.clone(), stage: stage(run).into(), problem: Some(problem), warning: None }
+    Error {
+        error: problem.message.clone(),
+        stage: stage(run).into(),
+        problem: Some(problem),
+        warning: None,
+        interrupted: false,
+    }
 }
 
 pub fn log(run: &Run, life: &Life) {

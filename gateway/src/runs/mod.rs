@@ -2,23 +2,28 @@
 
 mod describe;
 mod dispatch;
+mod errands;
 pub mod life;
+pub mod policy;
+pub mod queue;
 mod sweeper;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use chrono::TimeDelta;
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{
-    Code, CreateRunRequest, JobEvent, JobPayload, ListRunsResponse, Problem, Recipe, Run, RunEvent, RunState, Stage,
-    Violation,
+    BrokerStatus, Code, CreateRunRequest, JobEvent, JobPayload, ListRunsResponse, Problem, Recipe, Run, RunEvent,
+    RunState, Stage, Violation,
 };
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
 use crate::access::Actor;
 use crate::catalog::Catalog;
+use crate::dispatch::Dispatch;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::problem::Failure;
@@ -26,12 +31,11 @@ use crate::recipes::{self, Known};
 use crate::store::{Page, RunFilter, Store, StoreError, StoredRun};
 use crate::time::{instant, now, timestamp};
 use crate::uploads::Uploads;
-use crate::worker::Worker;
 use describe::Fact;
-use life::{Effect, Input, Life, News, Phase, apply};
+use errands::Errands;
+use life::{Input, Life, News, Phase, apply};
+use policy::Policy;
 
-/// Requests to workers at the same time.
-const ERRANDS: usize = 16;
 /// Changes that a listener may be behind before it looks for itself what it has missed.
 const CHANGES: usize = 1024;
 /// Whoever saves at the same time is let through so often.
@@ -53,16 +57,31 @@ pub struct Parts {
     pub keys: Keys,
     pub catalog: Catalog,
     pub uploads: Uploads,
-    pub worker: Worker,
+    pub dispatch: Dispatch,
     pub metrics: Metrics,
     /// Where workers report.
     pub callback_url: String,
+    /// How long a run waits while no worker is reached.
+    pub patience: TimeDelta,
 }
 
 struct Shared {
     parts: Parts,
-    errands: Semaphore,
-    changes: broadcast::Sender<Uuid>,
+    errands: Errands,
+    /// A run may have to be sent.
+    queued: Notify,
+    /// Why no worker was reached when one was last looked for.
+    nobody: Mutex<Option<Problem>>,
+    changes: broadcast::Sender<Change>,
+}
+
+/// What those who follow runs are told.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A run changed, and has the number of a change.
+    Saved(Uuid),
+    /// It has come further, and is so now: that has no number.
+    Further(Arc<Run>),
 }
 
 /// A recipe with everything that it reads.
@@ -84,7 +103,13 @@ pub enum Heard {
 impl Runs {
     pub fn new(parts: Parts) -> Self {
         let (changes, _) = broadcast::channel(CHANGES);
-        Self(Arc::new(Shared { parts, errands: Semaphore::new(ERRANDS), changes }))
+        Self(Arc::new(Shared {
+            parts,
+            errands: Errands::default(),
+            queued: Notify::new(),
+            nobody: Mutex::default(),
+            changes,
+        }))
     }
 
     /// What a request asks for, with everything that it reads; all that is missing is told.
@@ -113,11 +138,15 @@ impl Runs {
         {
             return self.again(answered).await;
         }
+        let wrong: Vec<Violation> = request.priority.and_then(policy::wrong_priority).into_iter().collect();
+        if !wrong.is_empty() {
+            return Err(Problem::invalid(wrong).into());
+        }
         let Plan { recipe, version, job } = self.plan(&request).await?;
         let now = now();
         let run_id = Uuid::new_v4();
         let payload = JobPayload { run_id: run_id.to_string(), ..job.payload };
-        let (life, effect) = Life::begin(now);
+        let life = Life::begin(Policy::new(recipe.policy.as_ref(), request.priority), now);
         let name = if recipe.name.is_empty() { sides(&recipe) } else { recipe.name.clone() };
         let run = Run {
             run_id: run_id.to_string(),
@@ -129,19 +158,20 @@ impl Runs {
             sources: job.sources,
             match_sql: recipe.match_sql.clone(),
             created: Some(timestamp(now)),
+            priority: life.policy.priority,
             version: 1,
             ..Run::default()
         };
         let sealed = self.0.parts.keys.seal(&place(run_id), &payload.encode_to_vec())?;
         let event = describe::event(&run, &Fact::None, actor.name(), now);
-        let new = StoredRun { run_id, version: 1, life, run, sealed };
-        if let Some(answered) = self.0.parts.store.create_run(&new, &event, once, now).await? {
+        let new = StoredRun { run_id, version: 1, revision: 0, life, run, sealed };
+        if let Some(answered) = self.0.parts.store.create_run(&new, &recipe.recipe_id, &event, once, now).await? {
             return self.again(answered).await;
         }
         tracing::info!(%run_id, recipe = new.run.recipe_id, "created");
         self.0.parts.metrics.created();
-        self.tell(run_id);
-        self.perform(run_id, effect);
+        self.tell(Change::Saved(run_id));
+        self.0.queued.notify_one();
         Ok(new.run)
     }
 
@@ -188,9 +218,14 @@ impl Runs {
         Ok(self.0.parts.store.latest_change().await?)
     }
 
-    /// Ids of runs as they change.
-    pub fn changes(&self) -> broadcast::Receiver<Uuid> {
+    /// Runs as they change.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.0.changes.subscribe()
+    }
+
+    /// The broker that jobs go through, if they do.
+    pub async fn broker(&self) -> Option<BrokerStatus> {
+        self.0.parts.dispatch.broker().await
     }
 
     /// Stops a run; one that was stopped before stays as it is.
@@ -257,18 +292,20 @@ impl Runs {
                 if life == stored.life && effect.is_none() {
                     return Ok(run);
                 }
-                self.0.parts.store.save_life(run_id, stored.version, &life).await
+                self.0.parts.store.save_life(&stored, &life).await
             } else {
                 run.version = stored.version + 1;
                 let event = describe::event(&run, &fact, actor, now);
-                let next = StoredRun { version: run.version, life, run: run.clone(), ..stored };
-                let saved = self.0.parts.store.save_run(&next, run.version - 1, &event).await;
+                // What only comes further changes nothing that others wait for.
+                let further = matches!(fact, Fact::Progress(_)) && life.phase == stored.life.phase;
+                let saved = self.0.parts.store.save_run(&stored, &life, &run, &event, !further).await;
                 if saved.is_ok() {
-                    describe::log(&run, &next.life);
-                    if next.life.phase.ended() && !ended {
+                    describe::log(&run, &life);
+                    if life.phase.ended() && !ended {
                         self.0.parts.metrics.ended(run.state());
                     }
-                    self.tell(run_id);
+                    self.tell(if further { Change::Further(Arc::new(run.clone())) } else { Change::Saved(run_id) });
+                    self.0.queued.notify_one();
                 }
                 saved
             };
@@ -292,9 +329,18 @@ impl Runs {
         run.ok_or_else(|| Problem::refused(Code::NotFound, format!("there is no run {run_id}")).into())
     }
 
-    fn tell(&self, run_id: Uuid) {
+    fn tell(&self, change: Change) {
         // Nobody listens: nobody is told.
-        let _ = self.0.changes.send(run_id);
+        let _ = self.0.changes.send(change);
+    }
+
+    /// Why no worker is reached.
+    fn nobody(&self) -> MutexGuard<'_, Option<Problem>> {
+        self.0.nobody.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn unreached(&self, attempt: u32) -> Input {
+        Input::Unreached { attempt, patience: self.0.parts.patience }
     }
 
     /// The recipe of a request, with its credentials, and its version; 0: it came along.
@@ -320,16 +366,6 @@ impl Runs {
                 if wrong.is_empty() { Ok((recipe, 0)) } else { Err(Problem::invalid(wrong).into()) }
             }
         }
-    }
-
-    fn perform(&self, run_id: Uuid, effect: Effect) {
-        let runs = self.clone();
-        tokio::spawn(async move {
-            if let Err(failure) = runs.errand(run_id, effect).await {
-                // It is due again soon.
-                tracing::warn!(%run_id, ?effect, error = %failure, "cut short");
-            }
-        });
     }
 }
 

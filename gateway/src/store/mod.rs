@@ -16,7 +16,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Connection as _, SqlSafeStr as _};
 
 pub use recipes::StoredRecipe;
-pub use runs::{RunFilter, StoredRun};
+pub use runs::{Due, OpenRuns, RunFilter, StoredRun};
 pub use sources::StoredSource;
 pub use uploads::StoredUpload;
 
@@ -27,16 +27,18 @@ const CONNECTIONS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Number, name, SQL. What is there is never changed: databases know the checksum of what they have run.
-type Migrations = [(i64, &'static str, &'static str); 3];
+type Migrations = [(i64, &'static str, &'static str); 4];
 const POSTGRES: Migrations = [
     (1, "state", include_str!("../../../migrations/postgres/0001_state.sql")),
     (2, "changes", include_str!("../../../migrations/postgres/0002_changes.sql")),
     (3, "key", include_str!("../../../migrations/postgres/0003_key.sql")),
+    (4, "queue", include_str!("../../../migrations/postgres/0004_queue.sql")),
 ];
 const SQLITE: Migrations = [
     (1, "state", include_str!("../../../migrations/sqlite/0001_state.sql")),
     (2, "changes", include_str!("../../../migrations/sqlite/0002_changes.sql")),
     (3, "key", include_str!("../../../migrations/sqlite/0003_key.sql")),
+    (4, "queue", include_str!("../../../migrations/sqlite/0004_queue.sql")),
 ];
 
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +115,7 @@ impl Store {
             Self::Postgres(_) => POSTGRES,
             Self::Sqlite(_) => SQLITE,
         };
-        let migrator = Migrator::with_migrations(
+        let mut migrator = Migrator::with_migrations(
             migrations
                 .into_iter()
                 .map(|(version, name, sql)| {
@@ -121,6 +123,8 @@ impl Store {
                 })
                 .collect(),
         );
+        // A later version was here, and left what this one needs.
+        migrator.set_ignore_missing(true);
         on!(&store, pool => migrator.run(pool).await)?;
         Ok(store)
     }

@@ -1,5 +1,7 @@
 //! Runs and their events. A run and the event that changed it are saved together or not at all.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use kalla_proto::json::HasWords as _;
 use kalla_proto::v1::{Run, RunEvent, RunState};
@@ -8,11 +10,15 @@ use uuid::Uuid;
 
 use super::{Page, Store, StoreError, begin, on, one_more, signed, unsigned};
 use crate::runs::life::Life;
+use crate::runs::queue::{Line, Waiting};
 
 /// A run as it is stored.
 pub struct StoredRun {
     pub run_id: Uuid,
+    /// The number of its latest event.
     pub version: u64,
+    /// Counts what is saved of it, events or not: who saves names the one that he has seen.
+    pub revision: u64,
     pub life: Life,
     /// Without credentials.
     pub run: Run,
@@ -32,12 +38,29 @@ pub struct RunFilter {
     pub limit: u32,
 }
 
-type Row = (Uuid, i64, Json<Life>, Json<Run>, Vec<u8>);
+type Row = (Uuid, i64, i64, Json<Life>, Json<Run>, Vec<u8>);
 
 impl From<Row> for StoredRun {
-    fn from((run_id, version, Json(life), Json(run), sealed): Row) -> Self {
-        Self { run_id, version: unsigned(version), life, run, sealed }
+    fn from((run_id, version, revision, Json(life), Json(run), sealed): Row) -> Self {
+        Self { run_id, version: unsigned(version), revision: unsigned(revision), life, run, sealed }
     }
+}
+
+/// A run to look at.
+pub struct Due {
+    pub run_id: Uuid,
+    /// Whether it waits for a worker.
+    pub waits: bool,
+}
+
+/// Runs that have not ended.
+#[derive(Default)]
+pub struct OpenRuns {
+    pub states: Vec<(RunState, u64)>,
+    /// Those that somebody has to look into.
+    pub parked: u64,
+    /// Since when the first of those waits that could be sent.
+    pub waiting_since: Option<DateTime<Utc>>,
 }
 
 /// A request that may be sent again: its key, and what tells whether it is the same.
@@ -45,7 +68,7 @@ pub type Once<'a> = (&'a str, &'a [u8]);
 
 impl Store {
     pub async fn run(&self, run_id: Uuid) -> Result<Option<StoredRun>, StoreError> {
-        let sql = "SELECT run_id, version, life, body, sealed FROM runs WHERE run_id = $1";
+        let sql = "SELECT run_id, version, revision, life, body, sealed FROM runs WHERE run_id = $1";
         let row: Option<Row> = on!(self, pool => sqlx::query_as(sql).bind(run_id).fetch_optional(pool).await)?;
         Ok(row.map(StoredRun::from))
     }
@@ -87,12 +110,83 @@ impl Store {
         Ok(unsigned(latest))
     }
 
-    /// How many runs that have not ended are in which state.
-    pub async fn open_runs(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
-        let sql = "SELECT state, count(*) FROM runs WHERE due_at IS NOT NULL GROUP BY state";
-        let rows: Vec<(String, i64)> = on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await)?;
+    pub async fn open_runs(&self, now: DateTime<Utc>) -> Result<OpenRuns, StoreError> {
+        let states = "SELECT state, count(*) FROM runs WHERE due_at IS NOT NULL GROUP BY state";
+        let parked = "SELECT count(*) FROM runs WHERE parked";
+        let (states, (parked,)): (Vec<(String, i64)>, (i64,)) = on!(self, pool => (
+            sqlx::query_as(states).fetch_all(pool).await?,
+            sqlx::query_as(parked).fetch_one(pool).await?,
+        ));
         let known = |(word, count): (String, i64)| Some((RunState::from_word(&word)?, unsigned(count)));
-        Ok(rows.into_iter().filter_map(known).collect())
+        let states = states.into_iter().filter_map(known).collect();
+        Ok(OpenRuns { states, parked: unsigned(parked), waiting_since: self.first_waiting(now).await? })
+    }
+
+    /// Since when the first of those runs waits that may be sent now. `None`: there are none.
+    pub async fn first_waiting(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let sql = "SELECT ready_at FROM runs WHERE ready_at <= $1 ORDER BY ready_at LIMIT 1";
+        let first: Option<(DateTime<Utc>,)> =
+            on!(self, pool => sqlx::query_as(sql).bind(now).fetch_optional(pool).await)?;
+        Ok(first.map(|(at,)| at))
+    }
+
+    /// Recipes with runs that may be sent now, and `most` of those runs of each.
+    pub async fn queue(&self, now: DateTime<Utc>, most: usize) -> Result<Vec<Line>, StoreError> {
+        let waiting = "SELECT lane, run_id, priority, concurrency, created_at FROM ( \
+                           SELECT lane, run_id, priority, concurrency, created_at, row_number() OVER ( \
+                               PARTITION BY lane ORDER BY priority DESC, created_at, run_id) AS place \
+                           FROM runs WHERE ready_at <= $1) AS waiting \
+                       WHERE place <= $2 ORDER BY lane, place";
+        let away = "SELECT lane, count(*) FROM runs WHERE due_at IS NOT NULL AND ready_at IS NULL GROUP BY lane";
+        let turns = "SELECT lane, (SELECT max(sent_at) FROM runs WHERE runs.lane = waiting.lane) \
+                     FROM (SELECT DISTINCT lane FROM runs WHERE ready_at <= $1) AS waiting";
+        type Place = (String, Uuid, i64, i64, DateTime<Utc>);
+        type Count = (String, i64);
+        type Turn = (String, Option<DateTime<Utc>>);
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let (waiting, away, turns): (Vec<Place>, Vec<Count>, Vec<Turn>) = on!(self, pool => (
+            sqlx::query_as(waiting).bind(now).bind(most).fetch_all(pool).await?,
+            sqlx::query_as(away).fetch_all(pool).await?,
+            sqlx::query_as(turns).bind(now).fetch_all(pool).await?,
+        ));
+        let small = |number: i64| usize::try_from(number).unwrap_or(0);
+        let mut lines: BTreeMap<String, Line> = BTreeMap::new();
+        for (lane, run_id, priority, concurrency, created) in waiting {
+            let priority = i32::try_from(priority).unwrap_or(0);
+            let line = lines.entry(lane).or_default();
+            line.waiting.push(Waiting { run_id, priority, concurrency: small(concurrency), created });
+        }
+        for (lane, count) in away {
+            lines.entry(lane).or_default().away = small(count);
+        }
+        for (lane, turn) in turns {
+            lines.entry(lane).or_default().turn = turn;
+        }
+        Ok(lines.into_values().filter(|line| !line.waiting.is_empty()).collect())
+    }
+
+    /// Those that could be sent are looked at by `then`.
+    pub async fn look_at_waiting(&self, now: DateTime<Utc>, then: DateTime<Utc>) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET due_at = $2 WHERE ready_at <= $1 AND due_at > $2";
+        on!(self, pool => sqlx::query(sql).bind(now).bind(then).execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// A run that cannot be read is out of the way until `then`.
+    pub async fn set_aside(&self, run_id: Uuid, then: DateTime<Utc>) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET parked = true, due_at = $2, \
+                   ready_at = CASE WHEN ready_at IS NULL THEN NULL ELSE $2 END \
+                   WHERE run_id = $1 AND due_at IS NOT NULL";
+        on!(self, pool => sqlx::query(sql).bind(run_id).bind(then).execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Parked runs are due: whatever was in their way may be gone.
+    pub async fn take_up_parked(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET due_at = $1, ready_at = CASE WHEN ready_at IS NULL THEN NULL ELSE $1 END \
+                   WHERE parked AND due_at IS NOT NULL";
+        on!(self, pool => sqlx::query(sql).bind(now).execute(pool).await.map(|_| ()))?;
+        Ok(())
     }
 
     /// Requests from before `then` are not known again; says how many those were.
@@ -102,11 +196,12 @@ impl Store {
     }
 
     /// Runs to look at, the longest overdue first.
-    pub async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Uuid>, StoreError> {
-        let sql = "SELECT run_id FROM runs WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
-        let rows: Vec<(Uuid,)> =
+    pub async fn due(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due>, StoreError> {
+        let sql = "SELECT run_id, state FROM runs WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
+        let rows: Vec<(Uuid, String)> =
             on!(self, pool => sqlx::query_as(sql).bind(now).bind(i64::from(limit)).fetch_all(pool).await)?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
+        let due = |(run_id, state): (Uuid, String)| Due { run_id, waits: state == RunState::Pending.word() };
+        Ok(rows.into_iter().map(due).collect())
     }
 
     /// The run that a request with this key was answered with, and whether it was the same request.
@@ -116,18 +211,20 @@ impl Store {
         Ok(earlier.map(|(run_id, earlier)| (run_id, earlier == request)))
     }
 
-    /// A new run and its first event. Where a request with the key was answered before: that run, and whether it was the
+    /// A new run, whose turn comes with that of `lane`, and its first event. Where a request with the key was answered before: that run, and whether it was the
     /// same request.
     pub async fn create_run(
         &self,
         new: &StoredRun,
+        lane: &str,
         event: &RunEvent,
         once: Option<Once<'_>>,
         now: DateTime<Utc>,
     ) -> Result<Option<(Uuid, bool)>, StoreError> {
         let run = "INSERT INTO runs \
-                   (run_id, recipe_id, state, version, life, body, sealed, due_at, created_at, changed) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+                   (run_id, recipe_id, state, version, life, body, sealed, due_at, created_at, changed, \
+                   lane, priority, concurrency, ready_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         let key = "INSERT INTO idempotency_keys (key, request, run_id, created_at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (key) DO NOTHING";
         on!(self, pool => {
@@ -144,6 +241,10 @@ impl Store {
                 .bind(new.life.due)
                 .bind(now)
                 .bind(changed)
+                .bind(lane)
+                .bind(i64::from(new.life.policy.priority))
+                .bind(i64::from(new.life.policy.concurrency))
+                .bind(new.life.ready)
                 .execute(&mut *change)
                 .await?;
             if let Some((name, request)) = once {
@@ -165,27 +266,42 @@ impl Store {
         })
     }
 
-    /// Saves what became of version `seen` of a run, together with the event that changed it.
-    pub async fn save_run(&self, next: &StoredRun, seen: u64, event: &RunEvent) -> Result<(), StoreError> {
-        let run = "UPDATE runs SET state = $2, version = $3, life = $4, body = $5, due_at = $6, changed = $8 \
-                   WHERE run_id = $1 AND version = $7";
+    /// Saves what became of a run that was as `seen`, together with the event that changed it. `numbered`: whether it is
+    /// a change for those who follow all runs.
+    pub async fn save_run(
+        &self,
+        seen: &StoredRun,
+        life: &Life,
+        run: &Run,
+        event: &RunEvent,
+        numbered: bool,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET life = $3, due_at = $4, ready_at = $5, sent_at = $6, parked = $7, \
+                   revision = revision + 1, state = $8, version = $9, body = $10, changed = COALESCE($11, changed) \
+                   WHERE run_id = $1 AND revision = $2 AND version = $9 - 1";
         on!(self, pool => {
             let mut change = pool.begin_with(begin(self)).await?;
-            let (changed,): (i64,) = sqlx::query_as(NEXT_CHANGE).fetch_one(&mut *change).await?;
-            let query = sqlx::query(run)
-                .bind(next.run_id)
-                .bind(next.run.state().word())
-                .bind(signed(next.version))
-                .bind(Json(&next.life))
-                .bind(Json(&next.run))
-                .bind(next.life.due)
-                .bind(signed(seen))
-                .bind(changed);
+            let changed: Option<(i64,)> = match numbered {
+                true => Some(sqlx::query_as(NEXT_CHANGE).fetch_one(&mut *change).await?),
+                false => None,
+            };
+            let query = sqlx::query(sql)
+                .bind(seen.run_id)
+                .bind(signed(seen.revision))
+                .bind(Json(life))
+                .bind(life.due)
+                .bind(life.ready)
+                .bind(life.sent)
+                .bind(life.parked())
+                .bind(run.state().word())
+                .bind(signed(run.version))
+                .bind(Json(run))
+                .bind(changed.map(|(number,)| number));
             if query.execute(&mut *change).await?.rows_affected() != 1 {
                 return Err(StoreError::Outdated);
             }
             sqlx::query(EVENT)
-                .bind(next.run_id)
+                .bind(seen.run_id)
                 .bind(signed(event.seq))
                 .bind(Json(event))
                 .execute(&mut *change)
@@ -196,14 +312,20 @@ impl Store {
     }
 
     /// Saves when a run is looked at next: nothing that anybody is told of.
-    pub async fn save_life(&self, run_id: Uuid, seen: u64, life: &Life) -> Result<(), StoreError> {
-        let sql = "UPDATE runs SET life = $2, due_at = $3 WHERE run_id = $1 AND version = $4";
+    pub async fn save_life(&self, seen: &StoredRun, life: &Life) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET life = $3, due_at = $4, ready_at = $5, sent_at = $6, parked = $7, \
+                   revision = revision + 1 \
+                   WHERE run_id = $1 AND revision = $2 AND version = $8";
         let changed = on!(self, pool => {
             sqlx::query(sql)
-                .bind(run_id)
+                .bind(seen.run_id)
+                .bind(signed(seen.revision))
                 .bind(Json(life))
                 .bind(life.due)
-                .bind(signed(seen))
+                .bind(life.ready)
+                .bind(life.sent)
+                .bind(life.parked())
+                .bind(signed(seen.version))
                 .execute(pool)
                 .await
                 .map(|done| done.rows_affected())

@@ -3,22 +3,27 @@
 use kalla_proto::json::from_json_lenient;
 use kalla_proto::v1::{Code, JobPayload, JobStatus, Problem};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 
-use super::{PATIENCE, Worker};
+use super::{PATIENCE, Worker, without_nul};
 
 /// What became of a job that was sent.
 pub enum Sent {
-    Taken,
+    /// `place`: where it stands in the stream of a broker.
+    Taken { place: Option<u64> },
     /// No worker will ever take it.
     Refused(Problem),
-    /// Nobody was reached, or there is no room; why.
+    /// There is no room for it; why.
+    Full(Problem),
+    /// Nobody was reached; why.
     Unreached(Problem),
 }
 
 /// What a worker knows of a job.
 pub enum Found {
     Job(Box<JobStatus>),
+    /// Somebody has it, or will have it.
+    Alive,
     Unknown,
     Unreached(Problem),
 }
@@ -29,19 +34,28 @@ impl Worker {
             return Sent::Refused(Problem::refused(Code::Invalid, "the job has no JSON form"));
         };
         let request = self.request(Method::POST, "/api/jobs").header(CONTENT_TYPE, "application/json");
-        let request = request.timeout(PATIENCE).body(body);
-        let response = match request.send().await {
+        let response = match self.send(request.body(body)).await {
             Ok(response) => response,
-            Err(error) => return Sent::Unreached(self.silent(&error)),
+            Err(problem) => return Sent::Unreached(problem),
         };
         match response.status() {
-            status if status.is_success() => Sent::Taken,
+            status if status.is_success() => Sent::Taken { place: None },
             StatusCode::BAD_REQUEST
             | StatusCode::CONFLICT
             | StatusCode::PAYLOAD_TOO_LARGE
             | StatusCode::UNPROCESSABLE_ENTITY => Sent::Refused(self.told(response).await),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Sent::Full(self.told(response).await),
             _ => Sent::Unreached(self.told(response).await),
         }
+    }
+
+    /// How many jobs it would begin now.
+    pub async fn room(&self) -> Result<usize, Problem> {
+        self.breaker.check()?;
+        let status = self.status().await.inspect_err(|problem| self.breaker.silent(problem))?;
+        self.breaker.answered();
+        let room = status.concurrency.saturating_sub(status.running).saturating_sub(status.waiting);
+        Ok(if status.closing { 0 } else { usize::try_from(room).unwrap_or(0) })
     }
 
     pub async fn job(&self, run_id: &str) -> Found {
@@ -54,15 +68,15 @@ impl Worker {
     }
 
     async fn found(&self, method: Method, run_id: &str) -> Found {
-        let response = match self.request(method, &format!("/api/jobs/{run_id}")).timeout(PATIENCE).send().await {
+        let response = match self.send(self.request(method, &format!("/api/jobs/{run_id}"))).await {
             Ok(response) => response,
-            Err(error) => return Found::Unreached(self.silent(&error)),
+            Err(problem) => return Found::Unreached(problem),
         };
         match response.status() {
             StatusCode::NOT_FOUND => Found::Unknown,
             status if status.is_success() => {
                 let text = response.text().await.unwrap_or_default();
-                match from_json_lenient::<JobStatus>(&text) {
+                match from_json_lenient::<JobStatus>(&without_nul(&text)) {
                     Ok((status, _)) => Found::Job(Box::new(status)),
                     Err(error) => {
                         let message = format!("the worker at {} answers with something else: {error}", self.url);
@@ -74,6 +88,21 @@ impl Worker {
         }
     }
 
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Problem> {
+        self.breaker.check()?;
+        match request.timeout(PATIENCE).send().await {
+            Ok(response) => {
+                self.breaker.answered();
+                Ok(response)
+            }
+            Err(error) => {
+                let problem = self.silent(&error);
+                self.breaker.silent(&problem);
+                Err(problem)
+            }
+        }
+    }
+
     /// What an answer says that is no success.
     pub(super) async fn told(&self, response: Response) -> Problem {
         let status = response.status();
@@ -81,7 +110,7 @@ impl Worker {
             return self.refuses_the_token();
         }
         let text = response.text().await.unwrap_or_default();
-        match from_json_lenient::<Problem>(&text) {
+        match from_json_lenient::<Problem>(&without_nul(&text)) {
             Ok((problem, _)) if !problem.message.is_empty() => problem,
             _ => Problem::later(Code::Unavailable, format!("the worker at {} answers {status}", self.url)),
         }

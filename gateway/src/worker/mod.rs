@@ -1,9 +1,12 @@
 //! The worker behind `WORKER_URL`, as the gateway talks to it: jobs over HTTP, looks into data over gRPC, on one port.
 
+mod breaker;
 mod data;
 mod files;
 mod jobs;
+mod words;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kalla_proto::v1::{Code, Problem};
@@ -12,7 +15,9 @@ use reqwest::{Method, RequestBuilder};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
+use breaker::Breaker;
 pub use jobs::{Found, Sent};
+pub use words::without_nul;
 
 /// A worker answers such requests from memory.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,6 +41,8 @@ pub enum WorkerError {
 #[derive(Clone)]
 pub struct Worker {
     client: reqwest::Client,
+    /// For what is done about jobs.
+    breaker: Arc<Breaker>,
     /// For files: they share no connection with jobs, nor with each other.
     files: reqwest::Client,
     channel: Channel,
@@ -60,6 +67,7 @@ impl Worker {
         let client = || reqwest::Client::builder().connect_timeout(CONNECT);
         Ok(Self {
             client: client().build()?,
+            breaker: Arc::default(),
             files: client().http1_only().build()?,
             channel: endpoint.connect_lazy(),
             exports,

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use kalla_spelling::nearest;
 use serde::de::{self, Visitor};
-use serde::{Deserializer, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Nobody writes a longer one by mistake.
 const LONGEST_WORD: usize = 32;
@@ -52,6 +52,35 @@ fn strange<T: HasWords>(text: &str) -> String {
         _ if !plain => format!("this is no word that is known here: it is one of {known}"),
         Some(meant) => format!("`{text}` is not known here: did you mean `{meant}`? It is one of {known}"),
         None => format!("`{text}` is not known here: it is one of {known}"),
+    }
+}
+
+/// The same for a list of them.
+pub struct ListOfWords<T>(PhantomData<T>);
+
+impl<T: HasWords> ListOfWords<T> {
+    pub fn serialize<S: Serializer>(numbers: &[i32], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(numbers.iter().map(|number| Word::<T>(*number, PhantomData)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i32>, D::Error> {
+        let words: Option<Vec<Word<T>>> = Option::deserialize(deserializer)?;
+        Ok(words.unwrap_or_default().into_iter().map(|Word(number, _)| number).collect())
+    }
+}
+
+/// One of a list.
+struct Word<T>(i32, PhantomData<T>);
+
+impl<T: HasWords> Serialize for Word<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Words::<T>::serialize(&self.0, serializer)
+    }
+}
+
+impl<'de, T: HasWords> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Words::<T>::deserialize(deserializer).map(|number| Self(number, PhantomData))
     }
 }
 

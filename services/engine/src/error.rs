@@ -101,6 +101,7 @@ impl Error {
             Self::Invalid(_) | Self::Data { .. } | Self::Sql(_) => (Code::Invalid, Fault::User, false),
             Self::NotFound { .. } | Self::Missing(_) => (Code::NotFound, Fault::User, false),
             Self::Denied { .. } => (Code::Forbidden, Fault::User, false),
+            Self::Output { reason, .. } if is_full(reason) => (Code::Exhausted, Fault::External, true),
             Self::Unavailable { .. } | Self::Output { .. } => (Code::Unavailable, Fault::External, true),
             Self::TooManyMatches { .. } | Self::OutOfMemory { .. } => (Code::Exhausted, Fault::User, false),
             Self::TimedOut(_) => (Code::Deadline, Fault::User, false),
@@ -122,6 +123,11 @@ impl Violation {
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
+}
+
+/// Whether a disk has no room left: time mends that, and not soon.
+fn is_full(reason: &str) -> bool {
+    reason.contains("os error 28") || reason.contains("No space left on device")
 }
 
 fn list(violations: &[Violation]) -> String {

@@ -23,9 +23,6 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
     if let Err(error) = worker::log(&logs) {
         return complain(&error);
     }
-    if let Err(reason) = front.opening.check() {
-        return complain(&reason);
-    }
     let example = demo.map(|_| demo::write(&front.state.data_dir)).transpose()?;
     if let Some(folder) = &example {
         settings.safety.file_roots.push(folder.clone());
@@ -50,7 +47,12 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
                 tls_key: None,
             };
             let data_dir = &front.state.data_dir;
-            let own = Own { callback_url: Some(callback_url.clone()), data_dir, staging: &data_dir.join(STAGING) };
+            let own = Own {
+                callback_url: Some(callback_url.clone()),
+                broker: front.nats.clone().settings(),
+                data_dir,
+                staging: &data_dir.join(STAGING),
+            };
             match worker::start(loopback, own, settings, &logs, stores).await? {
                 Ok(running) => {
                     let url = address(&format!("http://{}", running.address))?;
@@ -94,9 +96,6 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
 pub async fn gateway(args: Gateway) -> Result<u8, Error> {
     if let Err(error) = worker::log(&args.logs) {
         return complain(&error);
-    }
-    if let Err(reason) = args.front.opening.check() {
-        return complain(&reason);
     }
     let listening = match listen(&args.front).await {
         Ok(listening) => listening,
@@ -144,6 +143,8 @@ fn config(front: Front, worker_url: Address, callback_url: Address) -> Config {
         },
         worker_url,
         worker_token: front.worker_token.map(|secret| secret.0),
+        broker: front.nats.settings(),
+        worker_patience: front.worker_patience,
         callback_url,
         public_url: front.opening.public_url,
     }

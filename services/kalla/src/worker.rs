@@ -31,11 +31,8 @@ pub async fn run(args: Worker, stores: Stores) -> Result<u8, Error> {
     if let Err(error) = log(&args.logs) {
         return complain(&error);
     }
-    let Worker { listening, callback_url, data_dir, settings, logs } = args;
-    if let Err(reason) = listening.opening.check() {
-        return complain(&reason);
-    }
-    let own = Own { callback_url, data_dir: &data_dir, staging: Path::new(STAGING) };
+    let Worker { listening, nats, callback_url, data_dir, settings, logs } = args;
+    let own = Own { callback_url, broker: nats.settings(), data_dir: &data_dir, staging: Path::new(STAGING) };
     let running = match start(listening, own, settings, &logs, stores).await? {
         Ok(running) => running,
         Err(error) => return complain(&error),
@@ -48,6 +45,8 @@ pub async fn run(args: Worker, stores: Stores) -> Result<u8, Error> {
 pub struct Own<'a> {
     /// Where callbacks may be private in any case.
     pub callback_url: Option<Address>,
+    /// Where jobs come from, if not to the port alone.
+    pub broker: Option<kalla_broker::Settings>,
     /// Closed to jobs.
     pub data_dir: &'a Path,
     /// Where results go, if nobody says otherwise.
@@ -130,6 +129,7 @@ fn config(
         stores,
         fence,
         callback_url: own.callback_url,
+        broker: own.broker,
         token: listening.token.map(|secret| secret.0),
         open: listening.opening.to_everyone(),
         public_url: listening.opening.public_url,

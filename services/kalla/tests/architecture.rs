@@ -9,17 +9,21 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Which crate of ours may use which: these, and no others.
-const ARROWS: [(&str, &str); 14] = [
+const ARROWS: [(&str, &str); 18] = [
+    ("kalla", "kalla-broker"),
     ("kalla", "kalla-engine"),
     ("kalla", "kalla-gateway"),
     ("kalla", "kalla-proto"),
     ("kalla", "kalla-serving"),
     ("kalla", "kalla-worker"),
+    ("kalla-broker", "kalla-proto"),
     ("kalla-engine", "kalla-spelling"),
+    ("kalla-gateway", "kalla-broker"),
     ("kalla-gateway", "kalla-proto"),
     ("kalla-gateway", "kalla-serving"),
     ("kalla-gateway", "kalla-spelling"),
     ("kalla-proto", "kalla-spelling"),
+    ("kalla-worker", "kalla-broker"),
     ("kalla-worker", "kalla-engine"),
     ("kalla-serving", "kalla-proto"),
     ("kalla-worker", "kalla-proto"),

@@ -32,6 +32,8 @@ pub struct Config {
     /// The name that programs call it by, where there is no token.
     pub public_url: Option<PublicUrl>,
     pub tls: Option<Tls>,
+    /// The broker that jobs come from, if not to the port alone.
+    pub broker: Option<kalla_broker::Settings>,
     /// How many jobs run at the same time, and how much memory everything has.
     pub budget: Budget,
     /// Jobs that wait at most.

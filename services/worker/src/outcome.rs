@@ -78,7 +78,19 @@ pub fn error(error: &Error, at: v1::Stage) -> v1::Error {
 }
 
 pub fn failure(problem: v1::Problem, at: v1::Stage) -> v1::Error {
-    v1::Error { error: problem.message.clone(), stage: at.into(), problem: Some(problem), warning: None }
+    v1::Error {
+        error: problem.message.clone(),
+        stage: at.into(),
+        problem: Some(problem),
+        warning: None,
+        interrupted: false,
+    }
+}
+
+/// The worker ends before the job does.
+pub fn interrupted(at: v1::Stage) -> v1::Error {
+    let message = "the worker was shut down before the job was done: run it again";
+    v1::Error { interrupted: true, ..failure(v1::Problem::later(v1::Code::Unavailable, message), at) }
 }
 
 pub fn event(run_id: &str, attempt: u32, seq: u64, event: Event) -> v1::JobEvent {

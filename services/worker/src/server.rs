@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kalla_broker::{Broker, BrokerError};
 use kalla_engine::job::Limits;
 use kalla_engine::location::Location;
 use kalla_engine::results::Reader;
@@ -50,6 +51,8 @@ pub enum StartError {
     Threads(std::io::Error),
     #[error("callbacks: {0}")]
     Callbacks(#[from] reqwest::Error),
+    #[error("{0}")]
+    Broker(#[from] BrokerError),
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
@@ -62,6 +65,10 @@ pub struct Running {
     grace: Duration,
     server: Server,
     lease: Arc<Lease>,
+    /// No more jobs are taken from the broker.
+    closing: CancellationToken,
+    /// Jobs of the broker.
+    under_way: TaskTracker,
     /// Work beside the jobs ends.
     stop: CancellationToken,
     chores: TaskTracker,
@@ -114,7 +121,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         queue: config.queue,
     };
     let service = JobService::new(parts);
-    let house = House::new(&config, service.clone(), storage.clone(), results, metrics);
+    let broker = match &config.broker {
+        Some(settings) => Some(Broker::connect(settings.clone(), "kalla worker").await?),
+        None => None,
+    };
+    let house = House::new(&config, service.clone(), storage.clone(), results, metrics, broker.clone());
     let (router, health) = doors::router(house)?;
 
     let failed = |error| StartError::Listen { address: format!("{}:{}", config.host, config.port), error };
@@ -125,11 +136,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let beating = (Arc::clone(&lease), stop.clone());
     chores.spawn(async move { beating.0.keep(&beating.1).await });
     chores.spawn(sweep::keep_sweeping(storage.clone(), Arc::clone(&lease), config.clone(), stop.clone()));
+    let (closing, under_way) = (CancellationToken::new(), TaskTracker::new());
+    if let Some(broker) = broker {
+        chores.spawn(doors::take_jobs(service.clone(), broker, closing.clone(), under_way.clone()));
+    }
     let server = Server::start(listener, tls, router).map_err(failed)?;
     let address = server.address;
     health.serving(true).await;
     tracing::info!(%address, storage = %storage.root(), tls = config.tls.is_some(), "listening");
-    Ok(Running { address, service, health, grace: config.grace, server, lease, stop, chores, _scratch: scratch })
+    let grace = config.grace;
+    Ok(Running { address, service, health, grace, server, lease, closing, under_way, stop, chores, _scratch: scratch })
 }
 
 /// Where this process puts what it has no memory for.
@@ -147,7 +163,11 @@ impl Running {
     /// Stops in order: no more jobs, the jobs, their callbacks, the connections.
     pub async fn stop(self) {
         self.health.serving(false).await;
+        self.closing.cancel();
         self.service.shutdown(self.grace).await;
+        // Those that are given back are so before the connection ends.
+        self.under_way.close();
+        let _ = tokio::time::timeout(LAST_REQUESTS, self.under_way.wait()).await;
         self.stop.cancel();
         self.chores.close();
         self.server.stop(LAST_REQUESTS).await;

@@ -37,6 +37,9 @@ pub struct Run {
     /// What the right side is this time
     #[arg(long, value_name = "SOURCE")]
     pub right: Option<String>,
+    /// Runs with a higher one go first, from -100 to 100 [default: as the recipe says]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub priority: Option<i32>,
     /// Wait until it has ended, and tell what came of it
     #[arg(long)]
     pub wait: bool,

@@ -1,12 +1,15 @@
 //! The arguments of `kalla up`, `kalla gateway` and `kalla migrate`: each is a variable of the environment as well.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use kalla_serving::Address;
 
 use super::address::unrepeated;
+use super::nats::Nats;
 use super::worker::{LogFormat, Logs, Opening, Secret, Settings, secret};
+use crate::units;
 
 const UP_EXAMPLES: &str = "\
 Examples:
@@ -79,6 +82,8 @@ pub struct Front {
     pub port: u16,
     #[command(flatten)]
     pub opening: Opening,
+    #[command(flatten)]
+    pub nats: Nats,
     /// Known, and not used by this version
     #[arg(long, env = "ANTHROPIC_API_KEY", hide = true, hide_env_values = true, value_parser = secret)]
     pub anthropic_api_key: Option<Secret>,
@@ -90,6 +95,9 @@ pub struct Front {
     /// Token that the worker wants to be shown
     #[arg(long, env = "KALLA_WORKER_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret, help_heading = "Worker")]
     pub worker_token: Option<Secret>,
+    /// How long a run waits while the worker is not reached, such as 12h; then it fails
+    #[arg(long, env = "KALLA_WORKER_PATIENCE", value_name = "TIME", default_value = "1d", value_parser = units::duration, help_heading = "Worker")]
+    pub worker_patience: Duration,
     /// Where the worker reports [default: /api/worker at the address that is listened on]
     #[arg(long, env = "KALLA_CALLBACK_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<Address>(), help_heading = "Worker")]
     pub callback_url: Option<Address>,

@@ -4,6 +4,7 @@ mod address;
 pub mod client;
 pub mod gateway;
 mod matching;
+mod nats;
 pub mod results;
 pub mod why;
 pub mod worker;

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use kalla_serving::{Address, PublicUrl};
 
 use super::address::unrepeated;
+use super::nats::Nats;
 use crate::units;
 
 const EXAMPLES: &str = "\
@@ -30,6 +31,8 @@ AWS_ALLOW_HTTP, GOOGLE_APPLICATION_CREDENTIALS. docs/reference/worker.md tells e
 pub struct Worker {
     #[command(flatten)]
     pub listening: Listening,
+    #[command(flatten)]
+    pub nats: Nats,
     /// Where the gateway is called back: it may be at a private address, whatever KALLA_PRIVATE_ADDRESSES says
     #[arg(long, env = "KALLA_CALLBACK_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<Address>(), help_heading = "Safety")]
     pub callback_url: Option<Address>,
@@ -87,25 +90,12 @@ pub struct Opening {
     /// Where it is reached, such as https://kalla.example.com: under other names than this one and loopback names, nobody is answered
     #[arg(long, env = "KALLA_PUBLIC_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<PublicUrl>())]
     pub public_url: Option<PublicUrl>,
-    /// Known, and not obeyed by this version
-    #[arg(long, env = "NATS_URL", hide = true, hide_env_values = true, value_parser = secret)]
-    pub nats_url: Option<Secret>,
 }
 
 impl Opening {
     /// Whether everyone may use it.
     pub fn to_everyone(&self) -> bool {
         self.auth == Some(Auth::None)
-    }
-
-    /// Whoever sets NATS_URL means another mode than the one that would be started.
-    pub fn check(&self) -> Result<(), &'static str> {
-        match self.nats_url {
-            Some(_) => Err(
-                "NATS_URL is set, and this version has no scaled mode: unset it, and the worker takes jobs over HTTP",
-            ),
-            None => Ok(()),
-        }
     }
 }
 

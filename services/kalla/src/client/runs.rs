@@ -26,7 +26,7 @@ pub struct Outcome {
 }
 
 pub async fn run(args: client::Run) -> Result<u8, Error> {
-    let mut request = CreateRunRequest::default();
+    let mut request = CreateRunRequest { priority: args.priority, ..CreateRunRequest::default() };
     if is_file(&args.recipe) {
         request.recipe = Some(recipe::load(&args.recipe)?);
     } else {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../support/bucket.rs"]
+mod bucket;
 mod client;
 mod commands;
 mod compose;
@@ -9,9 +11,14 @@ mod crash;
 mod data;
 mod database;
 mod hostile;
+#[path = "../support/nats.rs"]
+mod nats;
 mod process;
+mod queue;
+mod scaled;
 mod slow;
 mod story;
+mod trouble;
 
 use std::path::PathBuf;
 

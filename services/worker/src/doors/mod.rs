@@ -5,18 +5,21 @@ mod files;
 mod flight;
 mod grpc;
 mod http;
+mod nats;
 mod operations;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::Uri;
+use kalla_broker::Broker;
 use kalla_proto::v1::{Code, Problem};
 use kalla_serving::answer::wrong_method;
 use kalla_serving::{Callers, Refusal, Room};
 use subtle::ConstantTimeEq as _;
 
 pub use grpc::Health;
+pub use nats::take_jobs;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -31,6 +34,8 @@ pub struct House {
     pub storage: Storage,
     pub results: Results,
     pub metrics: Metrics,
+    /// Where jobs come from, if not to the port alone.
+    pub broker: Option<Broker>,
     /// The largest file that is taken.
     pub upload_bytes: u64,
     /// For files that are put.
@@ -40,13 +45,21 @@ pub struct House {
 }
 
 impl House {
-    pub fn new(config: &Config, service: JobService, storage: Storage, results: Results, metrics: Metrics) -> Self {
+    pub fn new(
+        config: &Config,
+        service: JobService,
+        storage: Storage,
+        results: Results,
+        metrics: Metrics,
+        broker: Option<Broker>,
+    ) -> Self {
         let held = storage.held();
         Self {
             service,
             storage,
             results,
             metrics,
+            broker,
             upload_bytes: config.upload_bytes,
             uploads: Room::new(config.budget.uploads(held), "files are uploaded"),
             callers: Arc::new(callers(config)),

@@ -23,10 +23,14 @@ async fn ready(State(house): State<House>) -> Result<&'static str, Refusal> {
     let missing = |what: String| Refusal::from(Problem::later(Code::Unavailable, what));
     house.storage.has_room()?;
     match tokio::time::timeout(PATIENCE, house.storage.usable()).await {
-        Ok(Ok(())) => Ok("ready\n"),
-        Ok(Err(error)) => Err(missing(format!("the storage cannot be used: {error}"))),
-        Err(_) => Err(missing(format!("the storage has not answered for {} s", PATIENCE.as_secs()))),
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(missing(format!("the storage cannot be used: {error}"))),
+        Err(_) => return Err(missing(format!("the storage has not answered for {} s", PATIENCE.as_secs()))),
     }
+    if let Some(broker) = &house.broker {
+        broker.ready().await?;
+    }
+    Ok("ready\n")
 }
 
 async fn metrics(State(house): State<House>) -> impl IntoResponse {

@@ -9,6 +9,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
+use super::Origin;
 use super::life::{self, Effect, Input, Outcome, State};
 use crate::callback::Target;
 use crate::outcome::{self, TERMINAL_SEQ};
@@ -21,7 +22,7 @@ pub enum Settled {
     Reported,
     /// It is in the outbox.
     Unreported,
-    /// Nothing is told: a later attempt has taken its place.
+    /// Nothing is told: a later attempt has taken its place, or another worker has it.
     Superseded,
 }
 
@@ -33,6 +34,8 @@ pub struct View {
     /// The latest.
     pub event: Option<v1::JobEvent>,
     pub settled: Option<Settled>,
+    /// Whether its end is written down, or is not to be: whoever kept the job for that may let go of it.
+    pub kept: bool,
 }
 
 impl View {
@@ -61,6 +64,8 @@ pub struct Entry {
     pub fingerprint: [u8; 32],
     /// `None` when nobody wants to be called back.
     pub target: Option<Target>,
+    /// Whether the broker keeps it, which gives it to another worker if this one ends.
+    pub queued: bool,
     /// Ends its process.
     pub cancel: CancellationToken,
     pub span: Span,
@@ -73,8 +78,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// `workers`: how many have had the job, this one among them.
-    pub fn new(accepted: &Accepted, workers: u32) -> Self {
+    pub fn new(accepted: &Accepted, origin: Origin) -> Self {
         let run_id = accepted.job.run_id.clone();
         let span = tracing::info_span!(parent: None, "job", run_id, attempt = accepted.attempt);
         let state = State::Queued;
@@ -85,18 +89,19 @@ impl Entry {
             accepted: Some(SystemTime::now().into()),
             ..Default::default()
         };
-        let view = watch::Sender::new(View { state, status, event: None, settled: None });
+        let view = watch::Sender::new(View { state, status, event: None, settled: None, kept: false });
         Self {
             run_id,
             attempt: accepted.attempt,
             fingerprint: accepted.fingerprint,
             target: accepted.target.clone(),
+            queued: origin == Origin::Queued,
             cancel: CancellationToken::new(),
             span,
             view,
             kept: OnceCell::new(),
             warning: accepted.warning.clone(),
-            seq: AtomicU64::new(first_seq(workers)),
+            seq: AtomicU64::new(first_seq(origin.workers())),
         }
     }
 
@@ -168,6 +173,15 @@ impl Entry {
             view.event = Some(event);
         });
         ended
+    }
+
+    /// Whether it goes back to the broker, and nobody is told.
+    pub fn given_back(&self) -> bool {
+        self.queued && self.view.borrow().state == State::Ended(Outcome::Stopped(life::Stop::ShutDown))
+    }
+
+    pub fn let_go(&self) {
+        self.view.send_modify(|view| view.kept = true);
     }
 
     pub fn settle(&self, settled: Settled) {

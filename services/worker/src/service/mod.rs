@@ -4,6 +4,7 @@
 mod entry;
 mod life;
 mod look;
+mod queued;
 mod recover;
 mod registry;
 mod report;
@@ -24,6 +25,7 @@ use entry::Entry;
 use life::Input;
 pub use life::{Outcome, Stop};
 use look::Looks;
+pub use queued::Left;
 use registry::{Registry, Waiting};
 use run::CONTRADICTION;
 
@@ -41,6 +43,26 @@ use crate::storage::{Noted, Storage};
 /// Clones are the same service.
 #[derive(Clone)]
 pub struct JobService(Arc<Shared>);
+
+/// Where a job comes from, and who keeps it meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Someone sent it here. It is kept in the inbox.
+    Sent,
+    /// A worker that is gone has left it in the inbox; so many have had it, this one among them.
+    Left { workers: u32 },
+    /// The broker, which keeps it.
+    Queued,
+}
+
+impl Origin {
+    fn workers(self) -> u32 {
+        match self {
+            Self::Left { workers } => workers,
+            Self::Sent | Self::Queued => 1,
+        }
+    }
+}
 
 /// What a service is made of.
 pub struct Parts {
@@ -80,33 +102,34 @@ impl JobService {
     pub async fn submit(&self, payload: v1::JobPayload) -> Result<(), Problem> {
         let service = self.clone();
         // A task of its own: whoever leaves before the answer leaves no job behind that is known and never begun.
-        let admitted = tokio::spawn(async move { service.admit(&payload, 1).await });
-        admitted.await.unwrap_or_else(|error| Err(problem::defect(&format!("accepting a job: {error}"))))
+        let admitted = tokio::spawn(async move { service.admit(&payload, Origin::Sent).await });
+        let admitted = admitted.await;
+        admitted.unwrap_or_else(|error| Err(problem::defect(&format!("accepting a job: {error}")))).map(drop)
     }
 
-    /// `workers`: how many have had the job, this one among them.
-    async fn admit(&self, payload: &v1::JobPayload, workers: u32) -> Result<(), Problem> {
+    /// `None`: it has ended long ago.
+    async fn admit(&self, payload: &v1::JobPayload, origin: Origin) -> Result<Option<Arc<Entry>>, Problem> {
         let accepted = self.0.parts.intake.accept(payload).map_err(|error| {
             self.0.parts.metrics.refused("invalid");
             problem::told(&error)
         })?;
-        let (entry, new) = self.place(&accepted, workers)?;
+        let (entry, new) = self.place(&accepted, origin)?;
         let keep = async || {
             // What was accepted once stays accepted.
-            if workers == 1 && matches!(self.0.parts.storage.note(&payload.run_id).await, Ok(None)) {
+            if origin.workers() == 1 && matches!(self.0.parts.storage.note(&payload.run_id).await, Ok(None)) {
                 self.foresee(payload).await.inspect_err(|_| self.0.parts.metrics.refused("invalid"))?;
             }
-            self.0.keep(&accepted.job, payload, workers).await
+            self.0.keep(&accepted.job, payload, origin).await
         };
         let kept = entry.kept.get_or_init(keep).await.clone();
         if !new {
-            return kept.map(drop);
+            return kept.map(|open| open.then_some(entry));
         }
         let mut registry = self.0.lock();
         if kept != Ok(true) {
             registry.leave(&entry);
             registry.forget(&entry);
-            return kept.map(drop);
+            return kept.map(|_| None);
         }
         match &accepted.warning {
             Some(warning) => tracing::warn!(parent: &entry.span, warning, "accepted"),
@@ -116,12 +139,12 @@ impl JobService {
         self.0.start_next(&mut registry);
         drop(registry);
         let span = entry.span.clone();
-        tokio::spawn(report::report(Arc::clone(&self.0), entry).instrument(span));
-        Ok(())
+        tokio::spawn(report::report(Arc::clone(&self.0), Arc::clone(&entry)).instrument(span));
+        Ok(Some(entry))
     }
 
     /// Makes a place for the job, or finds the one that it has; says whether it is new.
-    fn place(&self, accepted: &Accepted, workers: u32) -> Result<(Arc<Entry>, bool), Problem> {
+    fn place(&self, accepted: &Accepted, origin: Origin) -> Result<(Arc<Entry>, bool), Problem> {
         let metrics = &self.0.parts.metrics;
         // Asked before the registry is locked: a disk may take its time.
         let room = self.0.parts.storage.has_room();
@@ -151,7 +174,7 @@ impl JobService {
         if let Some(known) = known {
             self.0.stop(&mut registry, &known, Stop::Superseded);
         }
-        let entry = Arc::new(Entry::new(accepted, workers));
+        let entry = Arc::new(Entry::new(accepted, origin));
         registry.insert(&entry);
         Ok((entry, true))
     }
@@ -180,6 +203,7 @@ impl JobService {
             storage: parts.storage.root().to_string(),
             file_roots: bounds.file_roots,
             keeps_staged: bounds.keep_staged,
+            closing: registry.closing,
         }
     }
 
@@ -221,12 +245,17 @@ impl JobService {
         }
     }
 
-    /// Takes no more jobs, lets those that run end, stops what is not done when four fifths of `grace` are over, and gives
-    /// callbacks the rest. What is not delivered then is in the outbox.
+    /// Takes no more jobs and gives back those that wait; lets those that run end, stops what is not done when four fifths of
+    /// `grace` are over, and gives callbacks the rest. What is not delivered then is in the outbox.
     pub async fn shutdown(&self, grace: Duration) {
         let began = Instant::now();
-        self.0.lock().closing = true;
-        tracing::info!(grace_seconds = grace.as_secs(), "stopping");
+        {
+            let mut registry = self.0.lock();
+            registry.closing = true;
+            let waiting = registry.waiting();
+            tracing::info!(grace_seconds = grace.as_secs(), given_back = waiting.len(), "stopping");
+            waiting.iter().for_each(|entry| self.0.stop(&mut registry, entry, Stop::ShutDown));
+        }
         if !self.wait(grace.mul_f64(0.8), Entry::ended).await {
             let mut registry = self.0.lock();
             let late: Vec<_> = registry.all().filter(|entry| !entry.ended()).cloned().collect();
@@ -284,12 +313,13 @@ impl JobService {
 impl Shared {
     /// Writes down that a job is accepted, by which it is found from now on, and taken on if this worker dies.
     /// `false`: it has ended already, and nothing is to be done.
-    async fn keep(&self, job: &Job, payload: &v1::JobPayload, workers: u32) -> Result<bool, Problem> {
+    async fn keep(&self, job: &Job, payload: &v1::JobPayload, origin: Origin) -> Result<bool, Problem> {
         let told = |error| problem::told(&error);
         match self.parts.storage.note_run(job).await.map_err(told)? {
             Noted::Contradicting => Err(self.conflict()),
             Noted::Ended => Ok(false),
-            Noted::Open => self.parts.inbox.keep(payload, workers).await.map_err(told).map(|()| true),
+            Noted::Open if origin == Origin::Queued => Ok(true),
+            Noted::Open => self.parts.inbox.keep(payload, origin.workers()).await.map_err(told).map(|()| true),
         }
     }
 

@@ -63,6 +63,11 @@ impl Registry {
         self.queue.len() + self.arriving.len() < before
     }
 
+    /// Those that have not begun, the first to come first.
+    pub fn waiting(&self) -> Vec<Arc<Entry>> {
+        self.queue.iter().map(|waiting| &waiting.entry).chain(&self.arriving).cloned().collect()
+    }
+
     /// Remembers an ended job and forgets the one that ended longest ago.
     pub fn remember(&mut self, entry: &Arc<Entry>) {
         self.ended.push_back(Arc::clone(entry));

@@ -20,17 +20,19 @@ pub async fn report(shared: Arc<Shared>, entry: Arc<Entry>) {
     let target = entry.target.as_ref();
     let Some(last) = tell_progress(&shared, &entry, target, &mut view).await else { return };
     let superseded = entry.view.borrow().state == State::Ended(Outcome::Stopped(Stop::Superseded));
-    let target = target.filter(|_| !superseded);
+    let untold = superseded || entry.given_back();
+    let target = target.filter(|_| !untold);
     // What was accepted is in one place at least, at any moment: in the inbox, as an outcome, or in the outbox.
-    if !superseded {
+    if !untold {
         shared.keep_outcome(&last).await;
     }
     if let Some(target) = target {
         shared.parts.outbox.keep(target, &last).await;
     }
     shared.parts.inbox.forget(&last.run_id, last.attempt).await;
+    entry.let_go();
     let settled = match target {
-        _ if superseded => Settled::Superseded,
+        _ if untold => Settled::Superseded,
         None => Settled::Reported,
         Some(target) => match shared.parts.outbox.deliver(target, &last).await {
             Answer::Accepted | Answer::Gone => Settled::Reported,

@@ -129,7 +129,7 @@ impl Shared {
             Outcome::Stopped(Stop::Cancelled | Stop::Superseded) => {
                 Event::Error(outcome::error(&Error::Cancelled, stage))
             }
-            Outcome::Stopped(Stop::ShutDown) => Event::Error(outcome::failure(shut_down(), stage)),
+            Outcome::Stopped(Stop::ShutDown) => Event::Error(outcome::interrupted(stage)),
         };
         let Some(outcome) = entry.end(input, tell) else { return };
         match entry.status().error {
@@ -140,8 +140,4 @@ impl Shared {
         registry.remember(entry);
         self.changed.notify_waiters();
     }
-}
-
-fn shut_down() -> v1::Problem {
-    v1::Problem::later(v1::Code::Unavailable, "the worker was shut down before the job was done: run it again")
 }
