@@ -19,6 +19,7 @@ import { RunList } from "../runs/RunList";
 import { compared } from "./compared";
 import { type Editing, EditRecipe } from "./EditRecipe";
 import { save, toYaml } from "./files";
+import { policyWords } from "./policy";
 import { rate } from "./standing";
 import { Trend } from "./Trend";
 import { Versions } from "./Versions";
@@ -86,6 +87,7 @@ export function RecipePage({ id, look, become }: Props) {
         ) : (
           <RunList runs={runs.data.runs} />
         )}
+        {recipe.policy && <p className="mt-3 text-sm text-quiet">{policyWords(recipe.policy)}</p>}
       </Band>
       <Band title="How rows match">
         {(recipe.match_description || recipe.description) && (

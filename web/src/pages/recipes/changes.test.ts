@@ -19,6 +19,8 @@ const recipe = (change: Partial<Recipe> = {}): Recipe => ({
 it("tells what is different", () => {
   expect(changed(recipe(), recipe())).toEqual([]);
   expect(changed(recipe(), recipe({ compare: "all" }))).toEqual(["which columns are compared"]);
+  const policy = { priority: 1, concurrency: 0, attempts: 0, pause_seconds: 0, retry_on: [] };
+  expect(changed(recipe(), recipe({ policy }))).toEqual(["how its runs wait and are tried"]);
   const other = recipe({ name: "S", description: "d" });
   if (other.sources?.right) Object.assign(other.sources.right, { uri: "b.csv", primary_key: ["id"] });
   expect(changed(recipe(), other)).toEqual([

@@ -17,6 +17,8 @@ export function changed(before: Recipe, after: Recipe): string[] {
     const parts = sourceChanges(before.sources?.[side], after.sources?.[side]);
     if (parts.length > 0) words.push(`${side} side: ${parts.join(", ")}`);
   }
+  if (JSON.stringify(before.policy) !== JSON.stringify(after.policy))
+    words.push("how its runs wait and are tried");
   if (JSON.stringify(before.compare) !== JSON.stringify(after.compare))
     words.push("which columns are compared");
   const extras = (recipe: Recipe) => JSON.stringify(recipe.sources?.extras ?? []);

@@ -10,6 +10,7 @@ import { Quoted } from "../../components/Quoted";
 import { Details, Failed, Skeleton } from "../../components/Shown";
 import { ended, State } from "../../components/State";
 import { Ago } from "../../components/Time";
+import { plural } from "../../format/numbers";
 import { between, duration } from "../../format/times";
 import { useOffer } from "../../state/commands";
 import { useTitle } from "../../state/title";
@@ -102,6 +103,8 @@ function Head({ run }: { run: Run }) {
         · {run.created && <Ago at={run.created} />}
         {took !== undefined && ` · took ${duration(took)}`}
         {run.attempt > 1 && ` · attempt ${run.attempt}`}
+        {run.interruptions > 0 &&
+          `, of which ${plural(run.interruptions, "was", "were")} cut short by a restart`}
       </p>
       {failed && <Failed error={failed} />}
     </header>

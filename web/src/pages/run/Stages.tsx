@@ -37,16 +37,21 @@ export function Stages({ run }: { run: Run }) {
         })}
       </ol>
       <p className="mt-3 text-sm text-quiet">
-        {told(run)}
+        {told(run, now)}
         {run.started && ` · since ${duration(now - Date.parse(run.started))}`}
       </p>
     </section>
   );
 }
 
-function told(run: Run): string {
+function told(run: Run, now: number): string {
   const { progress } = run;
-  if (run.state === "pending") return "It waits for a worker.";
+  if (run.state === "pending") {
+    const seconds = run.next_attempt ? (Date.parse(run.next_attempt) - now) / 1000 : 0;
+    return seconds > 0
+      ? `It is tried again in ${duration(Math.ceil(seconds) * 1000)}.`
+      : "It waits for its turn at a worker.";
+  }
   if (run.state === "dispatched" || !progress) return "A worker has it and is about to begin.";
   if (run.state === "staging") {
     const rows = progress.source_rows === undefined ? "" : `, ${count(progress.source_rows)} rows so far`;

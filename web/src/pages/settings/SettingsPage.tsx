@@ -38,6 +38,11 @@ export function SettingsPage() {
           </Band>
         </>
       )}
+      {data?.broker && (
+        <Band title="Broker">
+          <Broker broker={data.broker} />
+        </Band>
+      )}
       <Band title="Look">
         <Look />
       </Band>
@@ -125,6 +130,26 @@ function Worker({ worker, url }: { worker: WorkerStatus; url: string }) {
         {worker.keeps_staged
           ? "are kept for a time: rows can be explained"
           : "are not kept: why a row is open cannot be told"}
+      </Fact>
+    </Facts>
+  );
+}
+
+/** What stands between gateway and workers. */
+function Broker({ broker }: { broker: NonNullable<System["broker"]> }) {
+  return (
+    <Facts>
+      <Fact name="address">
+        <span className="font-mono text-xs">{broker.url}</span>
+      </Fact>
+      <Fact name="jobs">
+        {broker.problem ? (
+          <span role="alert" className="text-error">
+            {broker.problem.message}
+          </span>
+        ) : (
+          `${count(broker.waiting)} wait there, ${count(broker.under_way)} are at workers`
+        )}
       </Fact>
     </Facts>
   );
