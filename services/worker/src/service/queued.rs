@@ -1,11 +1,16 @@
 //! Jobs of the broker, which keeps each until this worker answers for it: in its result, in its outbox, or by giving it back.
 
+use std::time::Duration;
+
 use kalla_proto::v1::{Code, JobPayload, Problem};
 
 use super::entry::Entry;
 use super::life::Stop;
 use super::recover::MOST_WORKERS;
 use super::{JobService, Origin};
+
+/// Until a disk that is full is looked at again.
+const FULL: Duration = Duration::from_secs(5);
 
 /// How a job of the broker has left this worker.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,9 +26,14 @@ pub enum Left {
 }
 
 impl JobService {
-    /// Waits until a job could begin, and says how many could.
+    /// Waits until a job could begin, and says how many could. With a full disk none could: what is taken and given back counts
+    /// as if its worker had ended.
     pub async fn room(&self) -> usize {
         loop {
+            if self.0.parts.storage.has_room().is_err() {
+                tokio::time::sleep(FULL).await;
+                continue;
+            }
             let changed = self.0.changed.notified();
             let room = {
                 let registry = self.0.lock();
