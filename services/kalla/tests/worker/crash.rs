@@ -7,7 +7,7 @@ use kalla_proto::v1::{self, JobPayload};
 use crate::behaviour::{endless, payload, temporary};
 use crate::door::Door;
 use crate::process::Worker;
-use crate::sink::{Mood, Sink};
+use crate::sink::{Call, Mood, Sink};
 
 #[tokio::test]
 async fn another_worker_tells_what_a_killed_one_could_not() {
@@ -292,28 +292,44 @@ async fn a_worker_that_is_told_to_stop_finishes_first() {
     }
 }
 
+fn check_interrupted(last: &Call) {
+    assert_eq!((last.kind.as_str(), &last.body["interrupted"]), ("error", &true.into()), "{}", last.body);
+    assert_eq!(last.body["problem"]["retryable"], true, "{}", last.body);
+}
+
 #[tokio::test]
 async fn what_does_not_end_in_time_is_told() {
     let (_kept, dir) = temporary();
     let sink = Sink::start().await;
-    let worker = Worker::start(&dir, &[("KALLA_SHUTDOWN", "4s"), ("KALLA_CONCURRENCY", "1")]);
+    let mut worker = Worker::start(&dir, &[("KALLA_SHUTDOWN", "2s")]);
+    let door = Door::http(&worker.url);
+    let job = endless(&dir, &sink.url());
+    door.submit(&job).await.unwrap();
+    sink.matching(&job.run_id).await;
+    worker.terminate();
+    worker.line_with("stopping");
+    let problem = door.submit(&payload(&dir, &sink.url())).await.unwrap_err();
+    assert!(problem.retryable && problem.message.contains("shutting down"), "{problem:?}");
+    check_interrupted(&sink.terminal(&job.run_id).await);
+    assert!(worker.wait().success());
+}
+
+/// What waits is not kept until what runs has had its time.
+#[tokio::test]
+async fn what_waits_is_given_back_at_once() {
+    let (_kept, dir) = temporary();
+    let sink = Sink::start().await;
+    let worker = Worker::start(&dir, &[("KALLA_SHUTDOWN", "60s"), ("KALLA_CONCURRENCY", "1")]);
     let door = Door::http(&worker.url);
     let (job, waits) = (endless(&dir, &sink.url()), payload(&dir, &sink.url()));
     door.submit(&job).await.unwrap();
     sink.matching(&job.run_id).await;
     door.submit(&waits).await.unwrap();
-    let mut worker = worker;
     worker.terminate();
-    worker.line_with("stopping");
-    let problem = door.submit(&payload(&dir, &sink.url())).await.unwrap_err();
-    assert!(problem.retryable && problem.message.contains("shutting down"), "{problem:?}");
-    // What waits is given back at once: the other one still has its time.
-    let interrupted = |last: &crate::sink::Call| {
-        assert_eq!((last.kind.as_str(), &last.body["interrupted"]), ("error", &true.into()), "{}", last.body);
-        assert_eq!(last.body["problem"]["retryable"], true, "{}", last.body);
-    };
-    interrupted(&sink.terminal(&waits.run_id).await);
-    assert!(!sink.calls(&job.run_id).iter().any(crate::sink::Call::is_terminal));
-    interrupted(&sink.terminal(&job.run_id).await);
+    check_interrupted(&sink.terminal(&waits.run_id).await);
+    // The other one goes on: it ends because somebody wants that.
+    door.cancel(&job.run_id).await.unwrap();
+    let last = sink.terminal(&job.run_id).await;
+    assert_eq!((&last.body["problem"]["code"], &last.body["interrupted"]), (&"cancelled".into(), &false.into()));
     assert!(worker.wait().success());
 }
