@@ -46,7 +46,8 @@ pub struct Depth {
 impl Broker {
     /// Publishes a job; the same attempt again is one job.
     pub async fn publish(&self, job: &JobPayload) -> Published {
-        if let Err(problem) = self.jobs_stream().await {
+        // Whether the stream is as it has to be was found out when its depth was asked for.
+        if let Err(problem) = self.connected() {
             return Published::Unreached(problem);
         }
         let body = job.encode_to_vec();

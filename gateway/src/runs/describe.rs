@@ -94,15 +94,15 @@ pub fn failure(error: &Error) -> News {
     }
 }
 
-/// The error of a run for a problem that the gateway met.
-pub fn error(run: &Run, problem: Problem) -> Error {
-    Error {
+/// A problem that the gateway met with a run.
+pub fn met(run: &Run, problem: Problem) -> Fact {
+    Fact::Error(Error {
         error: problem.message.clone(),
         stage: stage(run).into(),
         problem: Some(problem),
         warning: None,
         interrupted: false,
-    }
+    })
 }
 
 pub fn log(run: &Run, life: &Life) {

@@ -55,9 +55,10 @@ impl Runs {
     }
 
     async fn dispatch(&self) -> Result<Next, Failure> {
-        let Some(waiting) = self.0.parts.store.first_waiting(now()).await? else { return Ok(Next::Ready) };
+        if self.0.parts.store.first_waiting(now()).await?.is_none() {
+            return Ok(Next::Ready);
+        }
         let room = self.0.parts.dispatch.room().await;
-        tracing::trace!(?room, since = %waiting, "runs wait");
         self.reached(room.as_ref().err().cloned()).await?;
         let room = room.unwrap_or(0);
         let lines = if room > 0 { self.0.parts.store.queue(now(), room).await? } else { Vec::new() };
@@ -96,7 +97,7 @@ impl Runs {
         let payload = self.payload(&stored)?;
         let sent = self.0.parts.dispatch.submit(&payload).await;
         self.0.parts.metrics.dispatched(&sent);
-        let told = |problem: &Problem| Fact::Error(describe::error(&stored.run, problem.clone()));
+        let told = |problem: &Problem| describe::met(&stored.run, problem.clone());
         let (input, fact) = match &sent {
             Sent::Taken { place } => (Input::Taken { attempt, place: *place }, Fact::None),
             Sent::Refused(problem) => (Input::Refused { attempt }, told(problem)),

@@ -114,9 +114,9 @@ impl Runs {
             Found::Unknown => {
                 let message = "the worker lost the job: it was restarted, or removed before it was done";
                 let problem = Problem::later(Code::Unavailable, message);
-                (Input::Lost { attempt }, Fact::Error(describe::error(&stored.run, problem)))
+                (Input::Lost { attempt }, describe::met(&stored.run, problem))
             }
-            Found::Unreached(problem) => (self.unreached(attempt), Fact::Error(describe::error(&stored.run, problem))),
+            Found::Unreached(problem) => (self.unreached(attempt), describe::met(&stored.run, problem)),
         };
         self.step(stored.run_id, input, fact, GATEWAY).await?;
         Ok(())

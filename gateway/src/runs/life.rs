@@ -14,7 +14,7 @@ use crate::time::now;
 /// A worker that has not been heard of for so long is asked what it does; one that is away is looked for so often.
 const SILENCE: TimeDelta = TimeDelta::seconds(30);
 /// Between two looks at a run that waits for room: there is nothing to be done about it.
-const PATIENCE: TimeDelta = TimeDelta::minutes(5);
+const LOOK: TimeDelta = TimeDelta::minutes(5);
 /// A question or a stop that was cut short is repeated after so long.
 const REPEAT: TimeDelta = TimeDelta::seconds(10);
 /// A run that is not sent so long after it might have been is told what it waits for.
@@ -203,13 +203,21 @@ impl Life {
     /// Waits for its next attempt, which may be sent from `ready` on.
     fn again(self, ready: DateTime<Utc>) -> Self {
         let due = Some(ready + SOON);
-        Self { phase: Phase::Pending, attempt: self.attempt + 1, heard: 0, ready: Some(ready), due, ..self }.reached()
+        Self {
+            phase: Phase::Pending,
+            attempt: self.attempt.saturating_add(1),
+            heard: 0,
+            ready: Some(ready),
+            due,
+            ..self
+        }
+        .reached()
     }
 
     /// Still, and for room. One that an older version has stored does not say since when it is ready.
     fn waits(self, now: DateTime<Utc>) -> Self {
         let ready = self.ready.unwrap_or(now);
-        Self { ready: Some(ready), due: Some(ready.max(now) + PATIENCE), unreached: None, ..self }
+        Self { ready: Some(ready), due: Some(ready.max(now) + LOOK), unreached: None, ..self }
     }
 
     /// Waits no more.
@@ -282,7 +290,7 @@ fn heard(life: Life, attempt: u32, seq: u64, news: News, now: DateTime<Utc>) -> 
     if late || (taken_over == 0 && seq <= life.heard) {
         return life;
     }
-    let interruptions = life.interruptions + taken_over;
+    let interruptions = life.interruptions.saturating_add(taken_over);
     let life = Life { attempt, interruptions, heard: seq, ..life.taken(now) }.reached();
     match news {
         News::Progress(stage) => {
@@ -336,7 +344,7 @@ fn troubled(life: Life, now: DateTime<Utc>) -> Life {
 }
 
 fn retried(life: Life, now: DateTime<Utc>) -> Life {
-    Life { attempt: life.attempt + 1, ..Life::begin(life.policy, now) }
+    Life { attempt: life.attempt.saturating_add(1), ..Life::begin(life.policy, now) }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::problem::Failure;
 use crate::recipes::{self, Known};
-use crate::store::{Page, RunFilter, Store, StoreError, StoredRun};
+use crate::store::{Page, RunFilter, Store, StoreError, StoredRun, Told};
 use crate::time::{instant, now, timestamp};
 use crate::uploads::Uploads;
 use describe::Fact;
@@ -292,20 +292,25 @@ impl Runs {
                 if life == stored.life && effect.is_none() {
                     return Ok(run);
                 }
-                self.0.parts.store.save_life(&stored, &life).await
+                self.0.parts.store.save_run(&stored, &life, None).await
             } else {
                 run.version = stored.version + 1;
                 let event = describe::event(&run, &fact, actor, now);
                 // What only comes further changes nothing that others wait for.
                 let further = matches!(fact, Fact::Progress(_)) && life.phase == stored.life.phase;
-                let saved = self.0.parts.store.save_run(&stored, &life, &run, &event, !further).await;
+                let told = Told { run: &run, event: &event, numbered: !further };
+                let saved = self.0.parts.store.save_run(&stored, &life, Some(told)).await;
                 if saved.is_ok() {
                     describe::log(&run, &life);
                     if life.phase.ended() && !ended {
                         self.0.parts.metrics.ended(run.state());
                     }
-                    self.tell(if further { Change::Further(Arc::new(run.clone())) } else { Change::Saved(run_id) });
-                    self.0.queued.notify_one();
+                    if further {
+                        self.tell(Change::Further(Arc::new(run.clone())));
+                    } else {
+                        self.tell(Change::Saved(run_id));
+                        self.0.queued.notify_one();
+                    }
                 }
                 saved
             };

@@ -62,7 +62,7 @@ impl Runs {
         let (input, fact) = match nobody {
             Some(problem) => {
                 let stored = self.stored(due.run_id).await?;
-                (self.unreached(stored.life.attempt), Fact::Error(describe::error(&stored.run, problem)))
+                (self.unreached(stored.life.attempt), describe::met(&stored.run, problem))
             }
             None => (Input::Due, Fact::None),
         };
@@ -89,7 +89,7 @@ impl Runs {
 
     async fn tell_trouble(&self, run_id: Uuid, problem: Problem) -> Result<(), Failure> {
         let stored = self.stored(run_id).await?;
-        let fact = Fact::Error(describe::error(&stored.run, problem));
+        let fact = describe::met(&stored.run, problem);
         self.step(run_id, Input::Troubled { attempt: stored.life.attempt }, fact, GATEWAY).await?;
         Ok(())
     }

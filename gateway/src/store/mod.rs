@@ -16,7 +16,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Connection as _, SqlSafeStr as _};
 
 pub use recipes::StoredRecipe;
-pub use runs::{Due, OpenRuns, RunFilter, StoredRun};
+pub use runs::{Due, OpenRuns, RunFilter, StoredRun, Told};
 pub use sources::StoredSource;
 pub use uploads::StoredUpload;
 

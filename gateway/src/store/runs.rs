@@ -46,6 +46,14 @@ impl From<Row> for StoredRun {
     }
 }
 
+/// What people are told of a change.
+pub struct Told<'a> {
+    pub run: &'a Run,
+    pub event: &'a RunEvent,
+    /// Whether those who follow all runs come back to it by a number.
+    pub numbered: bool,
+}
+
 /// A run to look at.
 pub struct Due {
     pub run_id: Uuid,
@@ -266,25 +274,20 @@ impl Store {
         })
     }
 
-    /// Saves what became of a run that was as `seen`, together with the event that changed it. `numbered`: whether it is
-    /// a change for those who follow all runs.
-    pub async fn save_run(
-        &self,
-        seen: &StoredRun,
-        life: &Life,
-        run: &Run,
-        event: &RunEvent,
-        numbered: bool,
-    ) -> Result<(), StoreError> {
+    /// Saves what became of a run that was as `seen`. `told`: together with the event that says so; without it, only when the
+    /// run is looked at next has changed, which nobody is told of.
+    pub async fn save_run(&self, seen: &StoredRun, life: &Life, told: Option<Told<'_>>) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET life = $3, due_at = $4, ready_at = $5, sent_at = $6, parked = $7, \
-                   revision = revision + 1, state = $8, version = $9, body = $10, changed = COALESCE($11, changed) \
-                   WHERE run_id = $1 AND revision = $2 AND version = $9 - 1";
+                   revision = revision + 1, version = $9, state = COALESCE($10, state), \
+                   body = COALESCE($11, body), changed = COALESCE($12, changed) \
+                   WHERE run_id = $1 AND revision = $2 AND version = $8";
         on!(self, pool => {
             let mut change = pool.begin_with(begin(self)).await?;
-            let changed: Option<(i64,)> = match numbered {
-                true => Some(sqlx::query_as(NEXT_CHANGE).fetch_one(&mut *change).await?),
-                false => None,
+            let changed: Option<(i64,)> = match &told {
+                Some(Told { numbered: true, .. }) => Some(sqlx::query_as(NEXT_CHANGE).fetch_one(&mut *change).await?),
+                _ => None,
             };
+            let run = told.as_ref().map(|told| told.run);
             let query = sqlx::query(sql)
                 .bind(seen.run_id)
                 .bind(signed(seen.revision))
@@ -293,44 +296,25 @@ impl Store {
                 .bind(life.ready)
                 .bind(life.sent)
                 .bind(life.parked())
-                .bind(run.state().word())
-                .bind(signed(run.version))
-                .bind(Json(run))
+                .bind(signed(seen.version))
+                .bind(signed(run.map_or(seen.version, |run| run.version)))
+                .bind(run.map(|run| run.state().word()))
+                .bind(run.map(Json))
                 .bind(changed.map(|(number,)| number));
             if query.execute(&mut *change).await?.rows_affected() != 1 {
                 return Err(StoreError::Outdated);
             }
-            sqlx::query(EVENT)
-                .bind(seen.run_id)
-                .bind(signed(event.seq))
-                .bind(Json(event))
-                .execute(&mut *change)
-                .await?;
+            if let Some(Told { event, .. }) = told {
+                sqlx::query(EVENT)
+                    .bind(seen.run_id)
+                    .bind(signed(event.seq))
+                    .bind(Json(event))
+                    .execute(&mut *change)
+                    .await?;
+            }
             change.commit().await?;
             Ok(())
         })
-    }
-
-    /// Saves when a run is looked at next: nothing that anybody is told of.
-    pub async fn save_life(&self, seen: &StoredRun, life: &Life) -> Result<(), StoreError> {
-        let sql = "UPDATE runs SET life = $3, due_at = $4, ready_at = $5, sent_at = $6, parked = $7, \
-                   revision = revision + 1 \
-                   WHERE run_id = $1 AND revision = $2 AND version = $8";
-        let changed = on!(self, pool => {
-            sqlx::query(sql)
-                .bind(seen.run_id)
-                .bind(signed(seen.revision))
-                .bind(Json(life))
-                .bind(life.due)
-                .bind(life.ready)
-                .bind(life.sent)
-                .bind(life.parked())
-                .bind(signed(seen.version))
-                .execute(pool)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
-        if changed == 1 { Ok(()) } else { Err(StoreError::Outdated) }
     }
 
     /// Events of a run behind number `after`, in their order.

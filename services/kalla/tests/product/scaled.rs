@@ -12,36 +12,27 @@ use crate::nats::Nats;
 use crate::process::{Served, free_port};
 use crate::{Product, story, temporary};
 
-const TOKEN: (&str, &str) = ("KALLA_WORKER_TOKEN", "between-them");
+const TOKEN: &str = "between-them";
 /// Short, so that what is left behind is taken on soon.
 const ACK_WAIT: Duration = Duration::from_secs(2);
 
 /// Gateways and workers that share a broker and a bucket.
 struct Fleet<'a> {
     dir: &'a Path,
-    variables: Vec<(String, String)>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl<'a> Fleet<'a> {
     fn new(dir: &'a Path, nats_url: &str, bucket: &Bucket) -> Self {
-        let wait = format!("{}s", ACK_WAIT.as_secs());
-        let variables = [
-            ("NATS_URL", nats_url),
-            ("KALLA_ACK_WAIT", &wait),
-            ("AWS_ENDPOINT_URL", &bucket.endpoint()),
-            ("AWS_ALLOW_HTTP", "true"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("STAGING_BUCKET", &bucket.name),
-            TOKEN,
-        ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let mut variables = bucket.variables();
+        variables.push(("NATS_URL", nats_url.to_owned()));
+        variables.push(("KALLA_ACK_WAIT", format!("{}s", ACK_WAIT.as_secs())));
+        variables.push(("KALLA_WORKER_TOKEN", TOKEN.to_owned()));
         Self { dir, variables }
     }
 
     fn start(&self, arguments: &[&str], more: &[(&str, &str)]) -> Served {
-        let shared = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let shared = self.variables.iter().map(|(name, value)| (*name, value.as_str()));
         let variables: Vec<(&str, &str)> = shared.chain(more.iter().copied()).collect();
         Served::start(self.dir, arguments, &variables)
     }
@@ -154,7 +145,7 @@ async fn a_person_may_publish_a_job() {
     let bucket = Bucket::create();
     let fleet = Fleet::new(&dir, &nats.url(), &bucket);
     let worker = fleet.worker();
-    let client = Client::new(&worker.url).with_token("between-them");
+    let client = Client::new(&worker.url).with_token(TOKEN);
     // The stream is there as soon as a worker is.
     while client.get("/ready").await.status.as_u16() != 200 {
         tokio::task::yield_now().await;

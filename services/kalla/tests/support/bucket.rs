@@ -28,6 +28,18 @@ impl Bucket {
         format!("http://{}", self.address)
     }
 
+    /// What a worker is told that keeps everything there.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_ALLOW_HTTP", "true".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("STAGING_BUCKET", self.name.clone()),
+        ]
+    }
+
     pub fn uri(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.name)
     }

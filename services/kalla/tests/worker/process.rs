@@ -27,14 +27,7 @@ impl Home {
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Directory => Vec::new(),
-            Self::Bucket(bucket) => vec![
-                ("AWS_ENDPOINT_URL", bucket.endpoint()),
-                ("AWS_ALLOW_HTTP", "true".to_owned()),
-                ("AWS_REGION", "us-east-1".to_owned()),
-                ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-                ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-                ("STAGING_BUCKET", bucket.name.clone()),
-            ],
+            Self::Bucket(bucket) => bucket.variables(),
         }
     }
 
