@@ -142,11 +142,12 @@ impl Broker {
         self.settings.ack_wait
     }
 
+    pub fn is_away(&self) -> bool {
+        self.client.connection_state() != State::Connected
+    }
+
     pub(crate) fn connected(&self) -> Result<(), Problem> {
-        if self.client.connection_state() == State::Connected {
-            return Ok(());
-        }
-        Err(self.away("is it running?"))
+        if self.is_away() { Err(self.away("is it running?")) } else { Ok(()) }
     }
 
     pub(crate) fn away(&self, why: &str) -> Problem {

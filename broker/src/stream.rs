@@ -6,7 +6,6 @@ use async_nats::jetstream::consumer::{AckPolicy, Consumer, pull};
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, RawMessageErrorKind, RetentionPolicy, StorageType, Stream};
-use async_nats::jetstream::{AckKind, Message};
 use kalla_proto::v1::{Code, JobPayload, Problem};
 use prost::Message as _;
 
@@ -15,12 +14,8 @@ use crate::connect::Broker;
 pub(crate) const JOBS: &str = "KALLA_JOBS";
 const SUBJECT: &str = "kalla.jobs.v1";
 const CONSUMER: &str = "kalla-workers";
-const DEAD: &str = "KALLA_DEAD";
-const DEAD_SUBJECT: &str = "kalla.jobs.dead";
 /// The same message again within so long is taken once.
 const DEDUPLICATED: Duration = Duration::from_secs(120);
-/// What is dead is kept for so long.
-const KEPT_DEAD: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Jobs that are under way at the same time, in all workers together.
 const MOST_UNDER_WAY: i64 = 100_000;
 
@@ -88,27 +83,6 @@ impl Broker {
         let info = consumer.cached_info();
         let under_way = u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX);
         Ok(Depth { waiting: info.num_pending, under_way })
-    }
-
-    /// Puts what nobody can do where people find it, and takes it from the jobs.
-    pub(crate) async fn bury(&self, message: &Message, reason: &str) -> Result<(), Problem> {
-        tracing::error!(reason, "what is no job is buried in kalla.jobs.dead");
-        let away = |error: &dyn std::fmt::Display| self.away(&error.to_string());
-        let dead = Config {
-            name: DEAD.to_owned(),
-            subjects: vec![DEAD_SUBJECT.to_owned()],
-            description: Some("Jobs of Kalla that cannot be read, each with the reason".to_owned()),
-            storage: StorageType::File,
-            num_replicas: self.settings.replicas,
-            max_age: KEPT_DEAD,
-            ..Config::default()
-        };
-        self.jetstream.get_or_create_stream(dead).await.map_err(|error| away(&error))?;
-        let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect();
-        let kept = PublishMessage::build().payload(message.payload.clone()).header("Kalla-Reason", reason.as_str());
-        let sent = self.jetstream.send_publish(DEAD_SUBJECT, kept).await.map_err(|error| away(&error))?;
-        sent.await.map_err(|error| away(&error))?;
-        message.double_ack_with(AckKind::Term).await.map_err(|error| away(&error))
     }
 
     /// The consumer of all workers, as the broker knows it now.

@@ -11,7 +11,8 @@ use crate::store::Place;
 pub struct Config {
     pub database: Place,
     pub key: Key,
-    pub worker_url: Address,
+    /// One that is there in any case. Without a broker there has to be one.
+    pub worker_url: Option<Address>,
     /// What the worker wants to be shown.
     pub worker_token: Option<String>,
     /// How long a run waits while the worker is not reached.

@@ -1,11 +1,11 @@
 //! How jobs get to workers: over HTTP to the one of WORKER_URL, or through a broker to whoever takes them. Chosen once, when the
 //! gateway starts.
 
-use kalla_broker::{Broker, Depth, Published};
+use kalla_broker::{Broker, Dead, Depth, Published};
 use kalla_proto::v1::{BrokerStatus, JobPayload, JobState, JobStatus, Problem};
 
 use crate::runs::life::{Life, Phase};
-use crate::worker::{Found, Sent, Worker};
+use crate::worker::{Fleet, Found, Sent, Worker};
 
 /// Jobs that may wait in the broker. More wait in the gateway, where priorities and turns are minded; fewer would leave nothing for
 /// those who count them to start more workers.
@@ -13,11 +13,11 @@ const BACKLOG: u64 = 100;
 
 #[derive(Clone)]
 pub enum Dispatch {
-    Direct(Worker),
-    /// `worker`: any that sees the storage.
+    Direct(Box<Worker>),
+    /// Any of the workers finds in the storage how jobs have ended.
     Queue {
         broker: Box<Broker>,
-        worker: Worker,
+        fleet: Fleet,
     },
 }
 
@@ -37,10 +37,14 @@ impl Dispatch {
     pub async fn broker(&self) -> Option<BrokerStatus> {
         let Self::Queue { broker, .. } = self else { return None };
         let url = broker.place();
-        Some(match broker.depth().await {
-            Ok(Depth { waiting, under_way }) => BrokerStatus { url, waiting, under_way, problem: None },
-            Err(problem) => BrokerStatus { url, problem: Some(problem), ..BrokerStatus::default() },
-        })
+        let (depth, dead) = match futures::join!(broker.depth(), broker.dead()) {
+            (Ok(depth), Ok(dead)) => (depth, dead),
+            (Err(problem), _) | (_, Err(problem)) => {
+                return Some(BrokerStatus { url, problem: Some(problem), ..BrokerStatus::default() });
+            }
+        };
+        let (Depth { waiting, under_way }, Dead { count: dead, latest: dead_letters }) = (depth, dead);
+        Some(BrokerStatus { url, waiting, under_way, problem: None, dead, dead_letters })
     }
 
     pub async fn submit(&self, job: &JobPayload) -> Sent {
@@ -56,15 +60,15 @@ impl Dispatch {
 
     /// What is known of a job.
     pub async fn ask(&self, run_id: &str, life: &Life) -> Found {
-        let (broker, worker) = match self {
+        let (broker, fleet) = match self {
             Self::Direct(worker) => return worker.job(run_id).await,
-            Self::Queue { broker, worker } => (broker, worker),
+            Self::Queue { broker, fleet } => (broker, fleet),
         };
         let held = match life.place {
             Some(place) => broker.holds(place).await,
             None => Ok(true),
         };
-        match (held, worker.job(run_id).await) {
+        match (held, fleet.job(run_id).await) {
             (Err(problem), _) => Found::Unreached(problem),
             // Any worker finds in the storage how it ended.
             (_, Found::Job(status)) if tells_the_end(&status, life.attempt) => Found::Job(status),

@@ -8,6 +8,7 @@ mod catalog;
 pub mod config;
 mod dispatch;
 mod keys;
+mod lease;
 mod metrics;
 mod problem;
 mod recipes;

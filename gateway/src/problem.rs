@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kalla_proto::v1::{Code, Fault, Problem};
+use kalla_serving::telemetry::trace;
 
 use crate::keys::KeyError;
 use crate::store::StoreError;
@@ -18,7 +19,7 @@ pub struct Failure {
 impl Failure {
     /// A fault of ours, whose cause only the log tells.
     pub fn defect(cause: impl fmt::Display) -> Self {
-        let trace_id = uuid::Uuid::new_v4().simple().to_string();
+        let trace_id = trace::id(&tracing::Span::current());
         tracing::error!(trace_id, %cause, "a defect of Kalla");
         let message = format!("a defect of Kalla: the gateway's log tells the cause under {trace_id}");
         let problem = Problem { trace_id, ..Problem::new(Code::Internal, Fault::Internal, false, message) };
@@ -48,10 +49,7 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Outdated => Self::outdated("it was changed at the same time: read it again, then change it"),
             StoreError::Nul => Problem::refused(Code::Invalid, "a text of the request holds a NUL character").into(),
-            StoreError::Database(
-                cause
-                @ (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)),
-            ) => {
+            cause if cause.is_passing() => {
                 tracing::warn!(%cause, "no database");
                 Problem::later(Code::Unavailable, "the database of the gateway cannot be reached: try again later")
                     .into()

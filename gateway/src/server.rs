@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::runs::{Parts, Runs};
 use crate::store::{Place, Store, StoreError};
 use crate::uploads::Uploads;
-use crate::worker::{Worker, WorkerError};
+use crate::worker::{Fleet, Worker, WorkerError};
 
 /// Requests that are under way when the gateway stops may take so much longer.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
@@ -45,6 +45,8 @@ pub enum StartError {
     Worker(#[from] WorkerError),
     #[error("{0}")]
     Broker(#[from] BrokerError),
+    #[error("there is neither a worker nor a broker that jobs could go to: set WORKER_URL, or NATS_URL")]
+    Nobody,
 }
 
 /// A gateway that serves until it is stopped.
@@ -103,39 +105,43 @@ pub async fn start(listening: Listening, config: Config) -> Result<Running, Star
         Key::File(path) => Keys::from_file(path)?,
     };
     keys.check(&store.key_check(&keys.sealed_check()?).await?)?;
-    let worker = Worker::new(config.worker_url.clone(), config.worker_token)?;
+    let token = config.worker_token;
+    let named = config.worker_url.map(|url| Worker::new(url, token.clone())).transpose()?;
+    let fleet = Fleet::new(named.clone(), token);
     let callers = Callers::with_page(config.public_url.as_ref())
         .and_listened_on(&host)
         .and_at(&config.callback_url, &FOR_MACHINES);
     let catalog = Catalog::new(store.clone(), keys.clone());
-    let uploads = Uploads::new(store.clone(), worker.clone());
+    let uploads = Uploads::new(store.clone(), fleet.clone());
     let metrics = Metrics::default();
+    let (stop, chores) = (CancellationToken::new(), TaskTracker::new());
+    let dispatch = match &config.broker {
+        None => Dispatch::Direct(Box::new(named.ok_or(StartError::Nobody)?)),
+        Some(settings) => {
+            let broker = Box::new(Broker::connect(settings.clone(), "kalla gateway").await?);
+            chores.spawn(fleet.clone().keep_listening((*broker).clone(), stop.clone()));
+            Dispatch::Queue { broker, fleet: fleet.clone() }
+        }
+    };
     let parts = Parts {
         store: store.clone(),
         keys,
         catalog: catalog.clone(),
         uploads: uploads.clone(),
-        dispatch: match &config.broker {
-            None => Dispatch::Direct(worker.clone()),
-            Some(settings) => {
-                let broker = Box::new(Broker::connect(settings.clone(), "kalla gateway").await?);
-                Dispatch::Queue { broker, worker: worker.clone() }
-            }
-        },
+        dispatch,
         metrics: metrics.clone(),
         callback_url: config.callback_url.to_string(),
         patience: TimeDelta::from_std(config.worker_patience).unwrap_or(TimeDelta::MAX),
     };
     let runs = Runs::new(parts);
-    let (stop, chores) = (CancellationToken::new(), TaskTracker::new());
-    chores.spawn(runs.clone().keep_sweeping(stop.clone()));
-    chores.spawn(runs.clone().keep_dispatching(stop.clone()));
+    chores.spawn(runs.clone().keep_telling(store.latest_change().await?, stop.clone()));
+    chores.spawn(runs.clone().keep_house(stop.clone()));
     let house = House {
         store: store.clone(),
         catalog,
         runs,
         uploads,
-        worker,
+        fleet,
         metrics,
         stop: stop.clone(),
         local: !open,
@@ -143,7 +149,7 @@ pub async fn start(listening: Listening, config: Config) -> Result<Running, Star
         callers: Arc::new(callers),
         rooms: Rooms::default(),
     };
-    tracing::info!(%address, worker = %config.worker_url, "listening");
+    tracing::info!(%address, "listening");
     let server = Server::start(listener, None, api::router(house)).map_err(failed)?;
     Ok(Running { address, store, stop, chores, server })
 }

@@ -7,18 +7,18 @@ use uuid::Uuid;
 use crate::problem::Failure;
 use crate::store::{Store, StoredUpload};
 use crate::time::{now, timestamp};
-use crate::worker::Worker;
+use crate::worker::Fleet;
 
 /// Clones are the same uploads.
 #[derive(Clone)]
 pub struct Uploads {
     store: Store,
-    worker: Worker,
+    fleet: Fleet,
 }
 
 impl Uploads {
-    pub fn new(store: Store, worker: Worker) -> Self {
-        Self { store, worker }
+    pub fn new(store: Store, fleet: Fleet) -> Self {
+        Self { store, fleet }
     }
 
     /// Streams a file to the worker; one that holds no table is refused, and not kept. One that cannot be looked into now is
@@ -30,11 +30,11 @@ impl Uploads {
     {
         let upload_id = Uuid::new_v4();
         let id = file_id(upload_id, name);
-        let file = self.worker.store(&id, bytes).await?;
-        let columns = match self.worker.preview(source(&file.uri), 1).await {
+        let file = self.fleet.store(&id, bytes).await?;
+        let columns = match self.fleet.preview(source(&file.uri), 1).await {
             Ok(head) => head.columns,
             Err(problem) if problem.code() == Code::Invalid => {
-                self.worker.forget(&id).await;
+                self.fleet.forget(&id).await;
                 return Err(problem.into());
             }
             Err(problem) => {
@@ -62,7 +62,7 @@ impl Uploads {
     pub async fn preview(&self, upload_id: &str, scope: LoadScopedRequest) -> Result<PreviewSourceResponse, Failure> {
         let stored = self.find(upload_id).await?;
         let source = Source { filters: scope.filters, options: scope.options, ..source(&stored.uri) };
-        Ok(self.worker.preview(source, scope.limit).await?)
+        Ok(self.fleet.preview(source, scope.limit).await?)
     }
 
     async fn find(&self, upload_id: &str) -> Result<StoredUpload, Failure> {
@@ -75,7 +75,7 @@ impl Uploads {
     pub async fn stored(&self, upload_id: &str) -> Result<StoredUpload, Failure> {
         let mut stored = self.find(upload_id).await?;
         if stored.upload.columns.is_empty() {
-            stored.upload.columns = self.worker.preview(source(&stored.uri), 1).await?.columns;
+            stored.upload.columns = self.fleet.preview(source(&stored.uri), 1).await?.columns;
             self.store.describe_upload(&stored.upload).await?;
         }
         Ok(stored)

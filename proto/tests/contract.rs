@@ -100,6 +100,7 @@ fn the_callbacks() {
         attempt: 1,
         seq,
         time: Some(prost_types::Timestamp { seconds: 1_772_366_400, nanos: 250_000_000 }),
+        worker: if seq == 3 { "w:9090".to_owned() } else { String::new() },
     };
     let paths = OutputPaths {
         matched: "/out/matched.parquet".into(),
@@ -137,7 +138,7 @@ fn the_callbacks() {
         ),
         (
             event(Event::Progress(Progress { stage: Stage::WritingResults.into(), ..Default::default() }), 3),
-            r#"{"run_id":"RUN","stage":"writing_results","attempt":1,"seq":3,"time":"2026-03-01T12:00:00.250Z"}"#.to_owned(),
+            r#"{"run_id":"RUN","stage":"writing_results","attempt":1,"seq":3,"time":"2026-03-01T12:00:00.250Z","worker":"w:9090"}"#.to_owned(),
         ),
         (
             event(

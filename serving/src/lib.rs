@@ -9,6 +9,7 @@ pub mod pace;
 pub mod private;
 pub mod room;
 mod server;
+pub mod telemetry;
 
 pub use address::{Address, PublicUrl};
 pub use answer::Refusal;

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -19,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::pace::{Pace, Paced, TAKING};
+use crate::telemetry::Peer;
 
 /// How long a client may take for a TLS handshake or the head of a request, and how long a connection may be idle.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -93,8 +97,8 @@ async fn accept(
             accepted = listener.accept() => accepted,
             () = closed.cancelled() => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, mostly: there will be some again.
                 tracing::warn!(%error, "a connection is not accepted");
@@ -112,9 +116,9 @@ async fn accept(
             // Small answers leave at once.
             let _ = stream.set_nodelay(true);
             match tls {
-                None => serve(stream, router, closed).await,
+                None => serve(stream, peer, router, closed).await,
                 Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve(stream, router, closed).await,
+                    Ok(Ok(stream)) => serve(stream, peer, router, closed).await,
                     _ => tracing::debug!("no TLS handshake"),
                 },
             }
@@ -131,7 +135,7 @@ async fn turn_away(mut stream: TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn serve<S>(stream: S, router: Router, closed: CancellationToken)
+async fn serve<S>(stream: S, peer: SocketAddr, router: Router, closed: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -141,7 +145,8 @@ where
     http2.timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(PATIENCE);
     http2.max_concurrent_streams(STREAMS).max_header_list_size(u32::try_from(HEAD).unwrap_or(u32::MAX));
     let stream = TokioIo::new(Paced::new(stream, PATIENCE, Pace::new(TAKING)));
-    let connection = builder.serve_connection(stream, TowerToHyperService::new(router));
+    let service = WithPeer { service: TowerToHyperService::new(router), peer: Peer(peer) };
+    let connection = builder.serve_connection(stream, service);
     let mut connection = std::pin::pin!(connection);
     let done = tokio::select! {
         done = connection.as_mut() => done,
@@ -152,6 +157,23 @@ where
     };
     if let Err(error) = done {
         tracing::debug!(%error, "a connection broke");
+    }
+}
+
+/// Tells handlers who is at the other end.
+struct WithPeer {
+    service: TowerToHyperService<Router>,
+    peer: Peer,
+}
+
+impl Service<Request<Incoming>> for WithPeer {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.service.call(request)
     }
 }
 

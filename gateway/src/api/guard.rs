@@ -1,13 +1,12 @@
-//! What every request passes: where it comes from, who asks, a span, and a net for panics.
-
-use std::time::Instant;
+//! What every request passes: where it comes from, who asks, a span and a line, and a net for panics.
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use kalla_serving::Refusal;
 use kalla_serving::answer::protect;
+use kalla_serving::telemetry::Asked;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
@@ -22,18 +21,19 @@ pub fn guard(router: Router<House>, house: &House) -> Router<House> {
 }
 
 async fn admit(State(house): State<House>, mut request: Request, next: Next) -> Response {
-    // The pattern and not the path: names of runs are many.
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", method = %request.method(), route = route.as_str());
-    let (began, method) = (Instant::now(), request.method().clone());
+    let (asked, method) = (Asked::new(&request), request.method().clone());
     let mut response = match house.callers.check(&request) {
         Ok(()) => {
-            request.extensions_mut().insert(Actor::local());
-            next.run(request).instrument(span).await
+            let actor = Actor::local();
+            asked.by(actor.name());
+            request.extensions_mut().insert(actor);
+            next.run(request).instrument(asked.span.clone()).await
         }
         Err(refusal) => refusal.into_response(),
     };
-    house.metrics.answered(&method, &route, response.status(), began.elapsed());
+    let route = asked.route.clone();
+    let took = asked.answered(&mut response);
+    house.metrics.answered(&method, &route, response.status(), took);
     protect(&mut response, house.https);
     response
 }

@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::runs::Runs;
 use crate::store::Store;
 use crate::uploads::Uploads;
-use crate::worker::Worker;
+use crate::worker::Fleet;
 
 const UPLOADS: usize = 16;
 const STREAMS: usize = 512;
@@ -38,7 +38,7 @@ pub struct House {
     pub catalog: Catalog,
     pub runs: Runs,
     pub uploads: Uploads,
-    pub worker: Worker,
+    pub fleet: Fleet,
     pub metrics: Metrics,
     /// Streams end when it is cancelled.
     pub stop: CancellationToken,

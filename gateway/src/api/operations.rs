@@ -5,12 +5,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use kalla_proto::v1::System;
+use kalla_proto::v1::{Problem, System, WorkerStatus};
 use kalla_serving::Refusal;
 
 use super::House;
 use crate::problem::Failure;
 use crate::time::now;
+use crate::worker::Fleet;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -30,16 +31,27 @@ async fn ready(State(house): State<House>) -> Result<&'static str, Refusal> {
 
 /// What people see of it: a worker that does not answer is told with the reason.
 async fn system(State(house): State<House>) -> Json<System> {
-    let (status, broker) = tokio::join!(house.worker.status(), house.runs.broker());
+    let workers = house.fleet.alive();
+    let ((worker_url, status), broker) = tokio::join!(one_of(&house.fleet, &workers), house.runs.broker());
     Json(System {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: house.store.kind().to_owned(),
         local: house.local,
-        worker_url: house.worker.place(),
+        worker_url,
         worker_problem: status.as_ref().err().cloned(),
         broker,
         worker: status.ok(),
+        workers,
     })
+}
+
+/// The worker of the operator, where there is one, or else one that has told of itself: where it is, and how.
+async fn one_of(fleet: &Fleet, alive: &[WorkerStatus]) -> (String, Result<WorkerStatus, Problem>) {
+    match (fleet.named(), alive.iter().find(|status| !status.closing).or(alive.first())) {
+        (Some(named), _) => (named.place(), named.status().await),
+        (None, Some(status)) => (status.url.clone(), Ok(status.clone())),
+        (None, None) => (String::new(), Err(Fleet::nobody())),
+    }
 }
 
 async fn metrics(State(house): State<House>) -> Result<impl IntoResponse, Refusal> {

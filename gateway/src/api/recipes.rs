@@ -83,7 +83,7 @@ async fn check(
     Body(request): Body<CreateRunRequest>,
 ) -> Result<Json<CheckJobResponse>, Refusal> {
     let plan = house.runs.plan(&request).await?;
-    Ok(Json(house.worker.check(plan.job.payload).await?))
+    Ok(Json(house.fleet.check(plan.job.payload).await?))
 }
 
 #[derive(Deserialize)]
@@ -99,5 +99,5 @@ async fn dry_run(
     Body(request): Body<CreateRunRequest>,
 ) -> Result<Json<DryRunJobResponse>, Refusal> {
     let plan = house.runs.plan(&request).await?;
-    Ok(Json(house.worker.dry_run(plan.job.payload, sample.sample_rows).await?))
+    Ok(Json(house.fleet.dry_run(plan.job.payload, sample.sample_rows).await?))
 }

@@ -65,12 +65,12 @@ async fn rows(
         None => {
             let limit = which.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
             ticket.limit = Some(page(limit)?.into());
-            Ok(Json(house.worker.read(ticket).await?).into_response())
+            Ok(Json(house.fleet.read(ticket).await?).into_response())
         }
         Some(kind) => {
             ticket.limit = which.limit;
             let name = file_name(&run, &set, kind);
-            let pieces = house.worker.export(ticket, kind.format).await?;
+            let pieces = house.fleet.export(ticket, kind.format).await?;
             let headers = [(CONTENT_TYPE, HeaderValue::from_static(kind.media)), (CONTENT_DISPOSITION, name)];
             // An error on the way breaks the connection off: half a file is not taken for a whole one.
             Ok((headers, Body::from_stream(pieces)).into_response())
@@ -84,7 +84,7 @@ async fn summary(
     Params(which): Params<Which>,
 ) -> Result<Json<SummarizeResultResponse>, Refusal> {
     let run = finished(&house, &run_id).await?;
-    Ok(Json(house.worker.summarize(ticket(&run, &set, &which)?).await?))
+    Ok(Json(house.fleet.summarize(ticket(&run, &set, &which)?).await?))
 }
 
 async fn why(
@@ -94,12 +94,12 @@ async fn why(
     let run = finished(&house, &run_id).await?;
     let side = one_side(&side)?;
     let row = row.parse().map_err(|_| nothing(format!("`{row}` is no number of a row")))?;
-    Ok(Json(house.worker.explain(run.run_id, side, row).await?))
+    Ok(Json(house.fleet.explain(run.run_id, side, row).await?))
 }
 
 async fn manifest(State(house): State<House>, Path(run_id): Path<String>) -> Result<Json<Manifest>, Refusal> {
     let run = finished(&house, &run_id).await?;
-    Ok(Json(house.worker.manifest(run.run_id).await?))
+    Ok(Json(house.fleet.manifest(run.run_id).await?))
 }
 
 #[derive(Deserialize)]
@@ -119,7 +119,7 @@ async fn source_rows(
     let side = one_side(&side)?;
     let read = |text: &str| text.parse().map_err(|_| invalid("rows", format!("`{text}` is no number of a row: 7,12")));
     let rows = numbers.rows.split(',').map(read).collect::<Result<Vec<u64>, _>>()?;
-    Ok(Json(house.worker.source_rows(run.run_id, side, rows).await?))
+    Ok(Json(house.fleet.source_rows(run.run_id, side, rows).await?))
 }
 
 fn one_side(word: &str) -> Result<Side, Refusal> {

@@ -72,7 +72,7 @@ async fn preview(
     Params(rows): Params<Rows>,
 ) -> Result<Json<PreviewSourceResponse>, Refusal> {
     let source = place(&house, &alias, Vec::new()).await?;
-    Ok(Json(house.worker.preview(source, page(rows.limit)?).await?))
+    Ok(Json(house.fleet.preview(source, page(rows.limit)?).await?))
 }
 
 async fn load_scoped(
@@ -83,13 +83,13 @@ async fn load_scoped(
     let limit = page(Some(request.limit).filter(|limit| *limit > 0))?;
     let mut source = place(&house, &alias, request.filters).await?;
     source.options = request.options.or(source.options);
-    Ok(Json(house.worker.preview(source, limit).await?))
+    Ok(Json(house.fleet.preview(source, limit).await?))
 }
 
 /// Whether it can be read; what stands in the way is an answer, too.
 async fn test(State(house): State<House>, Path(alias): Path<String>) -> Result<Json<TestConnectionResponse>, Refusal> {
     let source = place(&house, &alias, Vec::new()).await?;
-    Ok(Json(house.worker.reach(source).await?))
+    Ok(Json(house.fleet.reach(source).await?))
 }
 
 /// A registered source as a worker reads it.

@@ -1,14 +1,12 @@
 //! Server-sent events: what is in the store behind a number, then whatever comes.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures::{Stream, StreamExt as _};
-use kalla_proto::v1::Run;
 use kalla_serving::Refusal;
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
@@ -47,61 +45,87 @@ pub fn last_seen(headers: &HeaderMap) -> Option<u64> {
     headers.get("last-event-id")?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Messages behind `after`, as `look` finds them, again whenever `run` has changed (`None`: any of them). A change that is
-/// missed on the way is found with the next: `look` reads what is saved. Who follows all of them sees those that come further
-/// as they are then: that has no number of its own, and who comes back misses nothing but that.
+/// Messages behind `after`, as `look` finds them in what is saved, and then as runs change: for events of one `run`, `look` finds
+/// them again; those who follow all runs (`None`) are told how each is. That one has come further has no number of its own: who
+/// comes back misses nothing but that.
 pub fn follow<L, F>(runs: &Runs, run: Option<Uuid>, after: u64, look: L) -> impl Stream<Item = Message> + use<L, F>
 where
     L: Fn(u64) -> F,
     F: Future<Output = Result<Vec<Message>, Failure>>,
 {
-    let begin = Some((look, runs.changes(), after));
-    let batches = futures::stream::unfold(begin, move |state| async move {
-        let (look, mut changes, after) = state?;
-        loop {
-            match look(after).await {
-                Ok(messages) => {
-                    if let Some(last) = messages.last() {
-                        let next = (!last.last).then_some(last.number);
-                        return Some((futures::stream::iter(messages), next.map(|after| (look, changes, after))));
-                    }
-                }
-                Err(failure) => {
-                    // The client comes back with the last number that it got.
-                    tracing::warn!(%failure, "a stream of events is cut");
-                    return None;
-                }
-            }
-            if let Seen::Further(run) = change(&mut changes, run).await? {
-                let message = Message::new(after, "run", &*run, false).ok()?;
-                return Some((futures::stream::iter(vec![message]), Some((look, changes, after))));
-            }
-        }
+    let run = run.map(|run| run.to_string());
+    let follower = Follower { look, run, changes: runs.changes(), after, looks: true };
+    let batches = futures::stream::unfold(Some(follower), async |follower| {
+        let mut follower = follower?;
+        let messages = follower.next().await?;
+        let over = messages.last().is_some_and(|last| last.last);
+        Some((futures::stream::iter(messages), (!over).then_some(follower)))
     });
     batches.flatten()
 }
 
-/// What a change asks for.
-enum Seen {
-    /// A look at what is saved.
-    Look,
-    /// Nothing: this is all.
-    Further(Arc<Run>),
+struct Follower<L> {
+    look: L,
+    /// `None`: all of them.
+    run: Option<String>,
+    changes: Receiver<Change>,
+    /// The number that was told last.
+    after: u64,
+    /// Whether there may be something behind it that nobody tells of.
+    looks: bool,
 }
 
-/// Waits for a change; however many were saved, one look finds them all.
-async fn change(changes: &mut Receiver<Change>, run: Option<Uuid>) -> Option<Seen> {
-    loop {
-        match (changes.recv().await, run) {
-            (Ok(Change::Further(further)), None) => return Some(Seen::Further(further)),
-            (Ok(Change::Further(further)), Some(run)) if further.run_id != run.to_string() => {}
-            (Ok(Change::Saved(saved)), Some(run)) if saved != run => {}
-            (Ok(_) | Err(RecvError::Lagged(_)), _) => break,
-            (Err(RecvError::Closed), _) => return None,
+impl<L, F> Follower<L>
+where
+    L: Fn(u64) -> F,
+    F: Future<Output = Result<Vec<Message>, Failure>>,
+{
+    /// At least one message; `None`: it is over.
+    async fn next(&mut self) -> Option<Vec<Message>> {
+        loop {
+            let messages = if self.looks {
+                match (self.look)(self.after).await {
+                    Ok(messages) => messages,
+                    Err(failure) => {
+                        // The client comes back with the last number that it got.
+                        tracing::warn!(%failure, "a stream of events is cut");
+                        return None;
+                    }
+                }
+            } else {
+                self.change().await?.into_iter().collect()
+            };
+            if let Some(last) = messages.last() {
+                self.after = last.number;
+                return Some(messages);
+            }
+            // What is saved was told to the end, or there is more of it.
+            self.looks = !self.looks;
         }
     }
-    while !matches!(changes.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
-    Some(Seen::Look)
+
+    /// Waits for a change. `Some(None)`: a look finds it, and whatever else there is.
+    async fn change(&mut self) -> Option<Option<Message>> {
+        loop {
+            let change = match self.changes.recv().await {
+                Ok(change) => change,
+                Err(RecvError::Lagged(_)) => break,
+                Err(RecvError::Closed) => return None,
+            };
+            let (Change::Saved(_, run) | Change::Further(run)) = &change;
+            let number = match (&change, &self.run) {
+                (_, Some(followed)) if run.run_id != *followed => continue,
+                (_, Some(_)) => break,
+                (Change::Saved(number, _), None) if *number <= self.after => continue,
+                (Change::Saved(number, _), None) => *number,
+                (Change::Further(_), None) => self.after,
+            };
+            return Message::new(number, "run", &**run, false).ok().map(Some);
+        }
+        // However many there are, one look finds them all.
+        while !matches!(self.changes.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
+        Some(None)
+    }
 }
 
 /// The stream as an answer; it ends with the gateway.

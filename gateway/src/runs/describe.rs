@@ -8,6 +8,15 @@ use super::life::{Life, News, Phase};
 use super::stage;
 use crate::time::timestamp;
 
+/// Who changes a run.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    Person(&'a str),
+    Gateway,
+    /// What it calls itself, if it has said so.
+    Worker(&'a str),
+}
+
 /// What comes with an input.
 #[allow(clippy::large_enum_variant, reason = "a fact is made once, and taken apart at once")]
 #[derive(Debug, Clone)]
@@ -21,7 +30,7 @@ pub enum Fact {
 }
 
 /// The run after `before` became `after`, by what `fact` says.
-pub fn next(run: &Run, before: &Life, after: &Life, fact: &Fact, now: DateTime<Utc>) -> Run {
+pub fn next(run: &Run, before: &Life, after: &Life, fact: &Fact, by: By<'_>, now: DateTime<Utc>) -> Run {
     let mut next = run.clone();
     next.set_state(after.phase.into());
     next.attempt = after.attempt;
@@ -36,6 +45,14 @@ pub fn next(run: &Run, before: &Life, after: &Life, fact: &Fact, now: DateTime<U
     }
     if after.attempt != before.attempt {
         (next.started, next.ended, next.progress) = (None, None, None);
+        next.worker.clear();
+    }
+    if let By::Worker(name) = by
+        && !name.is_empty()
+        && after != before
+        && after.phase != Phase::Pending
+    {
+        name.clone_into(&mut next.worker);
     }
     let begins = (before.phase == Phase::Pending || after.attempt != before.attempt)
         && !matches!(after.phase, Phase::Pending | Phase::Failed | Phase::Cancelled);
@@ -65,11 +82,17 @@ pub fn next(run: &Run, before: &Life, after: &Life, fact: &Fact, now: DateTime<U
 }
 
 /// The event that says how `run` has become what it is.
-pub fn event(run: &Run, fact: &Fact, actor: &str, now: DateTime<Utc>) -> RunEvent {
+pub fn event(run: &Run, fact: &Fact, by: By<'_>, now: DateTime<Utc>) -> RunEvent {
+    let (actor, worker) = match by {
+        By::Person(name) => (name, ""),
+        By::Gateway => ("gateway", ""),
+        By::Worker(name) => ("worker", name),
+    };
     let mut event = RunEvent {
         seq: run.version,
         time: Some(timestamp(now)),
         actor: actor.to_owned(),
+        worker: worker.to_owned(),
         state: run.state,
         attempt: run.attempt,
         cancel_requested: run.cancel_requested,

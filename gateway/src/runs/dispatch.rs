@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use kalla_proto::v1::{JobPayload, Problem};
+use kalla_serving::telemetry::trace;
 use prost::Message as _;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::describe::{self, Fact};
+use super::describe::{self, By, Fact};
 use super::life::{Input, Phase};
-use super::{GATEWAY, Runs, place, queue};
+use super::{Runs, place, queue};
 use crate::problem::Failure;
 use crate::store::StoredRun;
 use crate::time::now;
@@ -33,7 +35,7 @@ enum Next {
 
 impl Runs {
     /// One run after the other, so that they begin in their order.
-    pub async fn keep_dispatching(self, stop: CancellationToken) {
+    pub(super) async fn keep_dispatching(&self, stop: &CancellationToken) {
         loop {
             let next = self.dispatch().await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "what waits is not looked at");
@@ -95,7 +97,9 @@ impl Runs {
         }
         let attempt = stored.life.attempt;
         let payload = self.payload(&stored)?;
-        let sent = self.0.parts.dispatch.submit(&payload).await;
+        let span = tracing::info_span!("dispatch", otel.kind = "producer", %run_id, attempt);
+        trace::go_on(&span, payload.traceparent());
+        let sent = self.0.parts.dispatch.submit(&payload).instrument(span).await;
         self.0.parts.metrics.dispatched(&sent);
         let told = |problem: &Problem| describe::met(&stored.run, problem.clone());
         let (input, fact) = match &sent {
@@ -104,7 +108,7 @@ impl Runs {
             Sent::Full(problem) => (Input::NoRoom { attempt }, told(problem)),
             Sent::Unreached(problem) => (self.unreached(attempt), told(problem)),
         };
-        self.step(run_id, input, fact, GATEWAY).await?;
+        self.step(run_id, input, fact, By::Gateway).await?;
         Ok(Some(sent))
     }
 

@@ -7,9 +7,9 @@ use kalla_proto::v1::{Code, JobState, JobStatus, Problem};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::describe::{self, Fact};
+use super::Runs;
+use super::describe::{self, By, Fact};
 use super::life::{Effect, Input, News};
-use super::{GATEWAY, Runs};
 use crate::problem::Failure;
 use crate::store::StoredRun;
 use crate::worker::Found;
@@ -118,7 +118,7 @@ impl Runs {
             }
             Found::Unreached(problem) => (self.unreached(attempt), describe::met(&stored.run, problem)),
         };
-        self.step(stored.run_id, input, fact, GATEWAY).await?;
+        self.step(stored.run_id, input, fact, By::Gateway).await?;
         Ok(())
     }
 }

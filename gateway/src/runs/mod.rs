@@ -3,6 +3,8 @@
 mod describe;
 mod dispatch;
 mod errands;
+mod feed;
+mod housekeeping;
 pub mod life;
 pub mod policy;
 pub mod queue;
@@ -16,6 +18,7 @@ use kalla_proto::v1::{
     BrokerStatus, Code, CreateRunRequest, JobEvent, JobPayload, ListRunsResponse, Problem, Recipe, Run, RunEvent,
     RunState, Stage, Violation,
 };
+use kalla_serving::telemetry::trace;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, broadcast};
@@ -31,7 +34,7 @@ use crate::recipes::{self, Known};
 use crate::store::{Page, RunFilter, Store, StoreError, StoredRun, Told};
 use crate::time::{instant, now, timestamp};
 use crate::uploads::Uploads;
-use describe::Fact;
+use describe::{By, Fact};
 use errands::Errands;
 use life::{Input, Life, News, Phase, apply};
 use policy::Policy;
@@ -42,10 +45,6 @@ const CHANGES: usize = 1024;
 const RACES: u32 = 50;
 /// Events of a run, or runs that changed, that are read at a time.
 const EVENTS: u32 = 500;
-
-/// Who changes runs where no person does.
-const GATEWAY: &str = "gateway";
-const WORKER: &str = "worker";
 
 /// Clones are the same runs.
 #[derive(Clone)]
@@ -75,12 +74,12 @@ struct Shared {
     changes: broadcast::Sender<Change>,
 }
 
-/// What those who follow runs are told.
+/// What those who follow runs are told: how a run is now.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// A run changed, and has the number of a change.
-    Saved(Uuid),
-    /// It has come further, and is so now: that has no number.
+    /// It changed, and this is the number of the change.
+    Saved(u64, Arc<Run>),
+    /// It has come further, which has no number.
     Further(Arc<Run>),
 }
 
@@ -145,7 +144,8 @@ impl Runs {
         let Plan { recipe, version, job } = self.plan(&request).await?;
         let now = now();
         let run_id = Uuid::new_v4();
-        let payload = JobPayload { run_id: run_id.to_string(), ..job.payload };
+        let traceparent = Some(trace::traceparent(&tracing::Span::current())).filter(|text| !text.is_empty());
+        let payload = JobPayload { run_id: run_id.to_string(), traceparent, ..job.payload };
         let life = Life::begin(Policy::new(recipe.policy.as_ref(), request.priority), now);
         let name = if recipe.name.is_empty() { sides(&recipe) } else { recipe.name.clone() };
         let run = Run {
@@ -163,15 +163,13 @@ impl Runs {
             ..Run::default()
         };
         let sealed = self.0.parts.keys.seal(&place(run_id), &payload.encode_to_vec())?;
-        let event = describe::event(&run, &Fact::None, actor.name(), now);
+        let event = describe::event(&run, &Fact::None, By::Person(actor.name()), now);
         let new = StoredRun { run_id, version: 1, revision: 0, life, run, sealed };
         if let Some(answered) = self.0.parts.store.create_run(&new, &recipe.recipe_id, &event, once, now).await? {
             return self.again(answered).await;
         }
         tracing::info!(%run_id, recipe = new.run.recipe_id, "created");
         self.0.parts.metrics.created();
-        self.tell(Change::Saved(run_id));
-        self.0.queued.notify_one();
         Ok(new.run)
     }
 
@@ -230,7 +228,7 @@ impl Runs {
 
     /// Stops a run; one that was stopped before stays as it is.
     pub async fn cancel(&self, run_id: &str, actor: &Actor) -> Result<Run, Failure> {
-        let run = self.step(id(run_id)?, Input::Cancel, Fact::None, actor.name()).await?;
+        let run = self.step(id(run_id)?, Input::Cancel, Fact::None, By::Person(actor.name())).await?;
         match run.state() {
             RunState::Completed | RunState::Failed => {
                 let message = format!("run {run_id} has ended already: there is nothing to stop");
@@ -251,7 +249,7 @@ impl Runs {
             };
             return Err(Problem::refused(Code::Conflict, message).into());
         }
-        self.step(id, Input::Retry, Fact::Begun, actor.name()).await
+        self.step(id, Input::Retry, Fact::Begun, By::Person(actor.name())).await
     }
 
     /// What a worker reports, if `token` is that of the run.
@@ -276,18 +274,19 @@ impl Runs {
         if !wanted && matches!(news, News::Progress(_)) {
             return Ok(Heard::Gone);
         }
-        self.step(run_id, Input::Heard { attempt, seq: event.seq.max(1), news }, fact, WORKER).await?;
+        let input = Input::Heard { attempt, seq: event.seq.max(1), news };
+        self.step(run_id, input, fact, By::Worker(&event.worker)).await?;
         Ok(Heard::Accepted)
     }
 
     /// The only way in which a run changes: the next state and its event are saved together, then the effect begins.
-    async fn step(&self, run_id: Uuid, input: Input, fact: Fact, actor: &str) -> Result<Run, Failure> {
+    async fn step(&self, run_id: Uuid, input: Input, fact: Fact, by: By<'_>) -> Result<Run, Failure> {
         for _ in 0..RACES {
             let now = now();
             let stored = self.stored(run_id).await?;
             let (life, effect) = apply(&stored.life, input, now);
             let ended = stored.life.phase.ended();
-            let mut run = describe::next(&stored.run, &stored.life, &life, &fact, now);
+            let mut run = describe::next(&stored.run, &stored.life, &life, &fact, by, now);
             let saved = if run == stored.run {
                 if life == stored.life && effect.is_none() {
                     return Ok(run);
@@ -295,7 +294,7 @@ impl Runs {
                 self.0.parts.store.save_run(&stored, &life, None).await
             } else {
                 run.version = stored.version + 1;
-                let event = describe::event(&run, &fact, actor, now);
+                let event = describe::event(&run, &fact, by, now);
                 // What only comes further changes nothing that others wait for.
                 let further = matches!(fact, Fact::Progress(_)) && life.phase == stored.life.phase;
                 let told = Told { run: &run, event: &event, numbered: !further };
@@ -304,12 +303,6 @@ impl Runs {
                     describe::log(&run, &life);
                     if life.phase.ended() && !ended {
                         self.0.parts.metrics.ended(run.state());
-                    }
-                    if further {
-                        self.tell(Change::Further(Arc::new(run.clone())));
-                    } else {
-                        self.tell(Change::Saved(run_id));
-                        self.0.queued.notify_one();
                     }
                 }
                 saved

@@ -8,9 +8,9 @@ use kalla_proto::v1::Problem;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::describe::{self, Fact};
+use super::Runs;
+use super::describe::{self, By, Fact};
 use super::life::Input;
-use super::{GATEWAY, Runs};
 use crate::problem::Failure;
 use crate::store::Due;
 use crate::time::now;
@@ -26,7 +26,7 @@ const REMEMBERED: TimeDelta = TimeDelta::days(7);
 const ASIDE: TimeDelta = TimeDelta::hours(1);
 
 impl Runs {
-    pub async fn keep_sweeping(self, stop: CancellationToken) {
+    pub(super) async fn keep_sweeping(&self, stop: &CancellationToken) {
         if let Err(error) = self.0.parts.store.take_up_parked(now()).await {
             tracing::warn!(%error, "parked runs stay parked");
         }
@@ -66,7 +66,7 @@ impl Runs {
             }
             None => (Input::Due, Fact::None),
         };
-        self.step(due.run_id, input, fact, GATEWAY).await?;
+        self.step(due.run_id, input, fact, By::Gateway).await?;
         Ok(())
     }
 
@@ -90,7 +90,7 @@ impl Runs {
     async fn tell_trouble(&self, run_id: Uuid, problem: Problem) -> Result<(), Failure> {
         let stored = self.stored(run_id).await?;
         let fact = describe::met(&stored.run, problem);
-        self.step(run_id, Input::Troubled { attempt: stored.life.attempt }, fact, GATEWAY).await?;
+        self.step(run_id, Input::Troubled { attempt: stored.life.attempt }, fact, By::Gateway).await?;
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! The state of a gateway: Postgres, or an embedded SQLite. Every statement is written once, in SQL that both speak.
 
+mod lease;
+mod notices;
 mod recipes;
 mod runs;
 mod sources;
@@ -15,6 +17,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqlSafeStr as _};
 
+pub use lease::Held;
+use notices::Bell;
+pub use notices::Notice;
 pub use recipes::StoredRecipe;
 pub use runs::{Due, OpenRuns, RunFilter, StoredRun, Told};
 pub use sources::StoredSource;
@@ -22,23 +27,26 @@ pub use uploads::StoredUpload;
 
 /// The file of SQLite in the data directory.
 const FILE: &str = "kalla.db";
+/// For what is asked and saved; where gateways tell each other of changes, one more listens.
 const CONNECTIONS: u32 = 8;
 /// How long a request waits for a connection, or for others to finish writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Number, name, SQL. What is there is never changed: databases know the checksum of what they have run.
-type Migrations = [(i64, &'static str, &'static str); 4];
+type Migrations = [(i64, &'static str, &'static str); 5];
 const POSTGRES: Migrations = [
     (1, "state", include_str!("../../../migrations/postgres/0001_state.sql")),
     (2, "changes", include_str!("../../../migrations/postgres/0002_changes.sql")),
     (3, "key", include_str!("../../../migrations/postgres/0003_key.sql")),
     (4, "queue", include_str!("../../../migrations/postgres/0004_queue.sql")),
+    (5, "leases", include_str!("../../../migrations/postgres/0005_leases.sql")),
 ];
 const SQLITE: Migrations = [
     (1, "state", include_str!("../../../migrations/sqlite/0001_state.sql")),
     (2, "changes", include_str!("../../../migrations/sqlite/0002_changes.sql")),
     (3, "key", include_str!("../../../migrations/sqlite/0003_key.sql")),
     (4, "queue", include_str!("../../../migrations/sqlite/0004_queue.sql")),
+    (5, "leases", include_str!("../../../migrations/sqlite/0005_leases.sql")),
 ];
 
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +67,24 @@ pub enum StoreError {
     /// Someone else saved first.
     #[error("it was changed at the same time")]
     Outdated,
+}
+
+/// Classes of errors that pass by themselves, as Postgres numbers them: lost connections, nothing left of something, a server that
+/// goes down or comes up, and transactions that stood in each other's way.
+const PASSING: [&str; 4] = ["08", "53", "57P", "40"];
+
+impl StoreError {
+    /// Whether the database is away for a while.
+    pub fn is_passing(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => true,
+            sqlx::Error::Database(told) => {
+                told.code().is_some_and(|code| PASSING.iter().any(|class| code.starts_with(class)))
+            }
+            _ => false,
+        }
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -84,7 +110,7 @@ pub enum Place {
 #[derive(Debug, Clone)]
 pub enum Store {
     Postgres(PgPool),
-    Sqlite(SqlitePool),
+    Sqlite(SqlitePool, Bell),
 }
 
 /// Writes `$body` once for both databases; `$pool` is the one that is there.
@@ -92,7 +118,7 @@ macro_rules! on {
     ($store:expr, $pool:ident => $body:expr) => {
         match $store {
             $crate::store::Store::Postgres($pool) => $body,
-            $crate::store::Store::Sqlite($pool) => $body,
+            $crate::store::Store::Sqlite($pool, ..) => $body,
         }
     };
 }
@@ -106,14 +132,14 @@ impl Store {
                 let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
                 let options = options.application_name("kalla");
                 knock(&options).await?;
-                let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+                let pool = PgPoolOptions::new().max_connections(CONNECTIONS + 1).acquire_timeout(PATIENCE);
                 Self::Postgres(pool.connect_with(options).await?)
             }
-            Place::Directory(path) => Self::Sqlite(open_file(path).await?),
+            Place::Directory(path) => Self::Sqlite(open_file(path).await?, Bell::default()),
         };
         let migrations = match &store {
             Self::Postgres(_) => POSTGRES,
-            Self::Sqlite(_) => SQLITE,
+            Self::Sqlite(..) => SQLITE,
         };
         let mut migrator = Migrator::with_migrations(
             migrations
@@ -133,7 +159,7 @@ impl Store {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Postgres(_) => "postgres",
-            Self::Sqlite(_) => "sqlite",
+            Self::Sqlite(..) => "sqlite",
         }
     }
 
@@ -179,7 +205,7 @@ async fn knock(options: &PgConnectOptions) -> Result<(), StoreError> {
 fn begin(store: &Store) -> &'static str {
     match store {
         Store::Postgres(_) => "BEGIN",
-        Store::Sqlite(_) => "BEGIN IMMEDIATE",
+        Store::Sqlite(..) => "BEGIN IMMEDIATE",
     }
 }
 

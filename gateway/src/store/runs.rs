@@ -8,7 +8,7 @@ use kalla_proto::v1::{Run, RunEvent, RunState};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Page, Store, StoreError, begin, on, one_more, signed, unsigned};
+use super::{Notice, Page, Store, StoreError, begin, on, one_more, signed, unsigned};
 use crate::runs::life::Life;
 use crate::runs::queue::{Line, Waiting};
 
@@ -235,6 +235,7 @@ impl Store {
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         let key = "INSERT INTO idempotency_keys (key, request, run_id, created_at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (key) DO NOTHING";
+        let notifies = self.notifies(Notice::Saved);
         on!(self, pool => {
             let mut change = pool.begin_with(begin(self)).await?;
             let (changed,): (i64,) = sqlx::query_as(NEXT_CHANGE).fetch_one(&mut *change).await?;
@@ -269,9 +270,13 @@ impl Store {
                 .bind(Json(event))
                 .execute(&mut *change)
                 .await?;
+            if let Some((sql, notice)) = notifies {
+                sqlx::query(sql).bind(notice).execute(&mut *change).await?;
+            }
             change.commit().await?;
-            Ok(None)
-        })
+        });
+        self.ring(Notice::Saved);
+        Ok(None)
     }
 
     /// Saves what became of a run that was as `seen`. `told`: together with the event that says so; without it, only when the
@@ -281,6 +286,11 @@ impl Store {
                    revision = revision + 1, version = $9, state = COALESCE($10, state), \
                    body = COALESCE($11, body), changed = COALESCE($12, changed) \
                    WHERE run_id = $1 AND revision = $2 AND version = $8";
+        let notice = match &told {
+            Some(told) if told.numbered => Some(Notice::Saved),
+            Some(_) => Some(Notice::Further(seen.run_id)),
+            None => None,
+        };
         on!(self, pool => {
             let mut change = pool.begin_with(begin(self)).await?;
             let changed: Option<(i64,)> = match &told {
@@ -312,9 +322,15 @@ impl Store {
                     .execute(&mut *change)
                     .await?;
             }
+            if let Some((sql, notice)) = notice.and_then(|notice| self.notifies(notice)) {
+                sqlx::query(sql).bind(notice).execute(&mut *change).await?;
+            }
             change.commit().await?;
-            Ok(())
-        })
+        });
+        if let Some(notice) = notice {
+            self.ring(notice);
+        }
+        Ok(())
     }
 
     /// Events of a run behind number `after`, in their order.

@@ -32,6 +32,11 @@ impl Breaker {
         Ok(())
     }
 
+    /// Whether it has not answered when it was last asked.
+    pub fn is_silent(&self) -> bool {
+        self.silence().is_some()
+    }
+
     pub fn answered(&self) {
         *self.silence() = None;
     }

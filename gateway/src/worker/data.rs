@@ -14,10 +14,12 @@ use kalla_proto::v1::{
     TestConnectionRequest, TestConnectionResponse, WorkerStatus,
 };
 use kalla_serving::pace;
+use kalla_serving::telemetry::trace;
 use prost::Message as _;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 use super::Worker;
+use super::fleet::Fleet;
 
 /// What a worker knows by heart.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -30,45 +32,50 @@ const LONG: Duration = Duration::from_secs(24 * 3600);
 /// A page of a thousand wide rows.
 const LARGEST: usize = 64 << 20;
 
-impl Worker {
+impl Fleet {
     pub async fn preview(&self, source: Source, limit: u32) -> Result<PreviewSourceResponse, Problem> {
-        let request = self.ask(PreviewSourceRequest { source: Some(source), limit }, SOON);
-        self.answer(self.sources().preview_source(request).await)
+        let message = PreviewSourceRequest { source: Some(source), limit };
+        self.ask(message, SOON, |worker, request| async move { worker.sources().preview_source(request).await }).await
     }
 
     pub async fn reach(&self, source: Source) -> Result<TestConnectionResponse, Problem> {
-        let request = self.ask(TestConnectionRequest { source: Some(source) }, SOON);
-        self.answer(self.sources().test_connection(request).await)
+        let message = TestConnectionRequest { source: Some(source) };
+        self.ask(message, SOON, |worker, request| async move { worker.sources().test_connection(request).await }).await
     }
 
     pub async fn check(&self, job: JobPayload) -> Result<CheckJobResponse, Problem> {
-        let request = self.ask(CheckJobRequest { job: Some(job) }, SOON);
-        self.answer(self.jobs().check_job(request).await)
+        let message = CheckJobRequest { job: Some(job) };
+        self.ask(message, SOON, |worker, request| async move { worker.jobs().check_job(request).await }).await
     }
 
     pub async fn dry_run(&self, job: JobPayload, sample_rows: u64) -> Result<DryRunJobResponse, Problem> {
-        let request = self.ask(DryRunJobRequest { job: Some(job), sample_rows }, LATER);
-        self.answer(self.jobs().dry_run_job(request).await)
+        let message = DryRunJobRequest { job: Some(job), sample_rows };
+        self.ask(message, LATER, |worker, request| async move { worker.jobs().dry_run_job(request).await }).await
     }
 
     pub async fn read(&self, ticket: ResultTicket) -> Result<ReadResultResponse, Problem> {
-        let request = self.ask(ReadResultRequest { ticket: Some(ticket) }, SOON);
-        self.answer(self.results().read_result(request).await)
+        let message = ReadResultRequest { ticket: Some(ticket) };
+        self.ask(message, SOON, |worker, request| async move { worker.results().read_result(request).await }).await
     }
 
     pub async fn summarize(&self, ticket: ResultTicket) -> Result<SummarizeResultResponse, Problem> {
-        let request = self.ask(SummarizeResultRequest { ticket: Some(ticket) }, LATER);
-        self.answer(self.results().summarize_result(request).await)
+        let message = SummarizeResultRequest { ticket: Some(ticket) };
+        self.ask(message, LATER, |worker, request| async move { worker.results().summarize_result(request).await })
+            .await
     }
 
     pub async fn explain(&self, run_id: String, side: Side, row: u64) -> Result<ExplainRowResponse, Problem> {
-        let request = self.ask(ExplainRowRequest { run_id, side: side.into(), row, output_path: None }, LATER);
-        self.answer(self.results().explain_row(request).await)
+        let message = ExplainRowRequest { run_id, side: side.into(), row, output_path: None };
+        self.ask(message, LATER, |worker, request| async move { worker.results().explain_row(request).await }).await
     }
 
     pub async fn manifest(&self, run_id: String) -> Result<Manifest, Problem> {
-        let request = self.ask(GetManifestRequest { run_id, output_path: None }, SOON);
-        Ok(self.answer(self.results().get_manifest(request).await)?.manifest.unwrap_or_default())
+        let message = GetManifestRequest { run_id, output_path: None };
+        Ok(self
+            .ask(message, SOON, |worker, request| async move { worker.results().get_manifest(request).await })
+            .await?
+            .manifest
+            .unwrap_or_default())
     }
 
     pub async fn source_rows(
@@ -77,13 +84,8 @@ impl Worker {
         side: Side,
         rows: Vec<u64>,
     ) -> Result<ReadSourceRowsResponse, Problem> {
-        let request = self.ask(ReadSourceRowsRequest { run_id, side: side.into(), rows, output_path: None }, SOON);
-        self.answer(self.results().read_source_rows(request).await)
-    }
-
-    pub async fn status(&self) -> Result<WorkerStatus, Problem> {
-        let request = self.ask(GetWorkerRequest {}, AT_ONCE);
-        Ok(self.answer(self.jobs().get_worker(request).await)?.worker.unwrap_or_default())
+        let message = ReadSourceRowsRequest { run_id, side: side.into(), rows, output_path: None };
+        self.ask(message, SOON, |worker, request| async move { worker.results().read_source_rows(request).await }).await
     }
 
     /// A file, piece by piece; what is wrong with the request is told before the first. A client that takes it too slowly is
@@ -93,17 +95,66 @@ impl Worker {
         ticket: ResultTicket,
         format: ExportFormat,
     ) -> Result<impl Stream<Item = Result<Vec<u8>, Status>> + Send + use<>, Problem> {
-        let place = self.exporting.enter()?;
-        let request = self.ask(ExportResultRequest { ticket: Some(ticket), format: format.into() }, LONG);
-        let mut results = ResultServiceClient::new(self.exports.connect_lazy());
-        let mut pieces = self.answer(results.export_result(request).await)?;
-        let first = pieces.message().await.map_err(|status| self.problem(&status))?;
-        let pieces = futures::stream::iter(first.map(Ok)).chain(pieces);
-        let pieces = pieces.map(|piece| piece.map(|piece| piece.chunk));
+        let place = self.room_for_export()?;
+        let message = ExportResultRequest { ticket: Some(ticket), format: format.into() };
+        let pieces = self.ask(message, LONG, |worker, request| async move {
+            let mut results = ResultServiceClient::new(worker.exports.connect_lazy());
+            let mut pieces = results.export_result(request).await?.into_inner();
+            let first = pieces.message().await?;
+            Ok(Response::new(futures::stream::iter(first.map(Ok)).chain(pieces)))
+        });
+        let pieces = pieces.await?.map(|piece| piece.map(|piece| piece.chunk));
         let late = || Status::deadline_exceeded("the file has been taken too slowly");
         let (passing, taken) = pace::hand_on(pieces, Vec::len, late, place);
         tokio::spawn(passing);
         Ok(taken)
+    }
+
+    /// Asks one worker after the other, until one has an answer, or something to say that another one would say as well.
+    async fn ask<M, T, F>(
+        &self,
+        message: M,
+        patience: Duration,
+        call: impl Fn(Worker, Request<M>) -> F,
+    ) -> Result<T, Problem>
+    where
+        M: Clone,
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut problem = Self::nobody();
+        for worker in self.to_ask().await {
+            let request = worker.ask(message.clone(), patience);
+            let status = match call(worker.clone(), request).await {
+                Ok(answer) => {
+                    worker.breaker.answered();
+                    return Ok(answer.into_inner());
+                }
+                Err(status) => status,
+            };
+            problem = match said(&status) {
+                Some(busy) if busy.code() == Code::Exhausted && busy.retryable => busy,
+                Some(said) => return Err(said),
+                None => worker.problem(&status),
+            };
+            match status.code() {
+                tonic::Code::Unavailable if said(&status).is_none() => worker.breaker.silent(&problem),
+                tonic::Code::DeadlineExceeded | tonic::Code::Cancelled | tonic::Code::OutOfRange => break,
+                _ => {}
+            }
+        }
+        Err(problem)
+    }
+}
+
+/// What a worker itself says is wrong.
+fn said(status: &Status) -> Option<Problem> {
+    Problem::decode(status.details()).ok().filter(|problem| !problem.message.is_empty())
+}
+
+impl Worker {
+    pub async fn status(&self) -> Result<WorkerStatus, Problem> {
+        let answer = self.jobs().get_worker(self.ask(GetWorkerRequest {}, AT_ONCE)).await;
+        Ok(answer.map_err(|status| self.problem(&status))?.into_inner().worker.unwrap_or_default())
     }
 
     fn jobs(&self) -> JobServiceClient<tonic::transport::Channel> {
@@ -125,11 +176,12 @@ impl Worker {
         if let Some(bearer) = &self.bearer {
             request.metadata_mut().insert("authorization", bearer.clone());
         }
+        if let Some(parent) =
+            trace::header(&tracing::Span::current()).and_then(|value| value.to_str().ok()?.parse().ok())
+        {
+            request.metadata_mut().insert(trace::TRACEPARENT, parent);
+        }
         request
-    }
-
-    fn answer<T>(&self, answer: Result<tonic::Response<T>, Status>) -> Result<T, Problem> {
-        answer.map(tonic::Response::into_inner).map_err(|status| self.problem(&status))
     }
 
     /// What a worker tells is told on; where it tells nothing, what became of the request.
@@ -137,11 +189,11 @@ impl Worker {
         if status.code() == tonic::Code::Unauthenticated {
             return self.refuses_the_token();
         }
-        match Problem::decode(status.details()) {
-            Ok(problem) if !problem.message.is_empty() => return problem,
+        match said(status) {
+            Some(problem) => return problem,
             // That is told to whoever asks, and they ask again and again.
-            _ if status.code() == tonic::Code::Unavailable => tracing::debug!(url = %self.url, %status, "no worker"),
-            _ => tracing::warn!(url = %self.url, %status, "a worker tells no problem"),
+            None if status.code() == tonic::Code::Unavailable => tracing::debug!(url = %self.url, %status, "no worker"),
+            None => tracing::warn!(url = %self.url, %status, "a worker tells no problem"),
         }
         let url = &self.url;
         match status.code() {

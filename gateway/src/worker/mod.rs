@@ -1,8 +1,9 @@
-//! The worker behind `WORKER_URL`, as the gateway talks to it: jobs over HTTP, looks into data over gRPC, on one port.
+//! Workers, as the gateway talks to them: jobs over HTTP, looks into data over gRPC, on one port.
 
 mod breaker;
 mod data;
 mod files;
+mod fleet;
 mod jobs;
 mod words;
 
@@ -10,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kalla_proto::v1::{Code, Problem};
-use kalla_serving::{Address, Room};
+use kalla_serving::Address;
 use reqwest::{Method, RequestBuilder};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
 use breaker::Breaker;
+pub use fleet::Fleet;
 pub use jobs::{Found, Sent};
 pub use words::without_nul;
 
@@ -23,13 +25,12 @@ pub use words::without_nul;
 const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// Results that are exported at the same time, and what of each may be on its way from the worker.
-const EXPORTS: usize = 8;
+/// What of a result that is exported may be on its way from the worker.
 const WINDOW: u32 = 1 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    #[error("WORKER_URL: {0}")]
+    #[error("the address of a worker: {0}")]
     Url(#[from] tonic::transport::Error),
     #[error("KALLA_WORKER_TOKEN holds characters that a header cannot carry")]
     Token,
@@ -48,7 +49,6 @@ pub struct Worker {
     channel: Channel,
     /// For results that are exported, each over a connection of its own: one whose client takes nothing fills it up.
     exports: Endpoint,
-    exporting: Room,
     url: Address,
     token: Option<String>,
     bearer: Option<MetadataValue<Ascii>>,
@@ -71,7 +71,6 @@ impl Worker {
             files: client().http1_only().build()?,
             channel: endpoint.connect_lazy(),
             exports,
-            exporting: Room::new(EXPORTS, "results are exported"),
             url,
             token,
             bearer,

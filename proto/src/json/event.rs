@@ -20,9 +20,12 @@ impl Serialize for JobEvent {
             seq: u64,
             #[serde(with = "super::time", skip_serializing_if = "Option::is_none")]
             time: &'a Option<Timestamp>,
+            #[serde(skip_serializing_if = "str::is_empty")]
+            worker: &'a str,
         }
-        let Self { run_id, event, attempt, seq, time } = self;
-        Flat { run_id, event: event.as_ref().map(Body), attempt: *attempt, seq: *seq, time }.serialize(serializer)
+        let Self { run_id, event, attempt, seq, time, worker } = self;
+        let event = event.as_ref().map(Body);
+        Flat { run_id, event, attempt: *attempt, seq: *seq, time, worker }.serialize(serializer)
     }
 }
 
@@ -53,6 +56,7 @@ impl<'de> Deserialize<'de> for JobEvent {
             attempt: field(&fields, "attempt")?,
             seq: field(&fields, "seq")?,
             time: field::<Time, _>(&fields, "time")?.0,
+            worker: field(&fields, "worker")?,
         })
     }
 }

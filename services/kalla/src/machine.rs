@@ -1,11 +1,20 @@
 //! What this process has been given.
 
 use std::path::Path;
+use std::process::Command;
 
 /// Bytes of memory: those of the machine, or of the groups that the process is in where they have less. `None` where the system
 /// does not tell it as Linux does.
 pub fn memory() -> Option<u64> {
     memory_in(|path| std::fs::read_to_string(path).ok())
+}
+
+/// What the machine is called, or the container.
+pub fn name() -> String {
+    let told = || Command::new("hostname").output().ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(told).unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }
 
 fn memory_in(read: impl Fn(&str) -> Option<String>) -> Option<u64> {

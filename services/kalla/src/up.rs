@@ -15,14 +15,17 @@ use crate::worker::{self, Own, complain, until_told};
 const KEY: &str = "secret.key";
 /// Where the worker inside keeps its results, in the data directory.
 const STAGING: &str = "staging";
+/// Where a gateway looks for its worker, if nobody says otherwise.
+const WORKER: &str = "http://localhost:9090";
 
 /// The gateway and a worker in one process. They talk over loopback, as they do from machine to machine.
 pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
     let Up { mut front, demo, worker_url, mut settings, log, log_format } = args;
     let logs = Logs { log, log_format };
-    if let Err(error) = worker::log(&logs) {
-        return complain(&error);
-    }
+    let telemetry = match worker::observe("kalla", &logs) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return complain(&error),
+    };
     let example = demo.map(|_| demo::write(&front.state.data_dir)).transpose()?;
     if let Some(folder) = &example {
         settings.safety.file_roots.push(folder.clone());
@@ -50,6 +53,7 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
             let own = Own {
                 callback_url: Some(callback_url.clone()),
                 broker: front.nats.clone().settings(),
+                inside: true,
                 data_dir,
                 staging: &data_dir.join(STAGING),
             };
@@ -64,7 +68,7 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
     };
     let state = place_in_words(&front.state);
     let worker = if inside.is_some() { "in this process".to_owned() } else { worker_url.to_string() };
-    let gateway = match kalla_gateway::start(listening, config(front, worker_url, callback_url)).await {
+    let gateway = match kalla_gateway::start(listening, config(front, Some(worker_url), callback_url)).await {
         Ok(gateway) => gateway,
         Err(error) => return complain(&error),
     };
@@ -86,26 +90,33 @@ pub async fn up(args: Up, stores: Stores) -> Result<u8, Error> {
         }
         if demo == Some(Some(Once::Once)) {
             stop.await;
+            telemetry.finish().await;
             return Ok(if failed { FAILED } else { AGREED });
         }
     }
     until_told(stop).await;
+    telemetry.finish().await;
     Ok(AGREED)
 }
 
 pub async fn gateway(args: Gateway) -> Result<u8, Error> {
-    if let Err(error) = worker::log(&args.logs) {
-        return complain(&error);
-    }
+    let telemetry = match worker::observe("kalla-gateway", &args.logs) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return complain(&error),
+    };
     let listening = match listen(&args.front).await {
         Ok(listening) => listening,
         Err(error) => return complain(&error),
     };
     let callback_url = callback_url(&args.front, &listening)?;
-    match kalla_gateway::start(listening, config(args.front, args.worker_url, callback_url)).await {
+    // Workers of a broker tell where they are.
+    let alone = args.front.nats.is_none().then(|| address(WORKER)).transpose()?;
+    let worker_url = args.worker_url.or(alone);
+    match kalla_gateway::start(listening, config(args.front, worker_url, callback_url)).await {
         Ok(gateway) => until_told(gateway.stop()).await,
         Err(error) => return complain(&error),
     }
+    telemetry.finish().await;
     Ok(AGREED)
 }
 
@@ -133,7 +144,7 @@ pub async fn migrate(args: Migrate) -> Result<u8, Error> {
     Ok(AGREED)
 }
 
-fn config(front: Front, worker_url: Address, callback_url: Address) -> Config {
+fn config(front: Front, worker_url: Option<Address>, callback_url: Address) -> Config {
     let database = place(&front.state);
     Config {
         database,

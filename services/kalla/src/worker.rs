@@ -9,13 +9,15 @@ use kalla_engine::job::Limits;
 use kalla_engine::location::Location;
 use kalla_engine::stores::{Bucket, Scheme};
 use kalla_engine::{Addresses, Error, Fence, Stores, Violation};
+use kalla_serving::telemetry::{self, Telemetry, TelemetryError};
 use kalla_serving::{Address, Tls};
 use kalla_worker::budget::{Budget, Wanted};
 use kalla_worker::callback::CallbackSettings;
 use kalla_worker::config::Config;
 use kalla_worker::process::{ProcessSettings, child};
-use kalla_worker::{Running, StartError, telemetry};
+use kalla_worker::{Running, StartError};
 
+use crate::args;
 use crate::args::worker::{Listening, LogFormat, Logs, PrivateAddresses, Settings, Worker};
 use crate::output::{self, AGREED, FAILED};
 use crate::{machine, signals};
@@ -28,16 +30,19 @@ const MEMORY: u64 = 8 << 30;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
 pub async fn run(args: Worker, stores: Stores) -> Result<u8, Error> {
-    if let Err(error) = log(&args.logs) {
-        return complain(&error);
-    }
+    let telemetry = match observe("kalla-worker", &args.logs) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return complain(&error),
+    };
     let Worker { listening, nats, callback_url, data_dir, settings, logs } = args;
-    let own = Own { callback_url, broker: nats.settings(), data_dir: &data_dir, staging: Path::new(STAGING) };
+    let staging = Path::new(STAGING);
+    let own = Own { callback_url, broker: nats.settings(), inside: false, data_dir: &data_dir, staging };
     let running = match start(listening, own, settings, &logs, stores).await? {
         Ok(running) => running,
         Err(error) => return complain(&error),
     };
     until_told(running.stop()).await;
+    telemetry.finish().await;
     Ok(AGREED)
 }
 
@@ -47,6 +52,8 @@ pub struct Own<'a> {
     pub callback_url: Option<Address>,
     /// Where jobs come from, if not to the port alone.
     pub broker: Option<kalla_broker::Settings>,
+    /// Whether it is part of this process, which alone is to reach it.
+    pub inside: bool,
     /// Closed to jobs.
     pub data_dir: &'a Path,
     /// Where results go, if nobody says otherwise.
@@ -65,15 +72,16 @@ pub async fn start(
 
 /// One job in a process of its own, as [`kalla_worker::process`] starts it.
 pub fn job(logs: &Logs, stores: Stores) -> ExitCode {
-    if log(logs).is_err() {
+    if telemetry::lines(&logs.log, logs.log_format == LogFormat::Json).is_err() {
         // The worker has the same settings and has told what is wrong with them.
         return ExitCode::from(FAILED);
     }
     child::serve(stores)
 }
 
-pub fn log(logs: &Logs) -> Result<(), telemetry::TelemetryError> {
-    telemetry::init(&logs.log, logs.log_format == LogFormat::Json)
+/// What is seen of this process from outside; `service` is its name in traces.
+pub fn observe(service: &str, logs: &Logs) -> Result<Telemetry, TelemetryError> {
+    telemetry::init(service, &logs.log, logs.log_format == LogFormat::Json, args::variable)
 }
 
 /// Waits for a signal and then for `stop`; the second signal ends the process at once.
@@ -125,11 +133,13 @@ fn config(
     Ok(Config {
         host: listening.host,
         port: listening.port,
+        machine: machine::name(),
         storage: root,
         stores,
         fence,
         callback_url: own.callback_url,
         broker: own.broker,
+        inside: own.inside,
         token: listening.token.map(|secret| secret.0),
         open: listening.opening.to_everyone(),
         public_url: listening.opening.public_url,

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use kalla_engine::Addresses;
 use kalla_proto::v1::JobEvent;
 use kalla_proto::v1::job_event::Event;
+use kalla_serving::telemetry::trace;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use serde::{Deserialize, Serialize};
+use tracing::Instrument as _;
 
 use crate::metrics::Metrics;
 use crate::policy::Policy;
@@ -84,17 +86,18 @@ impl Courier {
 
     /// One try.
     pub async fn post(&self, target: &Target, event: &JobEvent) -> Answer {
-        let answer = self.send(target, event).await;
-        self.metrics.callback(answer);
-        answer
-    }
-
-    async fn send(&self, target: &Target, event: &JobEvent) -> Answer {
         let kind = match &event.event {
             Some(Event::Complete(_)) => "complete",
             Some(Event::Error(_)) => "error",
             _ => "progress",
         };
+        let span = tracing::info_span!("callback", otel.kind = "client", kind);
+        let answer = self.send(target, event, kind).instrument(span).await;
+        self.metrics.callback(answer);
+        answer
+    }
+
+    async fn send(&self, target: &Target, event: &JobEvent, kind: &str) -> Answer {
         let Ok(body) = serde_json::to_vec(event) else { return Answer::Failed };
         // A letter of the outbox may be older than what the operator wants now.
         let url = match self.policy.callback(&target.url) {
@@ -116,6 +119,9 @@ impl Courier {
         {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
+        }
+        if let Some(parent) = trace::header(&tracing::Span::current()) {
+            request = request.header(trace::TRACEPARENT, parent);
         }
         match request.send().await.map(|response| response.status()) {
             Ok(status) if status.is_success() => Answer::Accepted,

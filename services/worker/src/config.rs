@@ -17,6 +17,8 @@ pub struct Config {
     pub host: String,
     /// 0: any free port.
     pub port: u16,
+    /// What the machine is called, or the container.
+    pub machine: String,
     /// Where results, uploads and notes are; a local one is an absolute path.
     pub storage: Location,
     /// How buckets are reached.
@@ -25,6 +27,8 @@ pub struct Config {
     pub fence: Fence,
     /// Where a callback may be private in spite of that: the gateway that the operator has named.
     pub callback_url: Option<Address>,
+    /// Whether it is part of a process that alone is to reach it: nobody else is told that it is there.
+    pub inside: bool,
     /// What every request has to bring, where it is set.
     pub token: Option<String>,
     /// Whether everyone who reaches the worker may use it, on whatever address it listens.

@@ -22,7 +22,6 @@ pub mod server;
 pub mod service;
 pub mod storage;
 mod sweep;
-pub mod telemetry;
 
 pub use config::Config;
 pub use server::{Running, StartError, start};

@@ -94,7 +94,8 @@ pub fn interrupted(at: v1::Stage) -> v1::Error {
 }
 
 pub fn event(run_id: &str, attempt: u32, seq: u64, event: Event) -> v1::JobEvent {
-    v1::JobEvent { run_id: run_id.to_owned(), event: Some(event), attempt, seq, time: Some(SystemTime::now().into()) }
+    let time = Some(SystemTime::now().into());
+    v1::JobEvent { run_id: run_id.to_owned(), event: Some(event), attempt, seq, time, ..Default::default() }
 }
 
 /// The last event of an attempt, which is the same event whoever sends it.

@@ -306,6 +306,7 @@ fn fingerprint(payload: &v1::JobPayload) -> [u8; 32] {
         callback_token: None,
         contract_version: 0,
         ignored_fields: Vec::new(),
+        traceparent: None,
         ..payload.clone()
     };
     Sha256::digest(same.encode_to_vec()).into()

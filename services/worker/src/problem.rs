@@ -3,6 +3,7 @@
 use kalla_engine::Error;
 use kalla_engine::error::{self, Class};
 use kalla_proto::v1::{Code, Fault, Problem, Violation};
+use kalla_serving::telemetry::trace;
 use prost::Message as _;
 use tonic::Status;
 
@@ -50,7 +51,7 @@ pub fn told(error: &Error) -> Problem {
 
 /// A fault of ours, whose cause only the log tells.
 pub fn defect(cause: &str) -> Problem {
-    let trace_id = crate::telemetry::trace_id();
+    let trace_id = trace::id(&tracing::Span::current());
     tracing::error!(trace_id, cause, "a defect of Kalla");
     let message = format!("a defect of Kalla: the worker's log tells the cause under {trace_id}");
     Problem { trace_id, ..Problem::new(Code::Internal, Fault::Internal, false, message) }

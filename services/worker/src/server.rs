@@ -80,6 +80,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     if config.token.is_none() && !config.open && !is_loopback(&config.host) {
         return Err(StartError::Open(config.host));
     }
+    let failed = |error| StartError::Listen { address: format!("{}:{}", config.host, config.port), error };
+    let listener = listen(&config.host, config.port).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
     let tls = config.tls.as_ref().map(Tls::acceptor).transpose()?;
     let spill_dir = config.process.spill_dir.clone();
     let scratch = scratch(spill_dir.as_deref())?;
@@ -110,6 +113,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     })?;
     let results = Results::new(storage.clone(), intake.clone(), reader, &config.budget).map_err(StartError::Threads)?;
     let parts = Parts {
+        name: format!("{}:{}", config.machine, address.port()).into(),
+        url: reached_at(&config, address),
         intake,
         storage: storage.clone(),
         processes: Processes::new(config.process.clone()),
@@ -127,9 +132,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let house = House::new(&config, service.clone(), storage.clone(), results, metrics, broker.clone());
     let (router, health) = doors::router(house)?;
-
-    let failed = |error| StartError::Listen { address: format!("{}:{}", config.host, config.port), error };
-    let listener = listen(&config.host, config.port).await.map_err(failed)?;
     let (stop, chores) = (CancellationToken::new(), TaskTracker::new());
     chores.spawn(outbox.keep_delivering(stop.clone()));
     chores.spawn(service.clone().keep_recovering(stop.clone()));
@@ -138,14 +140,28 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     chores.spawn(sweep::keep_sweeping(storage.clone(), Arc::clone(&lease), config.clone(), stop.clone()));
     let (closing, under_way) = (CancellationToken::new(), TaskTracker::new());
     if let Some(broker) = broker {
+        if !config.inside {
+            chores.spawn(doors::give_signs_of_life(service.clone(), broker.clone(), stop.clone()));
+        }
         chores.spawn(doors::take_jobs(service.clone(), broker, closing.clone(), under_way.clone()));
     }
     let server = Server::start(listener, tls, router).map_err(failed)?;
-    let address = server.address;
     health.serving(true).await;
     tracing::info!(%address, storage = %storage.root(), tls = config.tls.is_some(), "listening");
     let grace = config.grace;
     Ok(Running { address, service, health, grace, server, lease, closing, under_way, stop, chores, _scratch: scratch })
+}
+
+/// Where other machines find it, as far as it knows.
+fn reached_at(config: &Config, address: SocketAddr) -> String {
+    if let Some(url) = &config.public_url {
+        return url.to_string();
+    }
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let host = if address.ip().is_unspecified() { &config.machine } else { &config.host };
+    let host = host.trim_matches(['[', ']']);
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    format!("{scheme}://{host}:{}", address.port())
 }
 
 /// Where this process puts what it has no memory for.

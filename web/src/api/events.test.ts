@@ -14,6 +14,7 @@ const run = (run_id: string, version: number, state: Run["state"]): Run => ({
   attempt: 1,
   failures: 0,
   interruptions: 0,
+  worker: "",
   priority: 0,
   cancel_requested: false,
   sources: [],

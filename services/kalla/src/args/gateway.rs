@@ -49,17 +49,9 @@ pub struct Up {
 pub struct Gateway {
     #[command(flatten)]
     pub front: Front,
-    /// The worker that runs are sent to
-    #[arg(
-        long,
-        env = "WORKER_URL",
-        value_name = "URL",
-        default_value = "http://localhost:9090",
-        hide_env_values = true,
-        value_parser = unrepeated::<Address>(),
-        help_heading = "Worker"
-    )]
-    pub worker_url: Address,
+    /// The worker that runs are sent to [default: http://localhost:9090; with a broker, workers tell where they are]
+    #[arg(long, env = "WORKER_URL", value_name = "URL", hide_env_values = true, value_parser = unrepeated::<Address>(), help_heading = "Worker")]
+    pub worker_url: Option<Address>,
     #[command(flatten)]
     pub logs: Logs,
 }

@@ -332,6 +332,11 @@ fn threads(text: &str) -> Result<usize, String> {
     }
 }
 
+/// What a variable of the environment is set to, where it is no argument as well: those of OpenTelemetry, which its SDK reads.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -30,6 +30,11 @@ pub struct Nats {
 }
 
 impl Nats {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.nats_url.is_none()
+    }
+
     /// `None`: jobs go from the gateway to the worker.
     pub fn settings(self) -> Option<Settings> {
         let Self { nats_url, nats_creds: creds, nats_ca: ca, nats_replicas, ack_wait } = self;

@@ -58,6 +58,16 @@ impl Client {
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> reqwest::Result<Answer> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -68,9 +78,19 @@ impl Client {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let response = request.send().await.unwrap_or_else(|e| panic!("{path}: {e}"));
+        let response = request.send().await?;
         let tag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
-        Answer { status: response.status(), tag, text: response.text().await.unwrap() }
+        Ok(Answer { status: response.status(), tag, text: response.text().await? })
+    }
+
+    /// `None`: there is nobody, or nobody who answers to the end.
+    pub async fn try_get(&self, path: &str) -> Option<Answer> {
+        self.try_send(Method::GET, path, &[], None).await.ok()
+    }
+
+    /// The same.
+    pub async fn try_post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Option<Answer> {
+        self.try_send(Method::POST, path, headers, Some(body)).await.ok()
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -264,16 +284,35 @@ pub fn recipe() -> Value {
     })
 }
 
+/// Rows of `some.csv`.
+const SOME: u64 = 8_000;
+
 pub fn write_files(dir: &std::path::Path) {
     std::fs::write(dir.join("a.csv"), "id,amount\n1,10.00\n2,20.00\n3,30.00\n").unwrap();
     std::fs::write(dir.join("b.csv"), "id,paid\n2,20.00\n3,30.01\n4,40.00\n5,50.00\n").unwrap();
     let rows: String = (0..200_000).map(|n| format!("{n},{n}\n")).collect();
     std::fs::write(dir.join("many.csv"), format!("id,n\n{rows}")).unwrap();
+    let rows: String = (0..SOME).map(|n| format!("{n}\n")).collect();
+    std::fs::write(dir.join("some.csv"), format!("n\n{rows}")).unwrap();
 }
 
 /// A run of [`recipe`] on those files.
 pub fn run() -> Value {
     json!({"recipe_id": "invoice-payment", "sources": {"right": {"uri": "b.csv"}}})
+}
+
+/// A run that takes a moment: each row is compared with each.
+pub fn long() -> Value {
+    json!({"recipe": {
+        "match_sql": "SELECT l.n FROM l JOIN r ON abs(l.n - r.n) * 2 < 1",
+        "sources": {"left": {"alias": "l", "uri": "some.csv"}, "right": {"alias": "r", "uri": "some.csv"}},
+    }})
+}
+
+/// That a run of [`long`] has completed, with all its rows.
+pub fn check_long(run: &Value) {
+    let counts = ["matched_count", "total_left", "total_right"].map(|name| run["complete"][name].as_u64());
+    assert_eq!((&run["state"], counts), (&"completed".into(), [Some(SOME); 3]), "{run}");
 }
 
 /// A run that has to be stopped.

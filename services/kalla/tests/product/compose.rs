@@ -7,12 +7,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::bucket::Bucket;
 use crate::database;
+use crate::nats::Nats;
 use crate::process::{Served, free_port};
 
 type Variables = BTreeMap<String, String>;
 
 const SINGLE: &str = "docker-compose.single.yml";
+const SCALED: &str = "docker-compose.scaled.yml";
 
 fn compose() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose").canonicalize().unwrap()
@@ -23,67 +26,112 @@ fn text(file: &str) -> String {
 }
 
 /// The gateway and the worker of the single server, each as its service says.
-pub async fn start(dir: &Path) -> Vec<Served> {
-    let mut variables = filled_in(dir);
-    let user = format!("kalla_{}", uuid::Uuid::new_v4().simple());
-    variables.insert("POSTGRES_USER".to_owned(), user.clone());
-    variables.insert("POSTGRES_DB".to_owned(), user.clone());
-    let database = database::create(&user, &variables["POSTGRES_PASSWORD"]).await;
-    let services = &read(SINGLE, &variables).unwrap()["services"];
-
-    let served = |name: &str, places: &[(&str, &str)], port: (&str, &str)| {
-        let service = &services[name];
-        let arguments: Vec<&str> = service["command"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
-        let mut environment = image();
-        environment.extend(strings(&service["environment"]));
-        for value in environment.values_mut() {
-            // What the image calls /data is the directory of this test.
-            *value = value.replacen("/data", dir.to_str().unwrap(), usize::from(value.starts_with("/data")));
-            for (name, address) in places {
-                *value = value.replace(name, address);
-            }
-        }
-        environment.insert(port.0.to_owned(), port.1.to_owned());
-        let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
-        Served::start(dir, &arguments, &environment)
-    };
-    let check = |name: &str, place: (&str, &str)| {
-        let test: Vec<&str> =
-            services[name]["healthcheck"]["test"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
-        assert_eq!(test[..2], ["CMD", "kalla"]);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kalla"));
-        command.args(test[2..].iter().map(|argument| argument.replace(place.0, place.1)));
-        command.env("KALLA_URL", place.1).output().unwrap().status.code()
-    };
-    let port = free_port();
-    let app = format!("127.0.0.1:{port}");
+pub async fn single(dir: &Path) -> Vec<Served> {
+    let (services, database) = Services::of(SINGLE, dir, &[]).await;
+    let app = format!("127.0.0.1:{}", free_port());
     let url = format!("http://{app}");
-    assert_eq!(check("app", ("http://127.0.0.1:3000", &url)), Some(1), "before it is started");
-    let worker = served("worker", &[], ("KALLA_WORKER_PORT", "0"));
+    assert_eq!(services.check("app", ("http://127.0.0.1:3000", &url)), Some(1), "before it is started");
+    let worker = services.start("worker", &[("app:3000", &app)], &[("KALLA_WORKER_PORT", "0")]);
     let worker_address = worker.url.trim_start_matches("http://").to_owned();
-    let places =
-        [("postgres:5432", database.as_str()), ("worker:9090", worker_address.as_str()), ("app:3000", app.as_str())];
-    let gateway = served("app", &places, ("KALLA_PORT", &port));
-    assert_eq!(check("worker", ("http://127.0.0.1:9090", &worker.url)), Some(0));
-    assert_eq!(check("app", ("http://127.0.0.1:3000", &url)), Some(0));
+    let places = [("postgres:5432", database.as_str()), ("worker:9090", &worker_address), ("app:3000", &app)];
+    let gateway = services.start("app", &places, &[("KALLA_PORT", port(&app))]);
+    assert_eq!(services.check("worker", ("http://127.0.0.1:9090", &worker.url)), Some(0));
+    assert_eq!(services.check("app", ("http://127.0.0.1:3000", &url)), Some(0));
     // Its container cannot be written to.
     assert!(!dir.join("secret.key").exists() && !dir.join("kalla.db").exists());
     vec![gateway, worker]
 }
 
+/// Two gateways and two workers of the fleet, and the broker between them, each as its service says.
+pub async fn scaled(dir: &Path, bucket: &Bucket) -> (Nats, Vec<Served>) {
+    let (services, database) = Services::of(SCALED, dir, &[("STAGING_BUCKET", &bucket.name)]).await;
+    let (app, broker) = (format!("127.0.0.1:{}", free_port()), free_port());
+    // Ours is told where it listens, and has no port for monitoring.
+    let command = strings(&services.read["nats"]["command"]).into_iter().filter(|word| word != "-m" && word != "8222");
+    let nats = Nats::start_with(dir, &broker, command.skip_while(|word| word != "--user"));
+    let (broker, store) = (format!("127.0.0.1:{broker}"), bucket.endpoint().replace("http://", ""));
+    let places = [
+        ("postgres:5432", database.as_str()),
+        ("nats:4222", broker.as_str()),
+        ("minio:9000", store.as_str()),
+        ("app:3000", app.as_str()),
+    ];
+    // Here the name of the machine need not lead anywhere.
+    let own = [("KALLA_WORKER_PORT", "0"), ("KALLA_HOST", "127.0.0.1")];
+    let workers = [(); 2].map(|()| services.start("worker", &places, &own));
+    let gateways = [port(&app), "0"].map(|port| services.start("app", &places, &[("KALLA_PORT", port)]));
+    (nats, gateways.into_iter().chain(workers).collect())
+}
+
+fn port(address: &str) -> &str {
+    address.rsplit(':').next().unwrap()
+}
+
+/// The services of a file, with everything filled in.
+struct Services<'a> {
+    dir: &'a Path,
+    read: Value,
+}
+
+impl<'a> Services<'a> {
+    /// Gives the address of their database too.
+    async fn of(file: &str, dir: &'a Path, more: &[(&str, &str)]) -> (Self, String) {
+        let mut variables = filled_in(file, dir);
+        let user = format!("kalla_{}", uuid::Uuid::new_v4().simple());
+        for (name, value) in [("POSTGRES_USER", user.as_str()), ("POSTGRES_DB", &user)].iter().chain(more) {
+            variables.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let database = database::create(&user, &variables["POSTGRES_PASSWORD"]).await;
+        (Self { dir, read: read(file, &variables).unwrap()["services"].clone() }, database)
+    }
+
+    /// One of them as a process, with addresses in place of the names of containers.
+    fn start(&self, name: &str, places: &[(&str, &str)], more: &[(&str, &str)]) -> Served {
+        let service = &self.read[name];
+        let arguments = strings(&service["command"]);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut environment = image();
+        environment.extend(named(&service["environment"]));
+        for value in environment.values_mut() {
+            // What the image calls /data is the directory of this test.
+            *value = value.replacen("/data", self.dir.to_str().unwrap(), usize::from(value.starts_with("/data")));
+            for (name, address) in places {
+                *value = value.replace(name, address);
+            }
+        }
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+        Served::start(self.dir, &arguments, &environment)
+    }
+
+    /// What its health check says.
+    fn check(&self, name: &str, place: (&str, &str)) -> Option<i32> {
+        let test = strings(&self.read[name]["healthcheck"]["test"]);
+        assert_eq!(test[..2], ["CMD", "kalla"]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kalla"));
+        command.args(test[2..].iter().map(|argument| argument.replace(place.0, place.1)));
+        command.env("KALLA_URL", place.1).output().unwrap().status.code()
+    }
+}
+
 /// `.env`, made by the commands of the guide in a copy of the directory.
-fn filled_in(dir: &Path) -> Variables {
+fn filled_in(file: &str, dir: &Path) -> Variables {
     let copy = dir.join("compose");
     std::fs::create_dir(&copy).unwrap();
     std::fs::copy(compose().join(".env.example"), copy.join(".env.example")).unwrap();
-    let guide = include_str!("../../../../docs/guides/deployment.md");
+    let guide = match file {
+        SCALED => include_str!("../../../../docs/guides/scaling.md"),
+        _ => include_str!("../../../../docs/guides/deployment.md"),
+    };
     let block = guide.split("```sh\n").find(|block| block.contains("cp .env.example .env")).unwrap();
     let block = block.split("```").next().unwrap();
     let commands: Vec<&str> =
         block.lines().filter(|line| !line.starts_with("docker ") && !line.starts_with("cd ")).collect();
     let made = Command::new("sh").args(["-euc", &commands.join("\n")]).current_dir(&copy).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    variables(&std::fs::read_to_string(copy.join(".env")).unwrap())
+    let found = variables(&std::fs::read_to_string(copy.join(".env")).unwrap());
+    std::fs::remove_dir_all(&copy).unwrap();
+    found
 }
 
 fn variables(env: &str) -> Variables {
@@ -125,9 +173,13 @@ fn image() -> Variables {
     set.map(|pair| pair.split_once('=').unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn strings(map: &Value) -> Variables {
+fn named(map: &Value) -> Variables {
     let map = map.as_object().unwrap();
     map.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|value| value.as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -138,48 +190,57 @@ fn their_own_tools_take_the_files() {
         let told = command.args(arguments).current_dir(compose()).output().unwrap();
         assert!(told.status.success(), "{name}: {}", String::from_utf8_lossy(&told.stdout));
     };
-    tool("check-jsonschema", &["--builtin-schema", "vendor.compose-spec", "docker-compose.yml", SINGLE]);
+    tool("check-jsonschema", &["--builtin-schema", "vendor.compose-spec", "docker-compose.yml", SINGLE, SCALED]);
     tool("hadolint", &["Dockerfile"]);
 }
 
 #[test]
 fn nothing_starts_before_its_secrets_are_set() {
+    const BOTH: [&str; 3] = ["POSTGRES_PASSWORD", "KALLA_SECRET_KEY", "KALLA_WORKER_TOKEN"];
+    const FLEET: [&str; 3] = ["NATS_PASSWORD", "MINIO_ROOT_PASSWORD", "MINIO_KALLA_PASSWORD"];
     let dir = tempfile::tempdir().unwrap();
     let example = variables(&text(".env.example"));
-    let whole = filled_in(dir.path());
-    read(SINGLE, &whole).unwrap();
-    for name in ["POSTGRES_PASSWORD", "KALLA_SECRET_KEY", "KALLA_WORKER_TOKEN"] {
-        assert_eq!(example[name], "", "an example of a secret is used as one");
-        assert!(whole[name].len() == 64 && whole.values().filter(|value| **value == whole[name]).count() == 1);
-        let mut without = whole.clone();
-        without.remove(name);
-        assert_eq!(read(SINGLE, &without), Err(format!("{name}: set it in .env, as .env.example tells")));
+    for (file, more) in [(SINGLE, &[] as &[&str]), (SCALED, &FLEET)] {
+        let whole = filled_in(file, dir.path());
+        read(file, &whole).unwrap();
+        for name in BOTH.iter().chain(more).copied() {
+            assert_eq!(example[name], "", "an example of a secret is used as one");
+            assert!(whole[name].len() == 64 && whole.values().filter(|value| **value == whole[name]).count() == 1);
+            let mut without = whole.clone();
+            without.remove(name);
+            assert_eq!(read(file, &without), Err(format!("{name}: set it in .env, as .env.example tells")));
+        }
+        let mut silent = whole.clone();
+        silent.remove("KALLA_AUTH");
+        assert!(read(file, &silent).unwrap_err().contains("there is no sign-in yet"));
     }
-    let mut silent = whole.clone();
-    silent.remove("KALLA_AUTH");
-    assert!(read(SINGLE, &silent).unwrap_err().contains("there is no sign-in yet"));
 }
 
 #[test]
 fn the_files_keep_what_they_promise() {
     let dir = tempfile::tempdir().unwrap();
-    let whole = filled_in(dir.path());
-    for file in ["docker-compose.yml", SINGLE] {
+    let whole = filled_in(SCALED, dir.path());
+    for file in ["docker-compose.yml", SINGLE, SCALED] {
         let read = read(file, &whole).unwrap();
         for (name, service) in read["services"].as_object().unwrap() {
             let place = format!("{file}: {name}");
             let image = service["image"].as_str().unwrap();
             let tag = image.rsplit_once(':').map_or("latest", |(_, tag)| tag);
-            assert!(tag.matches('.').count() >= 1 && tag.starts_with(|c: char| c.is_ascii_digit()), "{place}: {image}");
+            let tag = tag.trim_start_matches("RELEASE.");
+            assert!(
+                tag.matches(['.', '-']).count() >= 1 && tag.starts_with(|c: char| c.is_ascii_digit()),
+                "{place}: {image}"
+            );
             // Everything but Caddy, which asks for a password, is published on this machine alone.
-            for port in service["ports"].as_array().unwrap() {
+            for port in service["ports"].as_array().into_iter().flatten() {
                 assert!(name == "caddy" || port.as_str().unwrap().starts_with("127.0.0.1:"), "{place}: {port}");
             }
-            if file == SINGLE {
-                assert_eq!(service["restart"], "unless-stopped", "{place}");
+            let once = name == "bucket";
+            if file != "docker-compose.yml" {
+                assert_eq!(service["restart"], if once { "no" } else { "unless-stopped" }, "{place}");
                 assert_eq!(service["cap_drop"][0], "ALL", "{place}");
             }
-            assert!(name == "caddy" || service["healthcheck"]["test"].is_array(), "{place}");
+            assert!(name == "caddy" || once || service["healthcheck"]["test"].is_array(), "{place}");
         }
         let kept = read["volumes"].as_object().unwrap();
         let mounted = read["services"].as_object().unwrap().values().flat_map(|service| service["volumes"].as_array());
@@ -194,6 +255,6 @@ fn the_files_keep_what_they_promise() {
     }
     // The image is of this version, and its user is not root.
     let version = format!("kalla:{}", env!("CARGO_PKG_VERSION"));
-    assert!(text(SINGLE).contains(&version) && text("Dockerfile").contains(&version));
+    assert!([SINGLE, SCALED, "Dockerfile"].iter().all(|file| text(file).contains(&version)));
     assert!(text("Dockerfile").contains("\nUSER 65532:65532\n"));
 }

@@ -18,6 +18,7 @@ mod queue;
 mod scaled;
 mod slow;
 mod story;
+mod traces;
 mod trouble;
 
 use std::path::PathBuf;
@@ -51,7 +52,7 @@ fn in_one_process() -> Product {
 /// A gateway with Postgres, and a worker with a token: the single server, as the files under `compose/` write it.
 async fn in_parts() -> Product {
     let (kept, dir) = temporary();
-    let servers = compose::start(&dir).await;
+    let servers = compose::single(&dir).await;
     Product { client: Client::new(&servers[0].url), dir, _servers: servers, _kept: kept }
 }
 

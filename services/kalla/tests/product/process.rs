@@ -19,7 +19,9 @@ impl Served {
     pub fn start(dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kalla"));
         command.args(arguments).current_dir(dir).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for name in ["DATABASE_URL", "WORKER_URL", "NATS_URL", "AWS_ENDPOINT_URL", "RUST_LOG"] {
+        for name in
+            ["DATABASE_URL", "WORKER_URL", "NATS_URL", "AWS_ENDPOINT_URL", "RUST_LOG", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+        {
             command.env_remove(name);
         }
         command.envs(variables.iter().copied());

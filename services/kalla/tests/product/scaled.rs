@@ -1,29 +1,29 @@
 //! Jobs through a broker: gateways that publish, workers that take, a bucket between them.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::bucket::Bucket;
-use crate::client::{Client, check_counts, check_order, endless, recipe, run};
+use crate::client::{Client, check_counts, check_long, check_order, endless, long, recipe, run};
 use crate::database;
 use crate::nats::Nats;
 use crate::process::{Served, free_port};
-use crate::{Product, story, temporary};
+use crate::{Product, compose, story, temporary};
 
 const TOKEN: &str = "between-them";
 /// Short, so that what is left behind is taken on soon.
 const ACK_WAIT: Duration = Duration::from_secs(2);
 
 /// Gateways and workers that share a broker and a bucket.
-struct Fleet<'a> {
+pub struct Fleet<'a> {
     dir: &'a Path,
     variables: Vec<(&'static str, String)>,
 }
 
 impl<'a> Fleet<'a> {
-    fn new(dir: &'a Path, nats_url: &str, bucket: &Bucket) -> Self {
+    pub fn new(dir: &'a Path, nats_url: &str, bucket: &Bucket) -> Self {
         let mut variables = bucket.variables();
         variables.push(("NATS_URL", nats_url.to_owned()));
         variables.push(("KALLA_ACK_WAIT", format!("{}s", ACK_WAIT.as_secs())));
@@ -31,35 +31,44 @@ impl<'a> Fleet<'a> {
         Self { dir, variables }
     }
 
-    fn start(&self, arguments: &[&str], more: &[(&str, &str)]) -> Served {
+    /// One setting more, or another one in its place.
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    pub fn start(&self, arguments: &[&str], more: &[(&str, &str)]) -> Served {
         let shared = self.variables.iter().map(|(name, value)| (*name, value.as_str()));
         let variables: Vec<(&str, &str)> = shared.chain(more.iter().copied()).collect();
         Served::start(self.dir, arguments, &variables)
     }
 
-    fn worker(&self) -> Served {
+    pub fn worker(&self) -> Served {
         self.start(&["worker", "--port", "0"], &[("KALLA_SHUTDOWN", "1s")])
     }
 
-    fn gateway(&self, worker: &Served) -> Served {
-        self.start(&["gateway", "--port", "0"], &[("WORKER_URL", &worker.url)])
+    /// It finds the workers by itself.
+    pub fn gateway(&self) -> Served {
+        self.start(&["gateway", "--port", "0"], &[])
+    }
+
+    /// With a database of its own.
+    async fn on_postgres(self) -> Self {
+        let name = format!("kalla_{}", uuid::Uuid::new_v4().simple());
+        let server = database::create(&name, "password").await;
+        self.with("DATABASE_URL", &format!("postgres://{name}:password@{server}/{name}"))
     }
 }
 
-/// The story as it is told on one machine, through a broker and a bucket.
+/// The story as it is told on one machine, through what `docker-compose.scaled.yml` describes.
 #[tokio::test]
 async fn the_story_through_nats_and_s3() {
     let (kept, dir) = temporary();
-    let nats = Nats::start(&dir, &free_port());
     let bucket = Bucket::create();
-    let name = format!("kalla_{}", uuid::Uuid::new_v4().simple());
-    let server = database::create(&name, "password").await;
-    let database = format!("postgres://{name}:password@{server}/{name}");
-    let fleet = Fleet::new(&dir, &nats.url(), &bucket);
-    let worker = fleet.worker();
-    let gateway = fleet.start(&["gateway", "--port", "0"], &[("WORKER_URL", &worker.url), ("DATABASE_URL", &database)]);
-    let client = Client::new(&gateway.url);
-    let product = Product { client, dir: dir.clone(), _servers: vec![gateway, worker], _kept: kept };
+    let (nats, servers) = compose::scaled(&dir, &bucket).await;
+    let client = Client::new(&servers[0].url);
+    let product = Product { client, dir: dir.clone(), _servers: servers, _kept: kept };
     story::tell(&product).await;
     // What is done leaves the stream.
     let stream = nats.request("$JS.API.STREAM.INFO.KALLA_JOBS");
@@ -73,7 +82,7 @@ async fn a_broker_may_be_away_and_workers_may_go() {
     let bucket = Bucket::create();
     let fleet = Fleet::new(&dir, &format!("nats://127.0.0.1:{port}"), &bucket);
     let first = fleet.worker();
-    let gateway = fleet.gateway(&first);
+    let gateway = fleet.gateway();
     let client = Client::new(&gateway.url);
     client.post("/api/recipes", &recipe()).await.body();
     let early = client.run(&run()).await;
@@ -112,6 +121,77 @@ async fn a_broker_may_be_away_and_workers_may_go() {
     drop(third);
 }
 
+/// What one gateway does another one tells, and goes on with when it is gone. Workers tell where they are, and any of them reads.
+#[tokio::test]
+async fn gateways_share_the_work_and_workers_are_found() {
+    let (_kept, dir) = temporary();
+    let nats = Nats::start(&dir, &free_port());
+    let bucket = Bucket::create();
+    let fleet = Fleet::new(&dir, &nats.url(), &bucket).on_postgres().await;
+    let (first, second) = (fleet.worker(), fleet.worker());
+    let (a, b) = (fleet.gateway(), fleet.gateway());
+    let (at_a, at_b) = (Client::new(&a.url), Client::new(&b.url));
+    let mut urls = vec![first.url.clone(), second.url.clone()];
+    urls.sort();
+    for client in [&at_a, &at_b] {
+        assert_eq!(workers(client, 2).await, urls);
+    }
+    at_a.post("/api/recipes", &recipe()).await.body();
+    let follower = tokio::spawn(at_b.clone().follow_all(3));
+    let long = at_a.run(&endless()).await;
+    let matching = at_b.until(&long, |run| run["state"] == "matching").await;
+    let port = matching["worker"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    assert!(urls.iter().any(|url| url.ends_with(&format!(":{port}"))), "{matching}");
+    // Who follows it at the other one hears the end at once, and not with the next look.
+    let version = matching["version"].as_u64().unwrap();
+    let heard = tokio::spawn({
+        let (client, long) = (at_b.clone(), long.clone());
+        async move { client.follow(&long, version, usize::MAX).await }
+    });
+    at_a.post(&format!("/api/runs/{long}/cancel"), &json!({})).await.body();
+    assert_eq!(heard.await.unwrap().last().unwrap()["state"], "cancelled");
+    check_order(&at_b.follow(&long, 0, usize::MAX).await);
+    let run_id = at_b.run(&run()).await;
+    check_counts(&at_a.ended(&run_id).await);
+
+    // The one that has sent them so far dies. The other one takes that over.
+    a.kill();
+    let next = at_b.run(&run()).await;
+    let done = at_b.ended(&next).await;
+    check_counts(&done);
+    check_order(&at_b.follow(&next, 0, usize::MAX).await);
+    // A worker dies, and whoever reads is answered all the same.
+    first.kill();
+    for _ in 0..4 {
+        assert_eq!(at_b.get(&format!("/api/runs/{next}/results/matched")).await.body()["total"], 2);
+    }
+    let file = at_b.upload("b.csv", &std::fs::read(dir.join("b.csv")).unwrap()).await.body();
+    assert_eq!(file["columns"][1]["name"], "paid", "{file}");
+    assert_eq!(workers(&at_b, 1).await, std::slice::from_ref(&second.url));
+    let seen = follower.await.unwrap();
+    assert_eq!((&seen[&long]["state"], &seen[&next]["state"]), (&"cancelled".into(), &"completed".into()));
+    let (code, _) = second.interrupt();
+    assert_eq!(code, Some(0));
+    assert!(workers(&at_b, 0).await.is_empty());
+    let system = at_b.get("/api/system").await.body();
+    assert!(system["worker_problem"]["message"].as_str().unwrap().contains("no worker"), "{system}");
+}
+
+/// Where the workers are that a gateway knows, once there are so many.
+async fn workers(client: &Client, count: usize) -> Vec<String> {
+    loop {
+        let system = client.get("/api/system").await.body();
+        let workers = system["workers"].as_array().unwrap();
+        if workers.len() == count {
+            let mut urls: Vec<String> =
+                workers.iter().map(|worker| worker["url"].as_str().unwrap().to_owned()).collect();
+            urls.sort();
+            return urls;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// Stopped before any worker has it, a job ends at once, and whoever takes it later hears of that.
 #[tokio::test]
 async fn what_waits_in_the_broker_can_be_stopped() {
@@ -119,9 +199,7 @@ async fn what_waits_in_the_broker_can_be_stopped() {
     let nats = Nats::start(&dir, &free_port());
     let bucket = Bucket::create();
     let fleet = Fleet::new(&dir, &nats.url(), &bucket);
-    let port = free_port();
-    let worker_url = format!("http://127.0.0.1:{port}");
-    let gateway = fleet.start(&["gateway", "--port", "0"], &[("WORKER_URL", &worker_url)]);
+    let gateway = fleet.gateway();
     let client = Client::new(&gateway.url);
     client.post("/api/recipes", &recipe()).await.body();
     let long = client.run(&endless()).await;
@@ -132,9 +210,45 @@ async fn what_waits_in_the_broker_can_be_stopped() {
     assert_eq!(client.ended(&long).await["state"], "cancelled");
     // There is one place, which the first job leaves soon.
     let next = client.run(&run()).await;
-    let _worker = fleet.start(&["worker", "--port", &port], &[("KALLA_CONCURRENCY", "1")]);
+    let _worker = fleet.start(&["worker", "--port", "0"], &[("KALLA_CONCURRENCY", "1")]);
     check_counts(&client.ended(&next).await);
     check_order(&client.follow(&long, 0, usize::MAX).await);
+}
+
+/// Workers that are replaced one after the other give back what they have, and nobody waits until they would be missed.
+#[tokio::test]
+async fn a_rolling_restart_waits_for_nothing() {
+    const ACK_WAIT: Duration = Duration::from_secs(60);
+    let (_kept, dir) = temporary();
+    let nats = Nats::start(&dir, &free_port());
+    let bucket = Bucket::create();
+    let fleet = Fleet::new(&dir, &nats.url(), &bucket).with("KALLA_ACK_WAIT", &format!("{}s", ACK_WAIT.as_secs()));
+    let workers = [fleet.worker(), fleet.worker()];
+    let gateway = fleet.gateway();
+    let client = Client::new(&gateway.url);
+    let mut runs = Vec::new();
+    for _ in 0..8 {
+        runs.push(client.run(&long()).await);
+    }
+    client.until(&runs[0], |run| run["state"] == "matching").await;
+    let began = Instant::now();
+    let mut next = Vec::new();
+    for worker in workers {
+        next.push(fleet.worker());
+        let (code, _) = worker.interrupt();
+        assert_eq!(code, Some(0));
+    }
+    let mut interruptions = 0;
+    for run_id in &runs {
+        let done = client.ended(run_id).await;
+        check_long(&done);
+        assert_eq!(done["failures"], 0, "{done}");
+        assert_eq!(done["attempt"].as_u64().unwrap(), 1 + done["interruptions"].as_u64().unwrap(), "{done}");
+        interruptions += done["interruptions"].as_u64().unwrap();
+        check_order(&client.follow(run_id, 0, usize::MAX).await);
+    }
+    assert!(interruptions > 0, "nothing was given back");
+    assert!(began.elapsed() < ACK_WAIT, "{:?}", began.elapsed());
 }
 
 /// What people and other programs publish.
@@ -178,6 +292,12 @@ async fn a_person_may_publish_a_job() {
         tokio::task::yield_now().await;
     }
     assert_eq!(client.get(&path).await.body()["state"], "completed");
+    let gateway = fleet.gateway();
+    let broker = &Client::new(&gateway.url).get("/api/system").await.body()["broker"];
+    assert_eq!(broker["dead"], 4, "{broker}");
+    let reasons: Vec<&str> =
+        broker["dead_letters"].as_array().unwrap().iter().map(|letter| letter["reason"].as_str().unwrap()).collect();
+    assert!(reasons.len() == 4 && reasons[3].contains("no job in protobuf"), "{reasons:?}");
     while !nats.request("$JS.API.STREAM.INFO.KALLA_JOBS").contains("\"messages\":0") {
         tokio::task::yield_now().await;
     }

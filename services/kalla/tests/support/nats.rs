@@ -9,15 +9,22 @@ use std::time::Duration;
 pub struct Nats {
     port: String,
     home: PathBuf,
+    /// Arguments of its own.
+    more: Vec<String>,
     process: Child,
 }
 
 impl Nats {
     /// Keeps its streams in `dir`.
     pub fn start(dir: &Path, port: &str) -> Self {
-        let home = dir.join("nats");
-        let process = serve(&home, port);
-        Self { port: port.to_owned(), home, process }
+        Self::start_with(dir, port, [])
+    }
+
+    /// With arguments of its own, such as `--user` and `--pass`.
+    pub fn start_with(dir: &Path, port: &str, more: impl IntoIterator<Item = String>) -> Self {
+        let (home, more) = (dir.join("nats"), more.into_iter().collect::<Vec<_>>());
+        let process = serve(&home, port, &more);
+        Self { port: port.to_owned(), home, more, process }
     }
 
     pub fn url(&self) -> String {
@@ -28,7 +35,7 @@ impl Nats {
     pub fn restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = serve(&self.home, &self.port);
+        self.process = serve(&self.home, &self.port, &self.more);
     }
 
     /// Publishes, with a header if there is one.
@@ -58,7 +65,12 @@ impl Nats {
     fn connect(&self) -> TcpStream {
         let mut stream = TcpStream::connect(format!("127.0.0.1:{}", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        write!(stream, "CONNECT {{\"verbose\":false,\"headers\":true}}\r\n").unwrap();
+        let said = |flag: &str| self.more.iter().skip_while(|word| *word != flag).nth(1);
+        let who = match (said("--user"), said("--pass")) {
+            (Some(user), Some(password)) => format!(",\"user\":\"{user}\",\"pass\":\"{password}\""),
+            _ => String::new(),
+        };
+        write!(stream, "CONNECT {{\"verbose\":false,\"headers\":true{who}}}\r\n").unwrap();
         stream
     }
 }
@@ -70,10 +82,10 @@ impl Drop for Nats {
     }
 }
 
-fn serve(home: &Path, port: &str) -> Child {
+fn serve(home: &Path, port: &str, more: &[String]) -> Child {
     let program = std::env::var("KALLA_TEST_NATS_SERVER").expect("KALLA_TEST_NATS_SERVER: scripts/test.sh sets it");
     let mut command = Command::new(program);
-    command.args(["-a", "127.0.0.1", "-p", port, "-js", "-sd"]).arg(home);
+    command.args(["-a", "127.0.0.1", "-p", port, "-js", "-sd"]).arg(home).args(more);
     let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
     assert!(log.any(|line| line.contains("Server is ready")), "the NATS server does not start");

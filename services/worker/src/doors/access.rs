@@ -1,9 +1,9 @@
-//! What every request passes: who may call, the token, its deadline, a span, and a net for panics.
+//! What every request passes: who may call, the token, its deadline, a span and a line, and a net for panics.
 
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -11,6 +11,7 @@ use kalla_engine::Error;
 use kalla_proto::v1::{Code, Problem};
 use kalla_serving::Refusal;
 use kalla_serving::answer::protect;
+use kalla_serving::telemetry::Asked;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
@@ -30,16 +31,15 @@ pub fn guard(router: Router<House>, house: &House) -> Router<House> {
 }
 
 async fn admit(State(house): State<House>, request: Request, next: Next) -> Response {
-    let mut response = admitted(&house, request, next).await;
+    let asked = Asked::new(&request);
+    let mut response = admitted(&house, request, next).instrument(asked.span.clone()).await;
+    asked.answered(&mut response);
     protect(&mut response, false);
     response
 }
 
 async fn admitted(house: &House, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    // The pattern and not the path: names of runs and files are many.
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", method = %request.method(), route);
     if let Err(refused) = house.callers.check(&request) {
         return refusal(&request, refused);
     }
@@ -49,8 +49,8 @@ async fn admitted(house: &House, request: Request, next: Next) -> Response {
             Problem::refused(Code::Unauthenticated, "send `Authorization: Bearer …` with this worker's token");
         return refusal(&request, refused.into());
     }
-    let Some(limit) = deadline(&request) else { return next.run(request).instrument(span).await };
-    match tokio::time::timeout(limit, next.run(request)).instrument(span).await {
+    let Some(limit) = deadline(&request) else { return next.run(request).await };
+    match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         // What was done for it has been dropped, and a process with it.
         Err(_) => {

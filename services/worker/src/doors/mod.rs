@@ -19,7 +19,7 @@ use kalla_serving::{Callers, Refusal, Room};
 use subtle::ConstantTimeEq as _;
 
 pub use grpc::Health;
-pub use nats::take_jobs;
+pub use nats::{give_signs_of_life, take_jobs};
 
 use crate::config::Config;
 use crate::metrics::Metrics;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use kalla_broker::{Broker, Delivery};
+use kalla_broker::{Broker, Delivery, SIGN_OF_LIFE};
 use kalla_proto::v1::Problem;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,22 @@ pub async fn take_jobs(service: JobService, broker: Broker, stop: CancellationTo
         () = taking => {}
         () = hear_of_stops(&service, &broker) => {}
         () = stop.cancelled() => {}
+    }
+}
+
+/// Tells now and again that this worker lives and how it is, until `stop`, and then that it is gone.
+pub async fn give_signs_of_life(service: JobService, broker: Broker, stop: CancellationToken) {
+    loop {
+        if let Err(problem) = broker.announce(&service.status()).await {
+            tracing::debug!(problem = problem.message, "no sign of life");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+            () = stop.cancelled() => break,
+        }
+    }
+    if let Err(problem) = broker.withdraw(&service.status().name).await {
+        tracing::debug!(problem = problem.message, "others find out that it is gone");
     }
 }
 

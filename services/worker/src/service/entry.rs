@@ -1,10 +1,12 @@
 //! One job of a worker: what is known of it, and who may change that.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use kalla_proto::v1;
 use kalla_proto::v1::job_event::Event;
+use kalla_serving::telemetry::trace;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
@@ -68,19 +70,22 @@ pub struct Entry {
     pub queued: bool,
     /// Ends its process.
     pub cancel: CancellationToken,
-    pub span: Span,
+    /// What is logged of it, and a part of its trace. It ends when nothing more is to be told.
+    span: Mutex<Span>,
     pub view: watch::Sender<View>,
     /// Whether it is written down that it was accepted: until then nobody is told so. `false`: it has ended long ago.
     pub kept: OnceCell<Result<bool, v1::Problem>>,
-    /// Stands in every event.
+    /// Stand in every event.
     warning: Option<String>,
+    worker: Arc<str>,
     seq: AtomicU64,
 }
 
 impl Entry {
-    pub fn new(accepted: &Accepted, origin: Origin) -> Self {
+    pub fn new(accepted: &Accepted, origin: Origin, worker: &Arc<str>) -> Self {
         let run_id = accepted.job.run_id.clone();
-        let span = tracing::info_span!(parent: None, "job", run_id, attempt = accepted.attempt);
+        let span = tracing::info_span!(parent: None, "job", otel.kind = "consumer", run_id, attempt = accepted.attempt);
+        trace::go_on(&span, accepted.payload.traceparent());
         let state = State::Queued;
         let status = v1::JobStatus {
             run_id: run_id.clone(),
@@ -97,10 +102,11 @@ impl Entry {
             target: accepted.target.clone(),
             queued: origin == Origin::Queued,
             cancel: CancellationToken::new(),
-            span,
+            span: Mutex::new(span),
             view,
             kept: OnceCell::new(),
             warning: accepted.warning.clone(),
+            worker: Arc::clone(worker),
             seq: AtomicU64::new(first_seq(origin.workers())),
         }
     }
@@ -109,12 +115,20 @@ impl Entry {
         &self.run_id
     }
 
+    pub fn span(&self) -> Span {
+        self.span.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
     pub fn status(&self) -> v1::JobStatus {
         self.view.borrow().status.clone()
     }
 
     pub fn ended(&self) -> bool {
         self.view.borrow().ended()
+    }
+
+    pub fn runs(&self) -> bool {
+        matches!(self.view.borrow().state, State::Running | State::Stopping(_))
     }
 
     /// Whether it is this job's turn indeed.
@@ -189,9 +203,11 @@ impl Entry {
             view.settled = Some(settled);
             view.status.reported = settled == Settled::Reported;
         });
+        *self.span.lock().unwrap_or_else(|e| e.into_inner()) = Span::none();
     }
 
     fn event(&self, seq: u64, event: Event) -> v1::JobEvent {
-        outcome::event(self.run_id(), self.attempt, seq, event)
+        let event = outcome::event(self.run_id(), self.attempt, seq, event);
+        v1::JobEvent { worker: self.worker.to_string(), ..event }
     }
 }

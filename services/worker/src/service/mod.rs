@@ -66,6 +66,9 @@ impl Origin {
 
 /// What a service is made of.
 pub struct Parts {
+    /// What the worker calls itself, and where programs reach it.
+    pub name: Arc<str>,
+    pub url: String,
     pub intake: Intake,
     pub storage: Storage,
     pub processes: Processes,
@@ -132,13 +135,13 @@ impl JobService {
             return kept.map(|_| None);
         }
         match &accepted.warning {
-            Some(warning) => tracing::warn!(parent: &entry.span, warning, "accepted"),
-            None => tracing::info!(parent: &entry.span, "accepted"),
+            Some(warning) => tracing::warn!(parent: &entry.span(), warning, "accepted"),
+            None => tracing::info!(parent: &entry.span(), "accepted"),
         }
         registry.arrive(Waiting { entry: Arc::clone(&entry), accepted });
         self.0.start_next(&mut registry);
         drop(registry);
-        let span = entry.span.clone();
+        let span = entry.span();
         tokio::spawn(report::report(Arc::clone(&self.0), Arc::clone(&entry)).instrument(span));
         Ok(Some(entry))
     }
@@ -174,7 +177,7 @@ impl JobService {
         if let Some(known) = known {
             self.0.stop(&mut registry, &known, Stop::Superseded);
         }
-        let entry = Arc::new(Entry::new(accepted, origin));
+        let entry = Arc::new(Entry::new(accepted, origin, &self.0.parts.name));
         registry.insert(&entry);
         Ok((entry, true))
     }
@@ -204,6 +207,9 @@ impl JobService {
             file_roots: bounds.file_roots,
             keeps_staged: bounds.keep_staged,
             closing: registry.closing,
+            name: parts.name.to_string(),
+            url: parts.url.clone(),
+            jobs: registry.running_jobs(),
         }
     }
 
@@ -352,7 +358,7 @@ impl Shared {
             }
             registry.running += 1;
             registry.taken += grant.bytes;
-            let span = entry.span.clone();
+            let span = entry.span();
             tokio::spawn(run::run(Arc::clone(self), entry, accepted, grant).instrument(span));
         }
         self.parts.metrics.waiting(registry.queue.len(), registry.running);

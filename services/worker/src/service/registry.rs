@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use kalla_proto::v1;
+
 use super::entry::Entry;
 use crate::payload::Accepted;
 
@@ -61,6 +63,20 @@ impl Registry {
         self.queue.retain(|waiting| !Arc::ptr_eq(&waiting.entry, entry));
         self.arriving.retain(|arriving| !Arc::ptr_eq(arriving, entry));
         self.queue.len() + self.arriving.len() < before
+    }
+
+    /// Those that have begun and not ended.
+    pub fn running_jobs(&self) -> Vec<v1::RunningJob> {
+        let running = self.entries.values().filter(|entry| entry.runs());
+        let mut jobs: Vec<_> = running
+            .map(|entry| v1::RunningJob {
+                run_id: entry.run_id().to_owned(),
+                attempt: entry.attempt,
+                stage: entry.stage().into(),
+            })
+            .collect();
+        jobs.sort_by(|a, b| a.run_id.cmp(&b.run_id));
+        jobs
     }
 
     /// Those that have not begun, the first to come first.

@@ -9,6 +9,7 @@ use kalla_engine::manifest::Kin;
 use kalla_engine::{Error, Manifest, Violation};
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{self, order, report};
+use tracing::{Instrument as _, Span};
 
 use super::Shared;
 use super::entry::Entry;
@@ -100,14 +101,38 @@ async fn in_a_process(shared: &Shared, entry: &Entry, accepted: &Accepted, grant
     // It may have asked for less.
     let memory = Grant::of(limits.memory.min(grant.memory), grant.threads).bytes;
     let bounds = Bounds { memory, time: limits.timeout };
+    let span = tracing::info_span!("process");
+    let mut stages = Stages::default();
+    stages.enter(&span, v1::Stage::Staging);
     let progress = |report| {
         if let report::Report::Event(v1::JobEvent { event: Some(Event::Progress(progress)), .. }) = report {
+            stages.enter(&span, progress.stage());
             entry.progress(progress);
         }
     };
-    match shared.parts.processes.follow(order, bounds, &entry.cancel, progress).await? {
+    let follow = shared.parts.processes.follow(order, bounds, &entry.cancel, progress);
+    match follow.instrument(span.clone()).await? {
         report::Report::Event(v1::JobEvent { event: Some(event), .. }) => Ok(event),
         other => Err(Death::Crashed(format!("an answer to another question: {other:?}"))),
+    }
+}
+
+/// The part of a job that runs, as a span that ends with the next one.
+#[derive(Default)]
+struct Stages(Option<(v1::Stage, Span)>);
+
+impl Stages {
+    fn enter(&mut self, process: &Span, stage: v1::Stage) {
+        if self.0.as_ref().is_some_and(|(known, _)| *known == stage) {
+            return;
+        }
+        let span = match stage {
+            v1::Stage::Unspecified => return,
+            v1::Stage::Staging => tracing::info_span!(parent: process, "staging"),
+            v1::Stage::Matching => tracing::info_span!(parent: process, "matching"),
+            v1::Stage::WritingResults => tracing::info_span!(parent: process, "writing results"),
+        };
+        self.0 = Some((stage, span));
     }
 }
 
@@ -133,8 +158,8 @@ impl Shared {
         };
         let Some(outcome) = entry.end(input, tell) else { return };
         match entry.status().error {
-            Some(error) => tracing::info!(parent: &entry.span, ?outcome, error = error.error, "ended"),
-            None => tracing::info!(parent: &entry.span, ?outcome, "ended"),
+            Some(error) => tracing::info!(parent: &entry.span(), ?outcome, error = error.error, "ended"),
+            None => tracing::info!(parent: &entry.span(), ?outcome, "ended"),
         }
         self.parts.metrics.ended(outcome);
         registry.remember(entry);

@@ -70,6 +70,7 @@ function Facts({
       </Fact>
       <Fact name="run">
         <Copied text={run.run_id} />, attempt {run.attempt}
+        {run.worker && `, at ${run.worker}`}
       </Fact>
       {run.created && <Fact name="asked for">{told(run.created)}</Fact>}
       {run.started && <Fact name="begun">{told(run.started)}</Fact>}

@@ -1,5 +1,7 @@
 /** A run that goes on: what is done, what is being done, and nothing that is not known. */
+import { useQuery } from "@tanstack/react-query";
 import type { Run } from "../../api/client";
+import { system } from "../../api/system";
 import { useNow } from "../../components/Time";
 import { count, percent } from "../../format/numbers";
 import { duration } from "../../format/times";
@@ -12,6 +14,7 @@ const STAGES = [
 
 export function Stages({ run }: { run: Run }) {
   const now = useNow(1000);
+  const { data } = useQuery(system());
   const going = STAGES.findIndex((stage) => stage.state === run.state);
   return (
     <section aria-label="Progress" className="rounded-lg border border-line bg-surface p-5">
@@ -39,6 +42,7 @@ export function Stages({ run }: { run: Run }) {
       <p className="mt-3 text-sm text-quiet">
         {told(run, now)}
         {run.started && ` · since ${duration(now - Date.parse(run.started))}`}
+        {data?.broker && run.worker && ` · at ${run.worker}`}
       </p>
     </section>
   );

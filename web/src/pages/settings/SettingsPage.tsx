@@ -8,10 +8,12 @@ import { Fact } from "../../components/Fact";
 import { busy } from "../../components/Health";
 import { KeyList } from "../../components/Keys";
 import { Failed, Skeleton } from "../../components/Shown";
+import { Ago } from "../../components/Time";
 import { bytes, count, plural } from "../../format/numbers";
 import { duration } from "../../format/times";
 import { THEMES, type Theme, useTheme, wear } from "../../state/theme";
 import { useTitle } from "../../state/title";
+import { Workers } from "./Workers";
 
 export function SettingsPage() {
   const { data, error, refetch } = useQuery(system());
@@ -31,12 +33,18 @@ export function SettingsPage() {
               <div role="alert" className="rounded-lg border border-error/40 bg-surface p-4">
                 <p className="text-error">{data.worker_problem?.message}</p>
                 <p className="mt-2 text-quiet">
-                  Runs that are asked for meanwhile wait until it is back. WORKER_URL says where it is.
+                  Runs that are asked for meanwhile wait until it is back.
+                  {data.worker_url && " WORKER_URL says where it is."}
                 </p>
               </div>
             )}
           </Band>
         </>
+      )}
+      {data && data.workers.length > 0 && (
+        <Band title="Workers">
+          <Workers workers={data.workers} />
+        </Band>
       )}
       {data?.broker && (
         <Band title="Broker">
@@ -151,6 +159,28 @@ function Broker({ broker }: { broker: NonNullable<System["broker"]> }) {
           `${count(broker.waiting)} wait there, ${count(broker.under_way)} are at workers`
         )}
       </Fact>
+      {broker.dead > 0 && (
+        <Fact name="what nobody can do">
+          <p className="text-error">{plural(broker.dead, "message")} in kalla.jobs.dead. The latest:</p>
+          <ul className="mt-1 grid gap-1">
+            {broker.dead_letters.map(({ number, time, reason }) => (
+              <li key={number}>
+                <span className="text-quiet">
+                  {count(number)}
+                  {time && (
+                    <>
+                      {", "}
+                      <Ago at={time} />
+                    </>
+                  )}
+                  :
+                </span>{" "}
+                {reason}
+              </li>
+            ))}
+          </ul>
+        </Fact>
+      )}
     </Facts>
   );
 }

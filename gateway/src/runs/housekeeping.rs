@@ -1,0 +1,28 @@
+//! One gateway sends what waits and looks at what is due, for all that use the database.
+
+use tokio_util::sync::CancellationToken;
+
+use super::Runs;
+use crate::lease::Lease;
+
+const HOUSEKEEPING: &str = "housekeeping";
+
+impl Runs {
+    pub async fn keep_house(self, stop: CancellationToken) {
+        let mut lease = Lease::new(self.0.parts.store.clone(), HOUSEKEEPING);
+        loop {
+            tokio::select! {
+                () = lease.take() => {}
+                () = stop.cancelled() => return,
+            }
+            tracing::debug!("this gateway keeps house");
+            // Whatever is cut short here is done again by the next one.
+            let work = async { tokio::join!(self.keep_sweeping(&stop), self.keep_dispatching(&stop)) };
+            tokio::select! {
+                _ = work => break,
+                () = lease.keep() => {}
+            }
+        }
+        lease.give_up().await;
+    }
+}
