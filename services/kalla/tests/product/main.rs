@@ -11,6 +11,7 @@ mod crash;
 mod data;
 mod database;
 mod hostile;
+mod kubernetes;
 #[path = "../support/nats.rs"]
 mod nats;
 mod process;
