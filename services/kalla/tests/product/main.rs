@@ -4,7 +4,10 @@
 
 #[path = "../support/bucket.rs"]
 mod bucket;
+mod chaos;
 mod client;
+#[path = "../../../engine/src/stage/postgres/tests/cluster.rs"]
+mod cluster;
 mod commands;
 mod compose;
 mod crash;

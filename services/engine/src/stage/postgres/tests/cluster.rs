@@ -1,5 +1,6 @@
-//! A Postgres cluster for one test, with certificates and passwords of its own: a directory that is deleted and a
-//! server that is stopped at the end.
+//! A Postgres cluster for one test: a directory that is deleted and a server that is stopped at the end.
+
+#![allow(dead_code, reason = "each test that shares this uses a part of it")]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,45 +11,69 @@ use tokio_postgres::{Client, Config, NoTls};
 
 pub struct Cluster {
     server: Child,
+    arguments: Vec<String>,
     directory: TempDir,
     pub port: u16,
 }
 
-const HBA: &str = "local all postgres trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n\
+/// Over TCP with a password, and with TLS but for user `plain`.
+const GUARDED: &str = "local all postgres trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n\
     hostnossl all plain 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 reject\n";
+const TRUSTING: &str = "local all all trust\nhost all all 127.0.0.1/32 trust\n";
 
 impl Cluster {
     /// Starts a server on a free port of 127.0.0.1 whose certificate, signed by `root.crt`, is made out to `localhost`.
     pub fn start() -> Self {
+        Self::with(GUARDED, |path| {
+            certificates(path);
+            vec![
+                "ssl=on".to_owned(),
+                format!("ssl_cert_file={}", path.join("server.crt").display()),
+                format!("ssl_key_file={}", path.join("server.key").display()),
+            ]
+        })
+    }
+
+    /// Starts one on a free port of 127.0.0.1 that takes everybody for whom they say they are.
+    pub fn trusting() -> Self {
+        Self::with(TRUSTING, |_| Vec::new())
+    }
+
+    fn with(hba: &str, more: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        certificates(path);
+        let more = more(path);
         run(as_server_user("chown", &["-R", "postgres", path.to_str().unwrap()], false));
         let data = path.join("data");
         let data = data.to_str().unwrap();
         run(as_server_user(&tool("initdb"), &["-D", data, "-U", "postgres", "-A", "trust", "--no-sync"], true));
-        std::fs::write(path.join("data/pg_hba.conf"), HBA).unwrap();
+        std::fs::write(path.join("data/pg_hba.conf"), hba).unwrap();
         let settings = [
             format!("port={port}"),
             "listen_addresses=127.0.0.1".to_owned(),
             format!("unix_socket_directories={}", path.display()),
-            "ssl=on".to_owned(),
-            format!("ssl_cert_file={}", path.join("server.crt").display()),
-            format!("ssl_key_file={}", path.join("server.key").display()),
             "fsync=off".to_owned(),
         ];
-        let mut arguments = vec!["-D", data];
-        for setting in &settings {
-            arguments.extend(["-c", setting]);
+        let mut arguments = vec!["-D".to_owned(), data.to_owned()];
+        for setting in settings.into_iter().chain(more) {
+            arguments.extend(["-c".to_owned(), setting]);
         }
-        let log = std::fs::File::create(path.join("server.log")).unwrap();
-        let server = as_server_user(&tool("postgres"), &arguments, true)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the server can be started");
-        Self { server, directory, port }
+        Self { server: serve(path, &arguments), arguments, directory, port }
+    }
+
+    /// Falls over, as with the machine that it is on, and comes back with what was committed.
+    pub fn crash(&mut self) {
+        self.signal("-QUIT");
+        drop(self.server.wait());
+        self.server = serve(self.directory.path(), &self.arguments);
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.path("data/postmaster.pid")).unwrap_or_default();
+        if let Some(pid) = pid.lines().next() {
+            drop(Command::new("kill").args([signal, pid]).status());
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -77,13 +102,17 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // SIGINT is the fast shutdown: sessions are ended, the rest is written, the shared memory is given back.
-        let pid = std::fs::read_to_string(self.path("data/postmaster.pid")).unwrap_or_default();
-        if let Some(pid) = pid.lines().next() {
-            drop(Command::new("kill").args(["-INT", pid]).status());
-        }
+        // The fast shutdown: sessions are ended, the rest is written, the shared memory is given back.
+        self.signal("-INT");
         drop(self.server.wait());
     }
+}
+
+fn serve(path: &Path, arguments: &[String]) -> Child {
+    let log = std::fs::File::options().create(true).append(true).open(path.join("server.log")).unwrap();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut command = as_server_user(&tool("postgres"), &arguments, true);
+    command.stdout(Stdio::null()).stderr(log).spawn().expect("the server can be started")
 }
 
 /// A root, a server certificate that it signs, and a root that has nothing to do with them.
