@@ -28,9 +28,6 @@ impl Lease {
 
     /// Waits until it is this gateway's.
     pub async fn take(&mut self) {
-        if !self.store.is_shared() {
-            return;
-        }
         let mut since = Instant::now();
         loop {
             match self.store.lease(self.name).await {
@@ -38,7 +35,9 @@ impl Lease {
                     if self.seen != Some(now) {
                         (self.seen, since) = (Some(now), Instant::now());
                     }
-                    let free = now.holder.is_none() || since.elapsed() >= GONE;
+                    // What is its own may have been written without an answer.
+                    let own = now.holder.is_none_or(|holder| holder == self.me);
+                    let free = own || since.elapsed() >= GONE;
                     if free && matches!(self.beat(Some(self.me)).await, Ok(true)) {
                         return;
                     }
@@ -51,19 +50,18 @@ impl Lease {
 
     /// Until it is this gateway's no more.
     pub async fn keep(&mut self) {
-        if !self.store.is_shared() {
-            return std::future::pending().await;
-        }
         let mut written = Instant::now();
         loop {
             sleep(BEAT).await;
+            // Others may see the beat from here on.
+            let asked = Instant::now();
             match timeout_at(written + LOST, self.beat(Some(self.me))).await {
-                Ok(Ok(true)) => written = Instant::now(),
+                Ok(Ok(true)) => written = asked,
                 Ok(Ok(false)) => {
-                    tracing::warn!(lease = self.name, "another gateway has taken over");
+                    tracing::info!(lease = self.name, "not as it was left: taken anew, if nobody else has it");
                     return;
                 }
-                // Whether it was written is not known: then it is seen to stand otherwise, and taken anew.
+                // Whether it was written is not known, and found out with the next one.
                 Ok(Err(error)) => tracing::debug!(%error, lease = self.name, "no beat"),
                 Err(_) => {
                     tracing::warn!(lease = self.name, "the database does not answer: others may take over");
@@ -75,9 +73,7 @@ impl Lease {
 
     /// Nobody has to wait for it.
     pub async fn give_up(&mut self) {
-        if self.store.is_shared()
-            && let Err(error) = self.beat(None).await
-        {
+        if let Err(error) = self.beat(None).await {
             tracing::debug!(%error, lease = self.name, "not given up");
         }
     }

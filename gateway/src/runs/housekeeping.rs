@@ -9,7 +9,14 @@ const HOUSEKEEPING: &str = "housekeeping";
 
 impl Runs {
     pub async fn keep_house(self, stop: CancellationToken) {
-        let mut lease = Lease::new(self.0.parts.store.clone(), HOUSEKEEPING);
+        let work = async || {
+            tokio::join!(self.keep_sweeping(&stop), self.keep_dispatching(&stop));
+        };
+        let store = &self.0.parts.store;
+        if !store.is_shared() {
+            return work().await;
+        }
+        let mut lease = Lease::new(store.clone(), HOUSEKEEPING);
         loop {
             tokio::select! {
                 () = lease.take() => {}
@@ -17,9 +24,8 @@ impl Runs {
             }
             tracing::debug!("this gateway keeps house");
             // Whatever is cut short here is done again by the next one.
-            let work = async { tokio::join!(self.keep_sweeping(&stop), self.keep_dispatching(&stop)) };
             tokio::select! {
-                _ = work => break,
+                () = work() => break,
                 () = lease.keep() => {}
             }
         }
