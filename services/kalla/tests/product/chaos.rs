@@ -168,7 +168,7 @@ async fn ask_for(runs: u64, time: Duration, gateways: Vec<Client>, bucket: Arc<B
     made
 }
 
-/// All that the manifest names is there, as it says, and nothing else of the run.
+/// All that the manifest names is there, as it says.
 fn check_result(manifest: &Value, run_id: &str, bucket: &Bucket) {
     assert_eq!(manifest["run_id"], run_id, "{manifest}");
     let files = manifest["files"].as_array().unwrap();

@@ -88,7 +88,7 @@ impl Client {
         self.try_send(Method::GET, path, &[], None).await.ok()
     }
 
-    /// The same.
+    /// `None`: there is nobody, or nobody who answers to the end.
     pub async fn try_post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Option<Answer> {
         self.try_send(Method::POST, path, headers, Some(body)).await.ok()
     }
