@@ -285,7 +285,7 @@ pub fn recipe() -> Value {
 }
 
 /// Rows of `some.csv`.
-const SOME: u64 = 8_000;
+const SOME: u64 = 12_000;
 
 pub fn write_files(dir: &std::path::Path) {
     std::fs::write(dir.join("a.csv"), "id,amount\n1,10.00\n2,20.00\n3,30.00\n").unwrap();
