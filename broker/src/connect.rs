@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -98,17 +99,49 @@ pub struct Broker {
     pub(crate) client: Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) settings: Settings,
+    said: Said,
+}
+
+/// What went wrong with the connection last, until there is one.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<String>>);
+
+impl Said {
+    /// Whether it is news.
+    fn hear(&self, text: String) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let new = *last != text;
+        *last = text;
+        new
+    }
+
+    /// What an operator may look into.
+    fn in_words(&self) -> &'static str {
+        let last = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        if last.contains("authorization violation") {
+            "it does not take the credentials of NATS_URL or NATS_CREDS"
+        } else {
+            "is it running? NATS_CA names the certificate of one that speaks TLS, where the system does not trust it"
+        }
+    }
 }
 
 impl Broker {
     /// Begins to connect, and goes on trying: a broker that is away is waited for.
     pub async fn connect(settings: Settings, name: &str) -> Result<Self, BrokerError> {
+        let said = Said::default();
         let mut options = ConnectOptions::new()
             .name(name)
             .retry_on_initial_connect()
             .request_timeout(Some(PATIENCE))
             .reconnect_delay_callback(|tries| LONGEST_PAUSE.min(Duration::from_millis(100 << tries.min(6))))
-            .event_callback(|event| async move { tell(&event) });
+            .event_callback({
+                let said = said.clone();
+                move |event| {
+                    let said = said.clone();
+                    async move { tell(&event, &said) }
+                }
+            });
         let BrokerUrl { servers, user, password } = settings.url.clone();
         options = match (user, password) {
             (user, _) if user.is_empty() => options,
@@ -129,7 +162,7 @@ impl Broker {
         // One that is there is connected to at once; for another one, those wait who need it.
         let _ = tokio::time::timeout(AT_ONCE, client.flush()).await;
         let jetstream = jetstream::new(client.clone());
-        Ok(Self { client, jetstream, settings })
+        Ok(Self { client, jetstream, settings, said })
     }
 
     /// Where it is, without secrets.
@@ -147,7 +180,7 @@ impl Broker {
     }
 
     pub(crate) fn connected(&self) -> Result<(), Problem> {
-        if self.is_away() { Err(self.away("is it running?")) } else { Ok(()) }
+        if self.is_away() { Err(self.away(self.said.in_words())) } else { Ok(()) }
     }
 
     pub(crate) fn away(&self, why: &str) -> Problem {
@@ -155,11 +188,18 @@ impl Broker {
     }
 }
 
-fn tell(event: &Event) {
+/// The same thing once, and not at every try.
+fn tell(event: &Event, said: &Said) {
     match event {
+        Event::Connected => drop(said.hear(String::new())),
         // The library tells of the rest.
         Event::Disconnected => tracing::warn!("the broker is away"),
-        Event::ServerError(_) | Event::ClientError(_) | Event::SlowConsumer(_) => tracing::warn!(%event, "broker"),
+        Event::SlowConsumer(_) => tracing::warn!(%event, "broker"),
+        Event::ServerError(_) | Event::ClientError(_) => {
+            if said.hear(event.to_string()) {
+                tracing::warn!(%event, "broker");
+            }
+        }
         _ => tracing::debug!(%event, "broker"),
     }
 }
