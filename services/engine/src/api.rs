@@ -97,6 +97,12 @@ pub fn drop_staged(output: &Location) -> Pending<'_, ()> {
     Box::pin(crate::attempt::drop_staged(output))
 }
 
+/// Removes attempts from one output, but for that of its result: on a disk those that were given up, in a bucket all, which is for those who know
+/// that no other run has its output there. An attempt of the same run that goes on finds out in the end that it was too late.
+pub fn drop_attempts(output: &Location) -> Pending<'_, usize> {
+    Box::pin(crate::sweep::drop_attempts(output))
+}
+
 /// Removes attempts that were given up from the outputs directly below `root`, in a bucket those that nobody has written
 /// to for `age`; says how many. Files that a manifest names are never touched.
 pub fn sweep_attempts(root: &Location, age: std::time::Duration) -> Pending<'_, usize> {

@@ -44,8 +44,8 @@ mod write;
 
 pub use addresses::Addresses;
 pub use api::{
-    Pending, check, committed, drop_staged, dry_run, foresee, head, head_columns, inspect, reconcile, source_rows,
-    sweep_attempts, test_connection, why,
+    Pending, check, committed, drop_attempts, drop_staged, dry_run, foresee, head, head_columns, inspect, reconcile,
+    source_rows, sweep_attempts, test_connection, why,
 };
 pub use check::{CheckReport, CheckedSource, validate};
 pub use connection::{Connection, Part};
@@ -56,6 +56,6 @@ pub use inspect::{ColumnProfile, Head, Inspection};
 pub use job::Job;
 pub use manifest::Manifest;
 pub use stores::Stores;
-pub use sweep::{sweep_output, sweep_scratch};
+pub use sweep::sweep_scratch;
 pub use time_zone::TimeZone;
 pub use workdir::WorkDir;

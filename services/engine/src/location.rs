@@ -83,7 +83,15 @@ pub fn in_words(error: &dyn fmt::Display) -> String {
     let tries = request.split(", ").find_map(|part| part.strip_prefix("after ")?.strip_suffix(" retries"));
     let after = tries.map(|n| format!(" after {n} retries")).unwrap_or_default();
     match reason.strip_prefix("Server returned non-2xx status code: ") {
-        Some(answer) => format!("the store answers {}{after}", answer.split(": ").next().unwrap_or(answer)),
+        Some(answer) => {
+            let answer = answer.split(": ").next().unwrap_or(answer);
+            let why = if answer.starts_with("401") || answer.starts_with("403") {
+                ": its credentials may be wrong, or do not allow it"
+            } else {
+                ""
+            };
+            format!("the store answers {answer}{after}{why}")
+        }
         None => format!("the store cannot be reached{after}"),
     }
 }
@@ -108,6 +116,10 @@ mod tests {
                 "Generic S3 error: Error performing HEAD http://h/b/x in 3.1s, after 10 retries, max_retries: 10, \
                  retry_timeout: 60s  - Server returned non-2xx status code: 503 Service Unavailable: <Error/>\nmore",
                 "the store answers 503 Service Unavailable after 10 retries",
+            ),
+            (
+                "Generic GCS error: Error performing PUT http://h/b/x in 3ms - Server returned non-2xx status code: 401 Unauthorized: <Error/>",
+                "the store answers 401 Unauthorized: its credentials may be wrong, or do not allow it",
             ),
             (
                 "Generic S3 error: Error performing GET http://h/b?x - y in 4ms - HTTP error: error sending request",

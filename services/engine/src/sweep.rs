@@ -22,7 +22,19 @@ pub async fn sweep_attempts(root: &Location, age: Duration) -> Result<usize> {
             let outputs = directories(path).map_err(|e| failed(root, &e))?;
             Ok(outputs.iter().map(|output| remove_attempts(output)).sum())
         }
-        Location::Object { .. } => sweep_bucket(root, SystemTime::now() - age).await,
+        Location::Object { .. } => sweep_bucket(root, 1, Some(SystemTime::now() - age)).await,
+    }
+}
+
+/// See [`crate::drop_attempts`].
+pub async fn drop_attempts(output: &Location) -> Result<usize> {
+    match output {
+        Location::Local(path) => {
+            let path = path.clone();
+            let removed = tokio::task::spawn_blocking(move || remove_attempts(&path)).await;
+            Ok(removed.unwrap_or(0))
+        }
+        Location::Object { .. } => sweep_bucket(output, 0, None).await,
     }
 }
 
@@ -70,7 +82,8 @@ struct Leftover {
     newest: Option<SystemTime>,
 }
 
-async fn sweep_bucket(root: &Location, limit: SystemTime) -> Result<usize> {
+/// Of the outputs that lie `depth` below `root`, what nobody has written to since `limit`.
+async fn sweep_bucket(root: &Location, depth: usize, limit: Option<SystemTime>) -> Result<usize> {
     let failed = |e: object_store::Error| failed(root, &in_words(&e));
     let (store, base) = root.open().map_err(failed)?;
     let mut found: BTreeMap<(String, String), Leftover> = BTreeMap::new();
@@ -78,10 +91,11 @@ async fn sweep_bucket(root: &Location, limit: SystemTime) -> Result<usize> {
     while let Some(object) = objects.try_next().await.map_err(failed)? {
         let Some(parts) = object.location.prefix_match(&base) else { continue };
         let parts: Vec<_> = parts.map(|part| part.as_ref().to_owned()).collect();
-        if let [output, attempt, _, ..] = parts.as_slice()
+        let (output, inside) = parts.split_at(depth.min(parts.len()));
+        if let [attempt, _, ..] = inside
             && attempt.starts_with(SCRATCH)
         {
-            let leftover = found.entry((output.clone(), attempt.clone())).or_default();
+            let leftover = found.entry((output.join("/"), attempt.clone())).or_default();
             leftover.newest = leftover.newest.max(Some(object.last_modified.into()));
             leftover.objects.push(object.location);
         }
@@ -89,8 +103,8 @@ async fn sweep_bucket(root: &Location, limit: SystemTime) -> Result<usize> {
     drop(objects);
     let mut removed = 0;
     for ((output, attempt), leftover) in found {
-        let output = root.join(&output);
-        if leftover.newest >= Some(limit) || is_result(&output, &output.join(&attempt)).await? {
+        let output = if depth == 0 { root.clone() } else { root.join(&output) };
+        if (limit.is_some() && leftover.newest >= limit) || is_result(&output, &output.join(&attempt)).await? {
             continue;
         }
         for object in leftover.objects {

@@ -68,6 +68,8 @@ pub struct Entry {
     pub target: Option<Target>,
     /// Whether the broker keeps it, which gives it to another worker if this one ends.
     pub queued: bool,
+    /// Whether no worker has had the run before.
+    pub is_first: bool,
     /// Ends its process.
     pub cancel: CancellationToken,
     /// What is logged of it, and a part of its trace. It ends when nothing more is to be told.
@@ -101,6 +103,7 @@ impl Entry {
             fingerprint: accepted.fingerprint,
             target: accepted.target.clone(),
             queued: origin == Origin::Queued,
+            is_first: accepted.attempt <= 1 && origin.workers() <= 1,
             cancel: CancellationToken::new(),
             span: Mutex::new(span),
             view,

@@ -26,6 +26,10 @@ pub async fn run(shared: Arc<Shared>, entry: Arc<Entry>, accepted: Accepted, gra
         let defect = problem::defect("a panic beside the process of a job");
         (Input::Failed, Event::Error(outcome::failure(defect, entry.stage())))
     });
+    // Before anybody is told, so that no death in between leaves it.
+    if !entry.is_first {
+        clear(&accepted).await;
+    }
     {
         let mut registry = shared.lock();
         registry.running -= 1;
@@ -70,11 +74,22 @@ async fn execute(shared: &Shared, entry: &Entry, accepted: &Accepted, grant: Gra
         Ok(event) => (Input::Failed, event),
         Err(death) => {
             tracing::warn!(?death, "the process of the job ended");
-            let output = job.output.clone();
-            let swept = tokio::task::spawn_blocking(move || kalla_engine::sweep_output(&output)).await;
-            tracing::debug!(?swept, "what it left behind is removed");
+            clear(accepted).await;
             (Input::Gone, Event::Error(outcome::failure(death.problem(), entry.stage())))
         }
+    }
+}
+
+/// Removes what processes that were killed have left, here or at another worker. Several runs may write to an output that was chosen, and in a bucket
+/// nobody sees which of them go on.
+async fn clear(accepted: &Accepted) {
+    let output = &accepted.job.output;
+    if output.as_local().is_none() && !accepted.payload.output_path.is_empty() {
+        return;
+    }
+    match kalla_engine::drop_attempts(output).await {
+        Ok(removed) => tracing::debug!(removed, "what was left behind is removed"),
+        Err(error) => tracing::warn!(%error, "what was left behind stays until it is swept"),
     }
 }
 
