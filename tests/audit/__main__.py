@@ -24,7 +24,7 @@ class Check:
     """Says of each promise whether it holds."""
 
     def __init__(self):
-        self.passed, self.failed = 0, 0
+        self.passed, self.broken = 0, []
 
     def __call__(self, what, holds, seen=None):
         self.all(what, [(holds, str(seen)[:2000])])
@@ -37,7 +37,7 @@ class Check:
         if len(broken) > SHOWN:
             print(f"      and {len(broken) - SHOWN} more")
         if broken:
-            self.failed += 1
+            self.broken.append(what)
         else:
             self.passed += 1
 
@@ -54,8 +54,10 @@ def main():
         with tempfile.TemporaryDirectory(prefix="kalla-audit-") as place:
             PARTS[name](Path(os.path.realpath(place)), check)
         print(f"    {time.monotonic() - began:.0f} s")
-    print(f"{check.passed} passed, {check.failed} failed")
-    return 1 if check.failed else 0
+    print(f"{check.passed} passed, {len(check.broken)} failed")
+    for what in check.broken:
+        print(f"  ✗ {what}")
+    return 1 if check.broken else 0
 
 
 if __name__ == "__main__":
