@@ -332,6 +332,9 @@ pub fn check_counts(run: &Value) {
     assert_eq!(found, [2, 1, 2, 3, 4], "{run}");
     for file in ["matched", "unmatched_left", "unmatched_right"] {
         let path = counts["output_paths"][file].as_str().unwrap();
-        assert!(path.starts_with("s3://") || std::path::Path::new(path).is_file(), "{path}");
+        assert!(
+            path.starts_with("s3://") || path.starts_with("gs://") || std::path::Path::new(path).is_file(),
+            "{path}"
+        );
     }
 }

@@ -7,10 +7,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::bucket::Bucket;
 use crate::database;
 use crate::nats::Nats;
 use crate::process::{Served, free_port};
+use crate::stores::Store;
 
 type Variables = BTreeMap<String, String>;
 
@@ -42,14 +42,20 @@ pub async fn single(dir: &Path) -> Vec<Served> {
     vec![gateway, worker]
 }
 
-/// Two gateways and two workers of the fleet, and the broker between them, each as its service says.
-pub async fn scaled(dir: &Path, bucket: &Bucket) -> (Nats, Vec<Served>) {
-    let (services, database) = Services::of(SCALED, dir, &[("STAGING_BUCKET", &bucket.name)]).await;
+/// Two gateways and two workers of the fleet, the broker and the bucket between them, each as its service says. The bucket lets workers do what
+/// its policy allows.
+pub async fn scaled(dir: &Path) -> (Nats, Store, Vec<Served>) {
+    let (services, database) = Services::of(SCALED, dir, &[]).await;
+    let worker = named(&services.read["worker"]["environment"]);
+    let [bucket, key, secret] =
+        ["STAGING_BUCKET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| worker[name].as_str());
+    let policy = serde_json::from_str(services.configs["bucket_policy"]["content"].as_str().unwrap()).unwrap();
+    let guarded = Store::guarded_s3(bucket, key, secret, &policy);
     let (app, broker) = (format!("127.0.0.1:{}", free_port()), free_port());
     // Ours is told where it listens, and has no port for monitoring.
     let command = strings(&services.read["nats"]["command"]).into_iter().filter(|word| word != "-m" && word != "8222");
     let nats = Nats::start_with(dir, &broker, command.skip_while(|word| word != "--user"));
-    let (broker, store) = (format!("127.0.0.1:{broker}"), bucket.endpoint().replace("http://", ""));
+    let (broker, store) = (format!("127.0.0.1:{broker}"), guarded.endpoint.replace("http://", ""));
     let places = [
         ("postgres:5432", database.as_str()),
         ("nats:4222", broker.as_str()),
@@ -60,7 +66,7 @@ pub async fn scaled(dir: &Path, bucket: &Bucket) -> (Nats, Vec<Served>) {
     let own = [("KALLA_WORKER_PORT", "0"), ("KALLA_HOST", "127.0.0.1")];
     let workers = [(); 2].map(|()| services.start("worker", &places, &own));
     let gateways = [port(&app), "0"].map(|port| services.start("app", &places, &[("KALLA_PORT", port)]));
-    (nats, gateways.into_iter().chain(workers).collect())
+    (nats, guarded, gateways.into_iter().chain(workers).collect())
 }
 
 fn port(address: &str) -> &str {
@@ -71,6 +77,8 @@ fn port(address: &str) -> &str {
 struct Services<'a> {
     dir: &'a Path,
     read: Value,
+    /// Files of containers.
+    configs: Value,
 }
 
 impl<'a> Services<'a> {
@@ -82,7 +90,8 @@ impl<'a> Services<'a> {
             variables.insert((*name).to_owned(), (*value).to_owned());
         }
         let database = database::create(&user, &variables["POSTGRES_PASSWORD"]).await;
-        (Self { dir, read: read(file, &variables).unwrap()["services"].clone() }, database)
+        let mut read = read(file, &variables).unwrap();
+        (Self { dir, read: read["services"].take(), configs: read["configs"].take() }, database)
     }
 
     /// One of them as a process, with addresses in place of the names of containers.

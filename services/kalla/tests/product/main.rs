@@ -4,6 +4,8 @@
 
 #[path = "../support/bucket.rs"]
 mod bucket;
+#[path = "../support/certificate.rs"]
+mod certificate;
 mod chaos;
 mod client;
 #[path = "../../../engine/src/stage/postgres/tests/cluster.rs"]
@@ -21,6 +23,8 @@ mod process;
 mod queue;
 mod scaled;
 mod slow;
+#[path = "../support/stores.rs"]
+mod stores;
 mod story;
 mod traces;
 mod trouble;
@@ -29,6 +33,7 @@ use std::path::PathBuf;
 
 use client::Client;
 use process::Served;
+use stores::Store;
 
 /// A product in a directory of its own.
 pub struct Product {
@@ -68,4 +73,21 @@ async fn the_story_on_sqlite_in_one_process() {
 #[tokio::test]
 async fn the_story_on_postgres_in_parts() {
     story::tell(&in_parts().await).await;
+}
+
+/// With the credentials of a service account.
+#[tokio::test]
+async fn the_story_in_google_cloud_storage() {
+    let (kept, dir) = temporary();
+    let credentials = dir.join("account.json");
+    let store = Store::gcs("kalla-story", &credentials);
+    let variables = [
+        ("GCS_BUCKET", "kalla-story"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", credentials.to_str().unwrap()),
+        ("GOOGLE_BASE_URL", &store.endpoint),
+    ];
+    let worker = Served::start(&dir, &["worker", "--port", "0"], &variables);
+    let gateway = Served::start(&dir, &["gateway", "--port", "0"], &[("WORKER_URL", &worker.url)]);
+    let client = Client::new(&gateway.url);
+    story::tell(&Product { client, dir, _servers: vec![gateway, worker], _kept: kept }).await;
 }

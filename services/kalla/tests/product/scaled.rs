@@ -10,9 +10,9 @@ use crate::client::{Client, check_counts, check_long, check_order, endless, long
 use crate::database;
 use crate::nats::Nats;
 use crate::process::{Served, free_port};
-use crate::{Product, compose, story, temporary};
+use crate::{Product, certificate, compose, story, temporary};
 
-const TOKEN: &str = "between-them";
+pub const TOKEN: &str = "between-them";
 /// Short, so that what is left behind is taken on soon.
 const ACK_WAIT: Duration = Duration::from_secs(2);
 
@@ -61,12 +61,11 @@ impl<'a> Fleet<'a> {
     }
 }
 
-/// The story as it is told on one machine, through what `docker-compose.scaled.yml` describes.
+/// The story as it is told on one machine, through what `docker-compose.scaled.yml` describes, with the rights that it gives.
 #[tokio::test]
 async fn the_story_through_nats_and_s3() {
     let (kept, dir) = temporary();
-    let bucket = Bucket::create();
-    let (nats, servers) = compose::scaled(&dir, &bucket).await;
+    let (nats, _bucket, servers) = compose::scaled(&dir).await;
     let client = Client::new(&servers[0].url);
     let product = Product { client, dir: dir.clone(), _servers: servers, _kept: kept };
     story::tell(&product).await;
@@ -302,4 +301,34 @@ async fn a_person_may_publish_a_job() {
     while !nats.request("$JS.API.STREAM.INFO.KALLA_JOBS").contains("\"messages\":0") {
         tokio::task::yield_now().await;
     }
+}
+
+/// A broker that speaks TLS, with a certificate that the system does not trust, and wants a password.
+#[tokio::test]
+async fn a_guarded_broker_is_reached_and_told_of() {
+    let (_kept, dir) = temporary();
+    certificate::make(&dir);
+    let file = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    let own =
+        ["--tls", "--tlscert", &file("cert.pem"), "--tlskey", &file("key.pem"), "--user", "kalla", "--pass", "s3cret"];
+    let port = free_port();
+    let _nats = Nats::start_with(&dir, &port, own.map(str::to_owned));
+    let bucket = Bucket::create();
+    let fleet = |who: &str| Fleet::new(&dir, &format!("tls://{who}@127.0.0.1:{port}"), &bucket);
+    for (who, ca, words) in
+        [("kalla:wrong", "cert.pem", "does not take the credentials"), ("kalla:s3cret", "", "NATS_CA")]
+    {
+        let fleet = if ca.is_empty() { fleet(who) } else { fleet(who).with("NATS_CA", ca) };
+        let worker = fleet.worker();
+        let told = Client::new(&worker.url).get("/ready").await.refused(503);
+        assert!(
+            told.contains(words) && told.contains(&format!("tls://127.0.0.1:{port}")) && !told.contains("s3cret"),
+            "{told}"
+        );
+    }
+    let fleet = fleet("kalla:s3cret").with("NATS_CA", "cert.pem");
+    let (_worker, gateway) = (fleet.worker(), fleet.gateway());
+    let client = Client::new(&gateway.url);
+    client.post("/api/recipes", &recipe()).await.body();
+    check_counts(&client.ended(&client.run(&run()).await).await);
 }

@@ -1,4 +1,5 @@
 //! A NATS server of its own for a test (`KALLA_TEST_NATS_SERVER` is the program), and what people do with `nats`.
+#![allow(dead_code, reason = "each test that shares this uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

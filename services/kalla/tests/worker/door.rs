@@ -1,15 +1,27 @@
 //! One way to call a worker: every behaviour is tried through each.
 
+use std::sync::Arc;
+
 use kalla_proto::v1::job_service_client::JobServiceClient;
 use kalla_proto::v1::source_service_client::SourceServiceClient;
 use kalla_proto::v1::{self, JobPayload, JobStatus, Problem};
 use prost::Message as _;
 use tonic::transport::Channel;
 
+use crate::nats::Nats;
+
 #[derive(Clone)]
 pub enum Door {
-    Http { client: reqwest::Client, url: String },
+    Http {
+        client: reqwest::Client,
+        url: String,
+    },
     Grpc(JobServiceClient<Channel>),
+    /// Jobs go through a broker; what is asked about them goes to the port.
+    Nats {
+        nats: Arc<Nats>,
+        port: Box<Door>,
+    },
 }
 
 impl Door {
@@ -19,6 +31,10 @@ impl Door {
 
     pub async fn grpc(url: &str) -> Self {
         Self::Grpc(JobServiceClient::new(channel(url).await))
+    }
+
+    pub fn nats(nats: Nats, url: &str) -> Self {
+        Self::Nats { nats: Arc::new(nats), port: Box::new(Self::http(url)) }
     }
 
     pub async fn submit(&self, job: &JobPayload) -> Result<(), Problem> {
@@ -33,6 +49,11 @@ impl Door {
                 let request = v1::SubmitJobRequest { job: Some(job.clone()) };
                 client.clone().submit_job(request).await.map(drop).map_err(|status| problem(&status))
             }
+            // As a person does who has a file with the job.
+            Self::Nats { nats, .. } => {
+                nats.publish("kalla.jobs.v1", "Content-Type: application/json", &serde_json::to_string(job).unwrap());
+                Ok(())
+            }
         }
     }
 
@@ -46,6 +67,7 @@ impl Door {
                 let answer = client.clone().get_job(request).await;
                 answer.map(|a| a.into_inner().job.unwrap()).map_err(|status| problem(&status))
             }
+            Self::Nats { port, .. } => Box::pin(port.get(run_id)).await,
         }
     }
 
@@ -59,6 +81,7 @@ impl Door {
                 let answer = client.clone().cancel_job(request).await;
                 answer.map(|a| a.into_inner().job.unwrap()).map_err(|status| problem(&status))
             }
+            Self::Nats { port, .. } => Box::pin(port.cancel(run_id)).await,
         }
     }
 }
