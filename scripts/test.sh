@@ -47,6 +47,7 @@ prepare() {
   need_web
   if [ "$only" = all ]; then
     need_python
+    need_promtool
     need_chromium
     start_postgres "$scratch"
     start_s3 "$scratch/s3.log"

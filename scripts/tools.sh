@@ -23,14 +23,18 @@ as_root() {
 }
 
 apt_updated=
-# apt_install PACKAGE…: only where there is apt; elsewhere it says what is missing.
-apt_install() {
-  command -v apt-get >/dev/null || die "install $*, then start again (there is no apt-get to do it)"
-  note "installing with apt-get: $*"
+apt_update() {
   if [ -z "$apt_updated" ]; then
     as_root apt-get update -qq
     apt_updated=yes
   fi
+}
+
+# apt_install PACKAGE…: only where there is apt; elsewhere it says what is missing.
+apt_install() {
+  command -v apt-get >/dev/null || die "install $*, then start again (there is no apt-get to do it)"
+  note "installing with apt-get: $*"
+  apt_update
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
@@ -59,6 +63,20 @@ need_python() {
     printf '%s\n' "$wanted" >"$home/installed"
   fi
   export KALLA_TEST_PYTHON="$home/bin/python" KALLA_TEST_NATS_SERVER="$home/bin/nats-server"
+}
+
+# Exports KALLA_TEST_PROMTOOL, which tries rules of Prometheus. Of its package only that: a server is not to be started.
+need_promtool() {
+  local home="$KALLA_CACHE/prometheus"
+  KALLA_TEST_PROMTOOL=$(command -v promtool || printf '%s\n' "$home/usr/bin/promtool")
+  if [ ! -x "$KALLA_TEST_PROMTOOL" ]; then
+    command -v apt-get >/dev/null || die "install promtool, which comes with Prometheus, then start again"
+    note "unpacking into $home: prometheus"
+    apt_update
+    mkdir -p "$home"
+    (cd "$home" && apt-get -o APT::Sandbox::User=root download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb)
+  fi
+  export KALLA_TEST_PROMTOOL
 }
 
 # Puts a node that is recent enough first on the PATH. The one of a distribution is often older: then npm brings another.

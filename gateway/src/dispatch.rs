@@ -1,8 +1,10 @@
 //! How jobs get to workers: over HTTP to the one of WORKER_URL, or through a broker to whoever takes them. Chosen once, when the
 //! gateway starts.
 
+use std::time::Duration;
+
 use kalla_broker::{Broker, Dead, Depth, Published};
-use kalla_proto::v1::{BrokerStatus, JobPayload, JobState, JobStatus, Problem};
+use kalla_proto::v1::{BrokerStatus, Code, JobPayload, JobState, JobStatus, Problem};
 
 use crate::runs::life::{Life, Phase};
 use crate::worker::{Fleet, Found, Sent, Worker};
@@ -10,6 +12,8 @@ use crate::worker::{Fleet, Found, Sent, Worker};
 /// Jobs that may wait in the broker. More wait in the gateway, where priorities and turns are minded; fewer would leave nothing for
 /// those who count them to start more workers.
 const BACKLOG: u64 = 100;
+/// Somebody waits who wants to know how the broker is.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub enum Dispatch {
@@ -37,10 +41,16 @@ impl Dispatch {
     pub async fn broker(&self) -> Option<BrokerStatus> {
         let Self::Queue { broker, .. } = self else { return None };
         let url = broker.place();
-        let (depth, dead) = match futures::join!(broker.depth(), broker.dead()) {
-            (Ok(depth), Ok(dead)) => (depth, dead),
-            (Err(problem), _) | (_, Err(problem)) => {
+        let asked = tokio::time::timeout(PATIENCE, async { futures::join!(broker.depth(), broker.dead()) });
+        let (depth, dead) = match asked.await {
+            Ok((Ok(depth), Ok(dead))) => (depth, dead),
+            Ok((Err(problem), _) | (_, Err(problem))) => {
                 return Some(BrokerStatus { url, problem: Some(problem), ..BrokerStatus::default() });
+            }
+            Err(_) => {
+                let message = format!("the broker at {url} has not answered for {} s", PATIENCE.as_secs());
+                let problem = Some(Problem::later(Code::Unavailable, message));
+                return Some(BrokerStatus { url, problem, ..BrokerStatus::default() });
             }
         };
         let (Depth { waiting, under_way }, Dead { count: dead, latest: dead_letters }) = (depth, dead);

@@ -5,6 +5,7 @@ pub mod address;
 pub mod answer;
 pub mod body;
 pub mod callers;
+pub mod metrics;
 pub mod pace;
 pub mod private;
 pub mod room;

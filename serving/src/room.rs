@@ -12,13 +12,14 @@ pub type Turn = OwnedSemaphorePermit;
 #[derive(Debug, Clone)]
 pub struct Room {
     places: Arc<Semaphore>,
+    count: usize,
     /// What is too much, as in "files are uploaded".
     what: &'static str,
 }
 
 impl Room {
     pub fn new(places: usize, what: &'static str) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), what }
+        Self { places: Arc::new(Semaphore::new(places)), count: places, what }
     }
 
     /// At once or not at all.
@@ -32,6 +33,11 @@ impl Room {
             Ok(Ok(place)) => Ok(place),
             _ => Err(self.full()),
         }
+    }
+
+    /// How many there are, and how many of them are taken.
+    pub fn places(&self) -> (usize, usize) {
+        (self.count, self.count.saturating_sub(self.places.available_permits()))
     }
 
     fn full(&self) -> Problem {

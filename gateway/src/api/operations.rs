@@ -1,19 +1,23 @@
 //! What operators and their tools ask: `/health`, `/ready`, `/metrics`, and what the page shows of it.
 
+use std::time::Duration;
+
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use kalla_proto::v1::{Problem, System, WorkerStatus};
 use kalla_serving::Refusal;
+use kalla_serving::metrics::OPEN_METRICS;
 
 use super::House;
+use crate::metrics::Now;
 use crate::problem::Failure;
 use crate::time::now;
 use crate::worker::Fleet;
 
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Whoever asks for metrics soon gives up. What has not answered by then is away.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub fn routes() -> Router<House> {
     Router::new()
@@ -54,7 +58,17 @@ async fn one_of(fleet: &Fleet, alive: &[WorkerStatus]) -> (String, Result<Worker
     }
 }
 
-async fn metrics(State(house): State<House>) -> Result<impl IntoResponse, Refusal> {
-    let open = house.store.open_runs(now()).await.map_err(Failure::from)?;
-    Ok(([(CONTENT_TYPE, OPEN_METRICS)], house.metrics.text(&open)))
+/// They are told whatever is away: then they matter most.
+async fn metrics(State(house): State<House>) -> impl IntoResponse {
+    let open = tokio::time::timeout(PATIENCE, house.store.open_runs(now()));
+    let (open, broker) = tokio::join!(open, house.runs.broker());
+    let open = open.ok().and_then(|open| open.inspect_err(|error| tracing::warn!(%error, "runs are not counted")).ok());
+    let now = Now {
+        open,
+        connections: house.store.connections(),
+        errands: house.runs.errands(),
+        workers: house.fleet.count(),
+        broker,
+    };
+    ([OPEN_METRICS], house.metrics.text(&now))
 }

@@ -55,6 +55,11 @@ impl Errands {
         next
     }
 
+    /// Runs about which something is asked, or is to be.
+    pub fn count(&self) -> usize {
+        self.busy().len()
+    }
+
     fn busy(&self) -> MutexGuard<'_, HashMap<Uuid, Option<Effect>>> {
         self.busy.lock().unwrap_or_else(|e| e.into_inner())
     }
@@ -152,6 +157,6 @@ mod tests {
         assert!(!errands.enter(one, Effect::Ask));
         assert_eq!(errands.next(one), Some(Effect::Stop));
         assert_eq!(errands.next(one), None);
-        assert!(errands.busy().is_empty());
+        assert_eq!(errands.count(), 0);
     }
 }

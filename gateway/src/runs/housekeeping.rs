@@ -12,8 +12,9 @@ impl Runs {
         let work = async || {
             tokio::join!(self.keep_sweeping(&stop), self.keep_dispatching(&stop));
         };
-        let store = &self.0.parts.store;
+        let (store, metrics) = (&self.0.parts.store, &self.0.parts.metrics);
         if !store.is_shared() {
+            metrics.keeps_house(true);
             return work().await;
         }
         let mut lease = Lease::new(store.clone(), HOUSEKEEPING);
@@ -23,10 +24,11 @@ impl Runs {
                 () = stop.cancelled() => return,
             }
             tracing::debug!("this gateway keeps house");
+            metrics.keeps_house(true);
             // Whatever is cut short here is done again by the next one.
             tokio::select! {
                 () = work() => break,
-                () = lease.keep() => {}
+                () = lease.keep() => metrics.keeps_house(false),
             }
         }
         lease.give_up().await;

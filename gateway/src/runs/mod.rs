@@ -226,6 +226,11 @@ impl Runs {
         self.0.parts.dispatch.broker().await
     }
 
+    /// Runs about which a worker is asked, or is to be.
+    pub fn errands(&self) -> usize {
+        self.0.errands.count()
+    }
+
     /// Stops a run; one that was stopped before stays as it is.
     pub async fn cancel(&self, run_id: &str, actor: &Actor) -> Result<Run, Failure> {
         let run = self.step(id(run_id)?, Input::Cancel, Fact::None, By::Person(actor.name())).await?;

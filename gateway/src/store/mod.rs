@@ -106,6 +106,13 @@ pub enum Place {
     Directory(PathBuf),
 }
 
+/// How many there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Connections {
+    pub used: u32,
+    pub idle: u32,
+}
+
 /// Clones share the connections.
 #[derive(Debug, Clone)]
 pub enum Store {
@@ -161,6 +168,11 @@ impl Store {
             Self::Postgres(_) => "postgres",
             Self::Sqlite(..) => "sqlite",
         }
+    }
+
+    pub fn connections(&self) -> Connections {
+        let (all, idle) = on!(self, pool => (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)));
+        Connections { used: all.saturating_sub(idle), idle }
     }
 
     /// Whether the database answers.

@@ -123,6 +123,14 @@ impl Fleet {
         self.told().values().map(|told| told.status.clone()).collect()
     }
 
+    /// How many there are: the one of WORKER_URL, unless it did not answer when it was last asked, and those that the broker tells of.
+    pub fn count(&self) -> usize {
+        let told = self.told();
+        let named = self.0.named.as_ref().filter(|named| !named.breaker.is_silent());
+        let one_more = named.is_some_and(|named| told.values().all(|told| told.worker.place() != named.place()));
+        told.len() + usize::from(one_more)
+    }
+
     /// Why none is asked.
     pub fn nobody() -> Problem {
         let message = "no worker has told that it is there: is one running, with the NATS_URL of this gateway?";
@@ -278,9 +286,9 @@ mod tests {
     async fn the_one_of_the_operator_is_one_more() {
         let named = Worker::new("http://a:1".parse().unwrap(), None).unwrap();
         let fleet = Fleet::new(Some(named), None);
-        assert_eq!(places(&fleet), ["a:1"]);
+        assert_eq!((places(&fleet), fleet.count()), (vec!["a:1".to_owned()], 1));
         fleet.heard(status("a:1", "s3://one", false));
-        assert_eq!(places(&fleet), ["a:1"]);
+        assert_eq!((places(&fleet), fleet.count()), (vec!["a:1".to_owned()], 1));
         fleet.heard(status("b:1", "s3://one", false));
         assert_eq!(places(&fleet).len(), 2);
         fleet.heard(WorkerStatus { url: "nowhere".to_owned(), ..status("c:1", "s3://one", false) });

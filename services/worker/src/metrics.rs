@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kalla_engine::Manifest;
+use kalla_serving::metrics::{self, Known, Label, signed};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,10 +12,24 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::callback::Answer;
 use crate::process::memory;
-use crate::service::{Outcome, Stop};
+use crate::service::{Load, Outcome, Stop};
+use crate::storage::Disks;
 
-type Label = [(&'static str, &'static str); 1];
 type Seconds = Family<Label, Histogram, fn() -> Histogram>;
+
+/// What labels may be: each of them is told from the start, so that the first one is seen to come.
+const OUTCOMES: [&str; 5] = ["completed", "failed", "cancelled", "superseded", "shut_down"];
+const STAGES: [&str; 3] = ["staging", "matching", "writing_results"];
+const ANSWERS: [&str; 3] = ["accepted", "gone", "failed"];
+const REASONS: [&str; 5] = ["invalid", "conflict", "full", "closing", "disk"];
+
+/// How things are at the moment that somebody asks.
+pub struct Now {
+    pub load: Load,
+    pub disks: Disks,
+    /// `None`: there is none.
+    pub broker_answers: Option<bool>,
+}
 
 /// Clones count into the same numbers.
 #[derive(Clone)]
@@ -25,41 +40,60 @@ struct Numbers {
     jobs: Family<Label, Counter>,
     queued: Gauge,
     running: Gauge,
+    places: Gauge,
+    waiting: Gauge,
+    looks: Family<Label, Gauge>,
+    look_places: Family<Label, Gauge>,
     rows: Family<Label, Counter>,
     bytes: Family<Label, Counter>,
     seconds: Seconds,
     spilled: Counter,
     callbacks: Family<Label, Counter>,
     dropped: Counter,
+    undelivered: Gauge,
+    broker: Known,
     refused: Family<Label, Counter>,
     uploaded: Counter,
     resident: Gauge,
-    free: Gauge,
+    free: Family<Label, Gauge>,
+    reserve: Gauge,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("kalla");
+        let mut registry = metrics::registry();
         let numbers = Numbers {
             jobs: Family::default(),
             queued: Gauge::default(),
             running: Gauge::default(),
+            places: Gauge::default(),
+            waiting: Gauge::default(),
+            looks: Family::default(),
+            look_places: Family::default(),
             rows: Family::default(),
             bytes: Family::default(),
             seconds: Family::new_with_constructor(seconds),
             spilled: Counter::default(),
             callbacks: Family::default(),
             dropped: Counter::default(),
+            undelivered: Gauge::default(),
+            broker: Known::default(),
             refused: Family::default(),
             uploaded: Counter::default(),
             resident: Gauge::default(),
-            free: Gauge::default(),
+            free: Family::default(),
+            reserve: Gauge::default(),
             registry: Registry::default(),
         };
         let r = &mut registry;
         r.register("jobs", "Jobs that ended, by outcome", numbers.jobs.clone());
         r.register("jobs_queued", "Jobs that wait for room", numbers.queued.clone());
         r.register("jobs_running", "Jobs that run", numbers.running.clone());
+        r.register("job_places", "Jobs that may run at the same time", numbers.places.clone());
+        let help = "How long the first of the jobs has waited that wait";
+        r.register_with_unit("job_waiting", help, Unit::Seconds, numbers.waiting.clone());
+        r.register("looks", "Looks into sources that are under way, by kind", numbers.looks.clone());
+        r.register("look_places", "Looks that may be under way at the same time", numbers.look_places.clone());
         r.register("rows", "Rows that a stage has taken in or given out", numbers.rows.clone());
         r.register_with_unit(
             "stage_size",
@@ -76,15 +110,26 @@ impl Default for Metrics {
         );
         r.register("callbacks", "Callbacks that were tried, by answer", numbers.callbacks.clone());
         r.register("events_dropped", "Last events that nobody has taken for a week", numbers.dropped.clone());
+        let help = "Last events that their worker did not get delivered in its time, in the whole storage";
+        r.register("events_undelivered", help, numbers.undelivered.clone());
+        r.register("broker_up", "Whether the broker is connected", numbers.broker.clone());
         r.register("submissions_refused", "Jobs that were not accepted, by reason", numbers.refused.clone());
         r.register_with_unit("uploaded", "Bytes of files that were put", Unit::Bytes, numbers.uploaded.clone());
         r.register_with_unit("resident_memory", "Memory of the process", Unit::Bytes, numbers.resident.clone());
-        r.register_with_unit(
-            "storage_free",
-            "What is left of the disk of a local storage",
-            Unit::Bytes,
-            numbers.free.clone(),
-        );
+        r.register_with_unit("disk_free", "What is left of a disk", Unit::Bytes, numbers.free.clone());
+        let help = "What is to stay free of each disk";
+        r.register_with_unit("disk_reserve", help, Unit::Bytes, numbers.reserve.clone());
+        for (family, label, words) in [
+            (&numbers.jobs, "outcome", OUTCOMES.as_slice()),
+            (&numbers.rows, "stage", &STAGES),
+            (&numbers.bytes, "stage", &[STAGES[0], STAGES[2]]),
+            (&numbers.callbacks, "answer", &ANSWERS),
+            (&numbers.refused, "reason", &REASONS),
+        ] {
+            for word in words {
+                let _ = family.get_or_create(&[(label, *word)]);
+            }
+        }
         Self(Arc::new(Numbers { registry, ..numbers }))
     }
 }
@@ -95,11 +140,6 @@ fn seconds() -> Histogram {
 }
 
 impl Metrics {
-    pub fn waiting(&self, queued: usize, running: usize) {
-        self.0.queued.set(i64::try_from(queued).unwrap_or(i64::MAX));
-        self.0.running.set(i64::try_from(running).unwrap_or(i64::MAX));
-    }
-
     pub fn ended(&self, outcome: Outcome) {
         let word = match outcome {
             Outcome::Completed => "completed",
@@ -149,6 +189,11 @@ impl Metrics {
         self.0.dropped.inc();
     }
 
+    /// What was found in the outbox.
+    pub fn undelivered(&self, letters: usize) {
+        self.0.undelivered.set(signed(letters));
+    }
+
     pub fn refused(&self, reason: &'static str) {
         self.0.refused.get_or_create(&[("reason", reason)]).inc();
     }
@@ -157,13 +202,54 @@ impl Metrics {
         self.0.uploaded.inc_by(bytes);
     }
 
-    /// In the text form of OpenMetrics; `free`: bytes of the disk.
-    pub fn text(&self, free: Option<u64>) -> String {
-        self.0.free.set(free.and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(0));
-        self.0.resident.set(memory::own().and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(0));
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.0.registry);
-        text
+    /// In the text form of OpenMetrics.
+    pub fn text(&self, now: &Now) -> String {
+        let (numbers, load) = (&self.0, &now.load);
+        numbers.queued.set(signed(load.queued));
+        numbers.running.set(signed(load.running));
+        numbers.places.set(signed(load.places));
+        numbers.waiting.set(signed(load.waiting.as_secs()));
+        for (kind, places, taken) in load.looks {
+            numbers.look_places.get_or_create(&[("kind", kind)]).set(signed(places));
+            numbers.looks.get_or_create(&[("kind", kind)]).set(signed(taken));
+        }
+        for (disk, free) in [("storage", now.disks.storage), ("spill", now.disks.spill)] {
+            match free {
+                Some(free) => drop(numbers.free.get_or_create(&[("disk", disk)]).set(signed(free))),
+                None => drop(numbers.free.remove(&[("disk", disk)])),
+            }
+        }
+        numbers.reserve.set(signed(now.disks.reserve));
+        numbers.broker.set(now.broker_answers.map(i64::from));
+        numbers.resident.set(memory::own().map_or(0, signed));
+        metrics::text(&numbers.registry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_reference_tells_of_each() {
+        let counted = Metrics::default();
+        // Stages are measured when a job has ended.
+        counted.0.seconds.get_or_create(&[("stage", STAGES[0])]).observe(1.0);
+        let looks = [("heads", 1, 0), ("connections", 1, 0), ("whole", 1, 0)];
+        let load = Load { queued: 0, running: 0, places: 1, waiting: Duration::ZERO, looks };
+        let disks = Disks { storage: Some(1), spill: Some(1), reserve: 1 };
+        let text = counted.text(&Now { load, disks, broker_answers: Some(true) });
+        let told: BTreeSet<String> = metrics::names(&text).collect();
+        let page = include_str!("../../../docs/reference/worker.md");
+        let listed = page.lines().filter_map(|line| line.strip_prefix("| `kalla_")?.split('`').next());
+        let listed: BTreeSet<String> = listed.map(|name| format!("kalla_{name}")).collect();
+        assert_eq!(told, listed);
+        let text = counted.text(&Now { load, disks: Disks::default(), broker_answers: None });
+        for name in ["kalla_disk_free_bytes{", "kalla_broker_up "] {
+            assert!(!text.contains(name), "{name} in {text}");
+        }
     }
 }

@@ -112,6 +112,7 @@ impl Outbox {
                 places.entry(place).or_default().push((name, letter));
             }
         }
+        self.metrics.undelivered(places.values().map(Vec::len).sum());
         futures::stream::iter(places.into_values())
             .for_each_concurrent(PLACES, |letters| self.deliver_all(letters))
             .await;

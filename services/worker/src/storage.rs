@@ -77,6 +77,15 @@ pub struct RunNote {
     pub outcome: Option<JobEvent>,
 }
 
+/// Bytes that are left of the disks that a worker writes to; `None` of a bucket, and where the system does not tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disks {
+    pub storage: Option<u64>,
+    pub spill: Option<u64>,
+    /// What is to stay free of each.
+    pub reserve: u64,
+}
+
 impl RunNote {
     /// Whether the outcome is one that the same attempt cannot change.
     fn is_final(&self) -> bool {
@@ -126,21 +135,20 @@ impl Storage {
         }
     }
 
-    /// Bytes that may still be written to the disk; `None` in a bucket, and where the system does not tell.
-    pub fn free(&self) -> Option<u64> {
-        free(self.root.as_local()?)
+    pub fn disks(&self) -> Disks {
+        let spill = self.spill_dir.as_deref();
+        Disks { storage: self.root.as_local().and_then(free), spill: spill.and_then(free), reserve: self.reserve }
     }
 
     /// Fails when what is new would take the last of the disk, which what is under way has to end with.
     pub fn has_room(&self) -> Result<(), Problem> {
-        let disks = [("the storage", self.root.as_local()), ("KALLA_SPILL_DIR", self.spill_dir.as_deref())];
-        for (whose, path) in disks {
-            if let Some(free) = path.and_then(free)
-                && free < self.reserve
+        let Disks { storage, spill, reserve } = self.disks();
+        for (whose, free) in [("the storage", storage), ("KALLA_SPILL_DIR", spill)] {
+            if let Some(free) = free
+                && free < reserve
             {
                 let message = format!(
-                    "the disk of {whose} has {free} bytes left, and KALLA_DISK_RESERVE keeps {}: make room, then try again",
-                    self.reserve
+                    "the disk of {whose} has {free} bytes left, and KALLA_DISK_RESERVE keeps {reserve}: make room, then try again"
                 );
                 return Err(Problem::later(Code::Unavailable, message));
             }

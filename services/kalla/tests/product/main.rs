@@ -28,6 +28,7 @@ mod stores;
 mod story;
 mod traces;
 mod trouble;
+mod watching;
 
 use std::path::PathBuf;
 

@@ -284,15 +284,9 @@ async fn the_page_is_there(Product { client, .. }: &Product) {
     }
 }
 
-/// What `/metrics` tells is what has happened, and the reference has all of it.
+/// What `/metrics` tells is what has happened.
 async fn everything_is_counted(Product { client, .. }: &Product) {
     let metrics = client.get("/metrics").await.text;
-    let page = include_str!("../../../../docs/reference/gateway.md");
-    let names: Vec<&str> = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-    assert!(names.len() > 8, "{metrics}");
-    for name in names {
-        assert!(page.contains(&format!("| `{name}")), "docs/reference/gateway.md does not tell of the metric {name}");
-    }
     let number = |name: &str| {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|rest| rest.trim().parse::<u64>().ok()).unwrap_or_else(|| panic!("{name}: {metrics}"))

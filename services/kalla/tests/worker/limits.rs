@@ -176,7 +176,7 @@ async fn nothing_new_is_taken_when_the_disk_is_nearly_full() {
     }
     let metrics = client.get(format!("{}/metrics", worker.url)).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("kalla_submissions_refused_total{reason=\"disk\"} 1"), "{metrics}");
-    let free = metrics.lines().find_map(|line| line.strip_prefix("kalla_storage_free_bytes ")).unwrap();
+    let free = metrics.lines().find_map(|line| line.strip_prefix("kalla_disk_free_bytes{disk=\"storage\"} ")).unwrap();
     assert!(free.parse::<u64>().unwrap() > 0);
 }
 

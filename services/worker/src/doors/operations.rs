@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use kalla_proto::v1::{Code, Problem};
 use kalla_serving::Refusal;
+use kalla_serving::metrics::OPEN_METRICS;
 
 use super::House;
+use crate::metrics::Now;
 
 /// The storage answers within this time, or it is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,8 +35,10 @@ async fn ready(State(house): State<House>) -> Result<&'static str, Refusal> {
 }
 
 async fn metrics(State(house): State<House>) -> impl IntoResponse {
-    (
-        [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
-        house.metrics.text(house.storage.free()),
-    )
+    let now = Now {
+        load: house.service.load(),
+        disks: house.storage.disks(),
+        broker_answers: house.broker.as_ref().map(|broker| !broker.is_away()),
+    };
+    ([OPEN_METRICS], house.metrics.text(&now))
 }

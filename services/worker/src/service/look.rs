@@ -39,6 +39,14 @@ impl Looks {
         Self { heads: kind(budget.heads), connections: kind(budget.heads), whole: kind(budget.whole) }
     }
 
+    /// Of each kind its name, its places, and those that are taken.
+    pub fn load(&self) -> [(&'static str, usize, usize); 3] {
+        [("heads", &self.heads), ("connections", &self.connections), ("whole", &self.whole)].map(|(name, kind)| {
+            let (places, taken) = kind.room.places();
+            (name, places, taken)
+        })
+    }
+
     fn kind(&self, order: &order::Order) -> &Kind {
         let head = |source: Option<&v1::Source>| match source {
             Some(source) if !source.filters.is_empty() => &self.whole,

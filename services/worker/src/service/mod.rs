@@ -11,7 +11,7 @@ mod report;
 mod run;
 
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::Stream;
 use kalla_engine::Error;
@@ -62,6 +62,19 @@ impl Origin {
             Self::Sent | Self::Queued => 1,
         }
     }
+}
+
+/// What a worker has to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    pub queued: usize,
+    pub running: usize,
+    /// For those that run.
+    pub places: usize,
+    /// How long the first of the queue has waited.
+    pub waiting: Duration,
+    /// Of each kind its name, its places, and those that are taken.
+    pub looks: [(&'static str, usize, usize); 3],
 }
 
 /// What a service is made of.
@@ -213,6 +226,20 @@ impl JobService {
         }
     }
 
+    /// What it has to do at the moment.
+    pub fn load(&self) -> Load {
+        let registry = self.0.lock();
+        let accepted = registry.queue.front().and_then(|first| first.entry.status().accepted);
+        let since = accepted.and_then(|time| SystemTime::try_from(time).ok());
+        Load {
+            queued: registry.queue.len(),
+            running: registry.running,
+            places: self.0.parts.budget.jobs.places,
+            waiting: since.and_then(|since| since.elapsed().ok()).unwrap_or_default(),
+            looks: self.0.looks.load(),
+        }
+    }
+
     /// What happens to a job, its present state first, until it has ended.
     pub fn watch(&self, run_id: &str) -> Result<impl Stream<Item = v1::JobEvent> + Send + use<>, Problem> {
         let view = self.0.lock().get(run_id).map(|entry| entry.view.subscribe());
@@ -361,7 +388,6 @@ impl Shared {
             let span = entry.span();
             tokio::spawn(run::run(Arc::clone(self), entry, accepted, grant).instrument(span));
         }
-        self.parts.metrics.waiting(registry.queue.len(), registry.running);
     }
 }
 
