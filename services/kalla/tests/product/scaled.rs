@@ -66,6 +66,8 @@ impl<'a> Fleet<'a> {
 async fn the_story_through_nats_and_s3() {
     let (kept, dir) = temporary();
     let (nats, _bucket, servers) = compose::scaled(&dir).await;
+    // Whoever is ready writes, reads and removes in the bucket.
+    assert_eq!(Client::new(&servers[2].url).get("/ready").await.status.as_u16(), 200);
     let client = Client::new(&servers[0].url);
     let product = Product { client, dir: dir.clone(), _servers: servers, _kept: kept };
     story::tell(&product).await;
@@ -106,6 +108,8 @@ async fn a_broker_may_be_away_and_workers_may_go() {
     // A worker that is killed: another one takes its job, which is charged nothing.
     let second = fleet.worker();
     first.kill();
+    let left = format!("results/{long}/kalla-first/matched.parquet");
+    bucket.put(&left, b"what it had written");
     let taken = client.until(&long, |run| run["attempt"] == 2 && run["state"] == "matching").await;
     assert_eq!((&taken["interruptions"], &taken["failures"]), (&1.into(), &0.into()), "{taken}");
     // One that is told to stop gives it back before it ends.
@@ -117,6 +121,7 @@ async fn a_broker_may_be_away_and_workers_may_go() {
     client.post(&format!("/api/runs/{long}/cancel"), &json!({})).await.body();
     assert_eq!(client.ended(&long).await["state"], "cancelled");
     check_order(&client.follow(&long, 0, usize::MAX).await);
+    assert!(!bucket.keys("results/").contains(&left), "what a killed worker has left goes");
     drop(third);
 }
 

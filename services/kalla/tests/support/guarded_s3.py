@@ -20,8 +20,10 @@ def main():
     bucket, key, secret = sys.argv[1:]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     policy = json.loads(sys.stdin.readline())
-    # It asks for the deletion of several objects as if that were one of the bucket, which S3 does not know.
-    policy["Statement"].append({"Effect": "Allow", "Action": ["s3:DeleteObject"], "Resource": [f"arn:aws:s3:::{bucket}"]})
+    arn = f"arn:aws:s3:::{bucket}"
+    if any("s3:DeleteObject" in statement["Action"] and f"{arn}/*" in statement["Resource"] for statement in policy["Statement"]):
+        # S3 looks at each object that is to be deleted, and this server at the bucket.
+        policy["Statement"].append({"Effect": "Allow", "Action": ["s3:DeleteObject"], "Resource": [arn]})
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
