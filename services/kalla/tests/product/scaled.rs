@@ -337,3 +337,37 @@ async fn a_guarded_broker_is_reached_and_told_of() {
     client.post("/api/recipes", &recipe()).await.body();
     check_counts(&client.ended(&client.run(&run()).await).await);
 }
+
+/// Three brokers that keep each job three times: the one that leads is killed, and nothing stands still.
+#[tokio::test]
+async fn the_leader_of_the_brokers_may_die() {
+    let (_kept, dir) = temporary();
+    let routes: Vec<String> = (0..3).map(|_| format!("nats://127.0.0.1:{}", free_port())).collect();
+    let start = |(number, route): (usize, &String)| {
+        let all = routes.join(",");
+        let name = number.to_string();
+        let own = ["--server_name", &name, "--cluster_name", "kalla", "--cluster", route, "--routes", &all];
+        Nats::start_with(&dir.join(&name), &free_port(), own.map(str::to_owned))
+    };
+    let mut servers: Vec<Nats> = routes.iter().enumerate().map(start).collect();
+    let urls: Vec<String> = servers.iter().map(Nats::url).collect();
+    let fleet = Fleet::new(&dir, &urls.join(","), &Bucket::create()).with("KALLA_NATS_REPLICAS", "3");
+    let (_worker, gateway) = (fleet.worker(), fleet.gateway());
+    let client = Client::new(&gateway.url);
+    client.post("/api/recipes", &recipe()).await.body();
+    check_counts(&client.ended(&client.run(&run()).await).await);
+    let long = client.run(&endless()).await;
+    client.until(&long, |run| run["state"] == "matching").await;
+
+    let told = servers[0].request("$JS.API.STREAM.INFO.KALLA_JOBS");
+    let leader = told.split("\"leader\":\"").nth(1).and_then(|rest| rest[..1].parse::<usize>().ok());
+    drop(servers.remove(leader.unwrap_or_else(|| panic!("{told}"))));
+    for _ in 0..5 {
+        check_counts(&client.ended(&client.run(&run()).await).await);
+    }
+    tokio::time::sleep(ACK_WAIT * 2).await;
+    let same = client.get(&format!("/api/runs/{long}")).await.body();
+    assert_eq!((&same["state"], &same["attempt"]), (&"matching".into(), &1.into()), "{same}");
+    client.post(&format!("/api/runs/{long}/cancel"), &json!({})).await.body();
+    assert_eq!(client.ended(&long).await["state"], "cancelled");
+}
