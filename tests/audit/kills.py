@@ -94,10 +94,10 @@ def run(place, check):
 
 
 def same(words):
-    """A result that is found again is told at another time; how a job failed is told to the letter."""
+    """A result that is found again is told at another time, by whoever finds it; how a job failed is told to the letter."""
     kinds = {kind for kind, _ in words}
     if kinds == {"complete"}:
-        return len({json.dumps({name: value for name, value in body.items() if name != "time"}, sort_keys=True) for _, body in words}) == 1
+        return len({json.dumps({name: value for name, value in body.items() if name not in ("time", "worker")}, sort_keys=True) for _, body in words}) == 1
     return len(kinds) == 1 and len({json.dumps(body, sort_keys=True) for _, body in words}) == 1
 
 
