@@ -62,7 +62,7 @@ pub fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-/// What a text of metrics has, by the names that queries use.
+/// What a text of metrics has, by the names that queries use: tests hold the references against it.
 pub fn names(text: &str) -> impl Iterator<Item = String> {
     text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).map(|(name, kind)| match kind {
         "counter" => format!("{name}_total"),

@@ -18,9 +18,17 @@ use crate::storage::Disks;
 type Seconds = Family<Label, Histogram, fn() -> Histogram>;
 
 /// What labels may be: each of them is told from the start, so that the first one is seen to come.
-const OUTCOMES: [&str; 5] = ["completed", "failed", "cancelled", "superseded", "shut_down"];
-const STAGES: [&str; 3] = ["staging", "matching", "writing_results"];
-const ANSWERS: [&str; 3] = ["accepted", "gone", "failed"];
+const OUTCOMES: [Outcome; 5] = [
+    Outcome::Completed,
+    Outcome::Failed,
+    Outcome::Stopped(Stop::Cancelled),
+    Outcome::Stopped(Stop::Superseded),
+    Outcome::Stopped(Stop::ShutDown),
+];
+const ANSWERS: [Answer; 3] = [Answer::Accepted, Answer::Gone, Answer::Failed];
+const STAGING: &str = "staging";
+const MATCHING: &str = "matching";
+const WRITING: &str = "writing_results";
 const REASONS: [&str; 5] = ["invalid", "conflict", "full", "closing", "disk"];
 
 /// How things are at the moment that somebody asks.
@@ -120,10 +128,10 @@ impl Default for Metrics {
         let help = "What is to stay free of each disk";
         r.register_with_unit("disk_reserve", help, Unit::Bytes, numbers.reserve.clone());
         for (family, label, words) in [
-            (&numbers.jobs, "outcome", OUTCOMES.as_slice()),
-            (&numbers.rows, "stage", &STAGES),
-            (&numbers.bytes, "stage", &[STAGES[0], STAGES[2]]),
-            (&numbers.callbacks, "answer", &ANSWERS),
+            (&numbers.jobs, "outcome", OUTCOMES.map(of_outcome).as_slice()),
+            (&numbers.rows, "stage", &[STAGING, MATCHING, WRITING]),
+            (&numbers.bytes, "stage", &[STAGING, WRITING]),
+            (&numbers.callbacks, "answer", &ANSWERS.map(of_answer)),
             (&numbers.refused, "reason", &REASONS),
         ] {
             for word in words {
@@ -139,16 +147,27 @@ fn seconds() -> Histogram {
     Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3600.0, 32400.0])
 }
 
+fn of_outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Completed => "completed",
+        Outcome::Failed => "failed",
+        Outcome::Stopped(Stop::Cancelled) => "cancelled",
+        Outcome::Stopped(Stop::Superseded) => "superseded",
+        Outcome::Stopped(Stop::ShutDown) => "shut_down",
+    }
+}
+
+fn of_answer(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Accepted => "accepted",
+        Answer::Gone => "gone",
+        Answer::Failed => "failed",
+    }
+}
+
 impl Metrics {
     pub fn ended(&self, outcome: Outcome) {
-        let word = match outcome {
-            Outcome::Completed => "completed",
-            Outcome::Failed => "failed",
-            Outcome::Stopped(Stop::Cancelled) => "cancelled",
-            Outcome::Stopped(Stop::Superseded) => "superseded",
-            Outcome::Stopped(Stop::ShutDown) => "shut_down",
-        };
-        self.0.jobs.get_or_create(&[("outcome", word)]).inc();
+        self.0.jobs.get_or_create(&[("outcome", of_outcome(outcome))]).inc();
     }
 
     /// What a job that completed has done.
@@ -158,17 +177,17 @@ impl Metrics {
         let written: u64 = manifest.files.values().map(|f| f.bytes).sum();
         for (stage, rows, bytes, milliseconds) in [
             (
-                "staging",
+                STAGING,
                 manifest.inputs().map(|i| i.rows).sum(),
                 manifest.inputs().filter_map(|i| i.facts.bytes).sum(),
                 timings.staging,
             ),
-            ("matching", counts.matched_count, 0, timings.matching),
-            ("writing_results", counts.matched_count + unmatched, written, timings.writing_results),
+            (MATCHING, counts.matched_count, 0, timings.matching),
+            (WRITING, counts.matched_count + unmatched, written, timings.writing_results),
         ] {
             let label = [("stage", stage)];
             self.0.rows.get_or_create(&label).inc_by(rows);
-            if stage != "matching" {
+            if stage != MATCHING {
                 self.0.bytes.get_or_create(&label).inc_by(bytes);
             }
             self.0.seconds.get_or_create(&label).observe(milliseconds / 1000.0);
@@ -177,12 +196,7 @@ impl Metrics {
     }
 
     pub fn callback(&self, answer: Answer) {
-        let word = match answer {
-            Answer::Accepted => "accepted",
-            Answer::Gone => "gone",
-            Answer::Failed => "failed",
-        };
-        self.0.callbacks.get_or_create(&[("answer", word)]).inc();
+        self.0.callbacks.get_or_create(&[("answer", of_answer(answer))]).inc();
     }
 
     pub fn dropped(&self) {
@@ -237,7 +251,7 @@ mod tests {
     fn the_reference_tells_of_each() {
         let counted = Metrics::default();
         // Stages are measured when a job has ended.
-        counted.0.seconds.get_or_create(&[("stage", STAGES[0])]).observe(1.0);
+        counted.0.seconds.get_or_create(&[("stage", STAGING)]).observe(1.0);
         let looks = [("heads", 1, 0), ("connections", 1, 0), ("whole", 1, 0)];
         let load = Load { queued: 0, running: 0, places: 1, waiting: Duration::ZERO, looks };
         let disks = Disks { storage: Some(1), spill: Some(1), reserve: 1 };

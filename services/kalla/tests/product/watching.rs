@@ -17,12 +17,12 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../monitoring").join(name).canonicalize().unwrap()
 }
 
-fn read<T: serde::de::DeserializeOwned>(name: &str) -> T {
+fn read(name: &str) -> Value {
     serde_saphyr::from_str(&std::fs::read_to_string(file(name)).unwrap()).unwrap()
 }
 
 fn rules() -> Vec<Value> {
-    read::<Value>("alerts.yaml")["groups"][0]["rules"].as_array().unwrap().clone()
+    read("alerts.yaml")["groups"][0]["rules"].as_array().unwrap().clone()
 }
 
 fn text(value: &Value) -> String {
@@ -31,7 +31,7 @@ fn text(value: &Value) -> String {
 
 /// What the panels ask.
 fn asked_by_panels() -> Vec<String> {
-    let read: Value = read("dashboard.json");
+    let read = read("dashboard.json");
     let targets =
         read["panels"].as_array().unwrap().iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
     targets.map(|target| text(&target["expr"]).replace("$__rate_interval", "5m")).collect()
@@ -65,7 +65,7 @@ fn each_rule_is_tried_and_told_of() {
     let guide = include_str!("../../../../docs/guides/watching.md");
     let told = guide.lines().filter_map(|line| line.strip_prefix("| `Kalla")?.split('`').next());
     assert_eq!(told.map(|name| format!("Kalla{name}")).collect::<BTreeSet<_>>(), rules);
-    let tests: Value = read("alerts.test.yaml");
+    let tests = read("alerts.test.yaml");
     let wrong = &tests["tests"].as_array().unwrap().last().unwrap()["promql_expr_test"][0];
     let fired = wrong["exp_samples"].as_array().unwrap().iter().map(|sample| text(&sample["labels"]));
     let fired: BTreeSet<String> = fired.map(|labels| labels.split('"').nth(1).unwrap().to_owned()).collect();

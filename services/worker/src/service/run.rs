@@ -27,7 +27,7 @@ pub async fn run(shared: Arc<Shared>, entry: Arc<Entry>, accepted: Accepted, gra
         (Input::Failed, Event::Error(outcome::failure(defect, entry.stage())))
     });
     // Before anybody is told, so that no death in between leaves it.
-    if !entry.is_first {
+    if input == Input::Gone || !entry.is_first {
         clear(&accepted).await;
     }
     {
@@ -74,7 +74,6 @@ async fn execute(shared: &Shared, entry: &Entry, accepted: &Accepted, grant: Gra
         Ok(event) => (Input::Failed, event),
         Err(death) => {
             tracing::warn!(?death, "the process of the job ended");
-            clear(accepted).await;
             (Input::Gone, Event::Error(outcome::failure(death.problem(), entry.stage())))
         }
     }
