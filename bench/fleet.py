@@ -9,7 +9,6 @@ NATS server (`nats-server` on the PATH, or KALLA_TEST_NATS_SERVER). Workers shar
 the same machine would be what is measured. Time is taken from the first request until the gateway tells that the last run has ended.
 """
 
-import argparse
 import json
 import os
 import re
@@ -156,14 +155,7 @@ SCENARIOS = {"workers": workers, "overhead": overhead, "killed": killed}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", run.ROOT / "target"))
-    parser.add_argument("--kalla", type=Path, default=target / "release" / "kalla")
-    parser.add_argument("--scenario", default=",".join(SCENARIOS), help="of " + ", ".join(SCENARIOS))
-    parser.add_argument("--jobs", type=int, default=200)
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    options.kalla = options.kalla.resolve()
+    options = run.asked(__doc__, SCENARIOS, jobs=200, repeats=3)
     python = run.environment()
     for name in options.scenario.split(","):
         with tempfile.TemporaryDirectory() as scratch:

@@ -159,6 +159,19 @@ def environment(requirements: str = "requirements.txt") -> Path:
     return python
 
 
+def asked(doc: str, scenarios: dict, jobs: int, repeats: int) -> argparse.Namespace:
+    """The command line of a measurement of the service."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    parser.add_argument("--kalla", type=Path, default=target / "release" / "kalla")
+    parser.add_argument("--scenario", default=",".join(scenarios), help="of " + ", ".join(scenarios))
+    parser.add_argument("--jobs", type=int, default=jobs)
+    parser.add_argument("--repeats", type=int, default=repeats)
+    options = parser.parse_args()
+    options.kalla = options.kalla.resolve()
+    return options
+
+
 def data(python: Path, rows: int) -> Path:
     directory = DATA / label(rows)
     subprocess.run([python, HERE / "data.py", str(rows), directory], check=True)

@@ -8,7 +8,6 @@ Needs a built `kalla` (cargo build --release) and the data of run.py (`python3 b
 them). Time is taken by this process, from before the job is sent until the whole complete callback has arrived.
 """
 
-import argparse
 import asyncio
 import json
 import os
@@ -176,14 +175,7 @@ SCENARIOS = {"latency": latency, "throughput": throughput, "overhead": overhead}
 
 
 async def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", run.ROOT / "target"))
-    parser.add_argument("--kalla", type=Path, default=target / "release" / "kalla")
-    parser.add_argument("--scenario", default=",".join(SCENARIOS), help="of " + ", ".join(SCENARIOS))
-    parser.add_argument("--jobs", type=int, default=300)
-    parser.add_argument("--repeats", type=int, default=5)
-    options = parser.parse_args()
-    options.kalla = options.kalla.resolve()
+    options = run.asked(__doc__, SCENARIOS, jobs=300, repeats=5)
     python = run.environment()
     for name in options.scenario.split(","):
         with tempfile.TemporaryDirectory() as scratch:
