@@ -36,8 +36,10 @@ impl Served {
         pump(Box::new(BufReader::new(stderr).lines().map_while(Result::ok)), other);
         let mut served = Self { url: String::new(), process, said };
         let port = served.said(|line| {
-            // Not where its broker listens.
-            let line = line.split("nats://").next().unwrap_or_default();
+            // That its broker is away may be said before, with its address.
+            if line.contains("broker") {
+                return None;
+            }
             let places = ["127.0.0.1:", "0.0.0.0:"].into_iter().filter_map(|host| Some(line.find(host)? + host.len()));
             Some(line[places.min()?..].chars().take_while(char::is_ascii_digit).collect())
         });
