@@ -40,8 +40,11 @@ impl KeyRules {
             key.to_owned()
         };
         if self.case {
-            // Upper case first: it is what makes `ß` equal to `ss`.
-            text = if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_uppercase().to_lowercase() };
+            // Upper case is what makes `ß` equal to `ss`; of `ẞ` it is so after lower case alone.
+            text = match text.is_ascii() {
+                true => text.to_ascii_lowercase(),
+                false => text.to_lowercase().to_uppercase().to_lowercase(),
+            };
         }
         if self.punctuation {
             text.retain(|c| in_word(c) || is_blank(c));
@@ -116,6 +119,7 @@ mod tests {
             ("trim", " \u{a0}AB 1\t\u{feff}", Some("AB 1")),
             ("trim", " \u{a0} ", None),
             ("case", "Straße 7", Some("strasse 7")),
+            ("case", "STRAẞE 7", Some("strasse 7")),
             ("case", "STRASSE 7", Some("strasse 7")),
             ("case", " a", Some(" a")),
             ("zeros", "000042", Some("42")),

@@ -271,6 +271,7 @@ async fn normalize_text_keeps_letters_and_digits() {
         ("'O''Brien-Smith'", "obriensmith"),
         ("'INV-2024/001'", "inv2024001"),
         ("'Straße'", "strasse"),
+        ("'STRAẞE'", "strasse"),
         ("'ΟΔΟΣ'", "οδοσ"),
         ("'ｆｕｌｌ　ｗｉｄｔｈ'", "full width"),
         ("'ﬁnance №1'", "finance no1"),

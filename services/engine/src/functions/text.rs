@@ -33,7 +33,8 @@ pub(super) fn normalized(text: &str) -> String {
         .nfkd()
         // Before `nfc`, which puts marks into their order: one that is left without the sign before it moves to a letter.
         .filter(|&c| c.is_whitespace() || (in_word(c) && !is_accent(c)))
-        // Upper case first: it is what makes `ß` equal to `ss` and the two small sigmas equal.
+        // Upper case is what makes `ß` equal to `ss` and the two small sigmas equal; of `ẞ` it is so after lower case alone.
+        .flat_map(char::to_lowercase)
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .nfc()
