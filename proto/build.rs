@@ -18,10 +18,11 @@ const READ_BY_HAND: [&str; 2] = ["Compare", "ComparedColumn"];
 const SECRET: [&str; 5] = ["JobPayload", "RecipeSource", "RegisteredSource", "Source", "SourceOverride"];
 
 const PACKAGE: &str = "kalla.v1";
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "kalla/v1/problem.proto",
     "kalla/v1/job.proto",
     "kalla/v1/event.proto",
+    "kalla/v1/verdict.proto",
     "kalla/v1/recipe.proto",
     "kalla/v1/source.proto",
     "kalla/v1/run.proto",
@@ -41,6 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let set = protox::compile(FILES, ["."])?;
     let mut config = Config::new();
     config.btree_map(["."]).enable_type_names().skip_debug(SECRET.map(|name| format!(".{PACKAGE}.{name}")));
+    // Problems are handed up through everything, and hardly one has a place.
+    config.boxed(format!(".{PACKAGE}.Problem.place"));
     let mut words = String::new();
     for file in set.file.iter().filter(|file| file.package() == PACKAGE) {
         for message in &file.message_type {

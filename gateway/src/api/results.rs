@@ -10,8 +10,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use kalla_proto::json::{HasWords as _, from_json_strict};
 use kalla_proto::v1::{
-    Code, ExplainRowResponse, ExportFormat, Filter, Manifest, OrderBy, Problem, ReadSourceRowsResponse, ResultSet,
-    ResultTicket, Run, RunState, Side, SummarizeResultResponse, Violation,
+    Code, ExplainRowResponse, ExportFormat, Filter, Manifest, Only, OrderBy, Problem, ReadSourceRowsResponse,
+    ResultSet, ResultTicket, Run, RunState, Side, SummarizeResultResponse, Violation,
 };
 use kalla_serving::Refusal;
 use serde::Deserialize;
@@ -45,6 +45,9 @@ struct Which {
     /// A text that is searched for.
     #[serde(default)]
     q: String,
+    /// Matches by the matches beside them.
+    #[serde(default)]
+    only: String,
     #[serde(default)]
     offset: u64,
     limit: Option<u64>,
@@ -150,8 +153,17 @@ fn ticket(run: &Run, set: &str, which: &Which) -> Result<ResultTicket, Refusal> 
         order: order(&which.order)?,
         offset: which.offset,
         search: Some(which.q.clone()).filter(|text| !text.is_empty()),
+        only: only(&which.only)?.into(),
         ..ResultTicket::default()
     })
+}
+
+fn only(text: &str) -> Result<Only, Refusal> {
+    if text.is_empty() {
+        return Ok(Only::Unspecified);
+    }
+    Only::from_word(text)
+        .ok_or_else(|| invalid("only", format!("`{text}`: multiple, multiple_left, multiple_right or apart")))
 }
 
 fn columns(text: &str) -> Result<Vec<String>, Refusal> {

@@ -50,9 +50,14 @@ impl Amount {
 
     /// With no more digits after the point than it needs.
     pub fn without_zeros(self) -> Self {
+        self.trimmed(0)
+    }
+
+    /// The same, but for so many digits.
+    pub fn trimmed(self, digits: i8) -> Self {
         let ten = i256::from_i128(10);
         let mut amount = self;
-        while amount.scale > 0 && amount.units.wrapping_rem(ten) == i256::ZERO {
+        while amount.scale > digits && amount.units.wrapping_rem(ten) == i256::ZERO {
             amount = Self { units: amount.units.wrapping_div(ten), scale: amount.scale - 1 };
         }
         amount

@@ -47,7 +47,12 @@ pub fn head_columns(source: &Source) -> Pending<'_, Vec<Column>> {
 
 /// Reads all of `source` and profiles it; `sample_rows` rows come along.
 pub fn inspect<'a>(source: &'a Source, limits: &'a Limits, sample_rows: usize) -> Pending<'a, Inspection> {
-    Box::pin(crate::inspect::inspect(source, limits, sample_rows))
+    Box::pin(async move {
+        match crate::inspect::inspect(source, limits, sample_rows).await {
+            Err(error) => Err(crate::stage::with_lines(error, std::iter::once(source)).await),
+            done => done,
+        }
+    })
 }
 
 /// The first `rows` rows of a source. Without filters its beginning is enough; with filters all of it is read.

@@ -32,7 +32,8 @@ pub fn control_totals(
         keys |= pair.whole;
         let within = if key { &[Within::Open][..] } else { &pair.within };
         if let (Some(left), Some(right)) = (sum("left", &pair.left), sum("right", &pair.right)) {
-            totals.extend(of_pair(left, right, within, matches).into_iter().map(|total| ControlTotal { key, ..total }));
+            let told = of_pair(left, right, within, matches).into_iter();
+            totals.extend(told.map(|total| ControlTotal { key, compared: pair.compared, ..total }));
         }
     }
     totals.sort_by_key(|total| total.key);
@@ -45,6 +46,7 @@ struct Pair {
     within: Vec<Within>,
     /// Whether they are whole numbers that have to be equal.
     whole: bool,
+    compared: bool,
 }
 
 fn pairs(comparisons: &Comparisons, [left, right]: [&Schema; 2]) -> Vec<Pair> {
@@ -58,7 +60,13 @@ fn pairs(comparisons: &Comparisons, [left, right]: [&Schema; 2]) -> Vec<Pair> {
                 pair.within.push(within.clone());
                 pair.whole &= whole;
             }
-            None => pairs.push(Pair { left: a.clone(), right: b.clone(), within: vec![within.clone()], whole }),
+            None => pairs.push(Pair {
+                left: a.clone(),
+                right: b.clone(),
+                within: vec![within.clone()],
+                whole,
+                compared: true,
+            }),
         }
     }
     for pair in &mut pairs {
@@ -70,7 +78,8 @@ fn pairs(comparisons: &Comparisons, [left, right]: [&Schema; 2]) -> Vec<Pair> {
         let name = field.name();
         let mentioned = comparisons.mentioned.iter().any(|columns| columns.contains(name));
         if !mentioned && !is_integer(left, name) && !is_integer(right, name) {
-            pairs.push(Pair { left: name.clone(), right: name.clone(), within: vec![Within::Equal], whole: false });
+            let within = vec![Within::Equal];
+            pairs.push(Pair { left: name.clone(), right: name.clone(), within, whole: false, compared: false });
         }
     }
     pairs
@@ -89,6 +98,9 @@ fn of_pair(left: &ColumnSum, right: &ColumnSum, within: &[Within], matches: u64)
             difference: a.minus(b)?.to_string(),
             allowed: allowed(within, a, b, matches).map(|allowed| allowed.to_string()),
             key: false,
+            compared: false,
+            tolerances: within.iter().filter_map(tolerance).collect(),
+            outputs: None,
         })
     };
     let names: BTreeSet<&str> =
@@ -106,8 +118,25 @@ fn of_pair(left: &ColumnSum, right: &ColumnSum, within: &[Within], matches: u64)
     names.into_iter().filter_map(|name| total(Some(name), &of(left, name), &of(right, name))).collect()
 }
 
+fn tolerance(within: &Within) -> Option<String> {
+    match within {
+        Within::Absolute(threshold) => Some(threshold.clone()),
+        Within::Percent(percent) => Some(format!("{percent}%")),
+        Within::Equal | Within::Open => None,
+    }
+}
+
+/// What the conditions say of one match, where that is known of all of them.
+pub fn within(total: &ControlTotal) -> Vec<Within> {
+    let read = |text: &String| match text.strip_suffix('%') {
+        Some(percent) => Within::Percent(percent.to_owned()),
+        None => Within::Absolute(text.clone()),
+    };
+    total.tolerances.iter().map(read).collect()
+}
+
 /// The most that any of the conditions lets all matches differ by together; `None` where one of them does not say.
-fn allowed(within: &[Within], left: Amount, right: Amount, matches: u64) -> Option<Amount> {
+pub fn allowed(within: &[Within], left: Amount, right: Amount, matches: u64) -> Option<Amount> {
     let one = |within: &Within| match within {
         Within::Equal => Some(Amount::whole(0)),
         Within::Absolute(threshold) => Amount::parse(threshold)?.times(Amount::whole(matches)),

@@ -140,6 +140,15 @@ pub struct Place {
     /// 1-based line of the file.
     pub line: Option<u64>,
     pub column: Option<String>,
+    /// The line with those before and after it, where they can be had.
+    pub around: Vec<Line>,
+}
+
+/// A line of a file, as it stands there; of a long one the beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub number: u64,
+    pub text: String,
 }
 
 impl fmt::Display for Place {

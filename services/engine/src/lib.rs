@@ -24,6 +24,7 @@ pub mod manifest;
 mod matching;
 mod monitor;
 mod names;
+pub mod numbers;
 pub mod progress;
 mod query;
 mod reconcile;
@@ -39,6 +40,7 @@ mod tasks;
 mod time_zone;
 mod type_names;
 mod unmatched;
+pub mod verdict;
 mod workdir;
 mod write;
 

@@ -168,6 +168,15 @@ pub struct ControlTotal {
     /// Whether they are keys, as far as one can see: what these sum up to says nothing of amounts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub key: bool,
+    /// Whether a condition compares them; columns that it does not are called the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compared: bool,
+    /// What single conditions allow one match to be apart, where `allowed` is known: `0.02`, `2%`. Empty: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tolerances: Vec<String>,
+    /// What the matched result set calls the columns, where it has both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<[String; 2]>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -74,12 +74,12 @@ pub async fn reconcile(job: Job, progress: watch::Sender<Progress>, cancel: Canc
             let names = rejected.files.iter().filter_map(|f| f.location.file_name());
             let paths: Vec<_> = names.map(|name| attempt.failed_path(name).to_string()).collect();
             attempt.abandon().await?;
-            Err(rejected.error(&paths))
+            Err(stage::with_lines(rejected.error(&paths), job.sources()).await)
         }
         Err(error) => {
             // An output that cannot be written cannot be cleaned up either: what went wrong first is what matters.
             let _ = attempt.abandon().await;
-            Err(error)
+            Err(stage::with_lines(error, job.sources()).await)
         }
     }
 }
@@ -181,7 +181,11 @@ impl Run {
         let spilled_bytes = matched.spilled_bytes;
         let lineage = Lineage { left: plan.mode(Side::Left), right: plan.mode(Side::Right) };
         let schemas = [staged[0].schema.as_ref(), staged[1].schema.as_ref()];
-        let control_totals = control_totals(&plan.comparisons, schemas, &sums, counts.matched_count);
+        let mut control_totals = control_totals(&plan.comparisons, schemas, &sums, counts.matched_count);
+        for total in &mut control_totals {
+            let outputs = plan.output(Side::Left, &total.left).zip(plan.output(Side::Right, &total.right));
+            total.outputs = outputs.map(|(left, right)| [left, right]);
+        }
         let names = [self.job.left.alias.as_str(), self.job.right.alias.as_str()];
         let multiple = Side::BOTH.map(|side| matched.marks.multiple(side));
         let told = multiple.iter().zip(names).filter_map(|(found, name)| Some(found.as_ref()?.note(name))).collect();
@@ -373,7 +377,7 @@ impl Rejected {
             (_, []) => format!(" ({rows} rows were rejected in all)"),
             (_, paths) => format!(" ({rows} rows were rejected in all: {})", paths.join(", ")),
         };
-        let place = Place { line: Some(first.line), column: first.column };
+        let place = Place { line: Some(first.line), column: first.column, ..Place::default() };
         Error::Data { alias, place, reason: format!("{}{more}", first.reason) }
     }
 }

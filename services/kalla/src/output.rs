@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use console::{Term, style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kalla_engine::error::{Line, Place};
 use kalla_engine::location::Location;
 use kalla_engine::{Error, Manifest, Stores};
 use kalla_proto::v1::Problem;
@@ -151,6 +152,9 @@ fn explained(error: &Error) -> String {
         }
         error => text.push_str(&format!("{label} {}\n", indented(&error.to_string()))),
     }
+    if let Error::Data { place, .. } = error {
+        text.push_str(&around(place));
+    }
     for cause in error.causes() {
         text.push_str(&format!("  {} {}\n", style("cause:").dim().for_stderr(), indented(&cause)));
     }
@@ -158,6 +162,20 @@ fn explained(error: &Error) -> String {
         text.push_str(&format!("  {} {hint}\n", style("hint:").cyan().for_stderr()));
     }
     text
+}
+
+/// The line that an error is about, with those before and after it.
+fn around(place: &Place) -> String {
+    let digits = place.around.last().map_or(0, |line| line.number.to_string().len());
+    let told = place.around.iter().map(|Line { number, text }| {
+        let line = format!("{number:>digits$} │ {text}");
+        if place.line == Some(*number) {
+            format!("{} {}\n", style(">").red().bold().for_stderr(), style(line).bold().for_stderr())
+        } else {
+            format!("  {}\n", style(line).dim().for_stderr())
+        }
+    });
+    told.collect()
 }
 
 /// Further lines of a message stand under the first.

@@ -3,6 +3,7 @@
 use kalla_engine::job::Job;
 use kalla_engine::manifest::{Column, Manifest};
 use kalla_engine::progress::Progress;
+use kalla_engine::verdict::Agreement;
 use kalla_engine::{Error, Stores, Violation};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,7 @@ pub async fn run(args: Reconcile, stores: &Stores, cancel: &CancellationToken) -
         let page = Page { width: output::width(), breaks: args.breaks, numbered: args.matching.numbered };
         output::print(&report::reconciliation(&manifest, &args.out, page))?;
     }
-    Ok(if report::agrees(&manifest) { AGREED } else { BREAKS })
+    Ok(if manifest.verdict().agreement == Agreement::Differ { BREAKS } else { AGREED })
 }
 
 /// The draft with what can only be known from the sources: the columns behind `l.*` and whether a file is the one that

@@ -36,7 +36,7 @@ pub async fn run(args: Results, stores: &Stores) -> Result<u8, Error> {
     let selection = selection(&args)?;
     let manifest = output::committed(&dir, &args.dir).await?;
     let set = ResultSet::from(args.set);
-    let selected = Reader::new(Limits::default())?.open(&dir, &manifest, set).await?.select(selection)?;
+    let selected = Reader::new(Limits::default())?.open(&dir, &manifest, set).await?.select(selection).await?;
     if let (Some(kind), Some(path)) = (kind, &args.out) {
         export(&selected, kind, path).await?;
         return Ok(AGREED);
@@ -60,6 +60,7 @@ fn selection(args: &Results) -> Result<Selection, Error> {
         columns: args.columns.clone(),
         filters,
         search: args.q.clone(),
+        only: args.only.map(Into::into),
         order: args.order.clone(),
         offset: args.offset,
         limit: args.limit.or(args.out.is_none().then_some(ROWS_SHOWN)),

@@ -1,16 +1,19 @@
 //! Messages of the contract as the engine's values, and back.
 
 mod compare;
+mod verdict;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use kalla_engine::explain::{Candidate, DryRun, Funnel, Operand, Outcome, Side, Why};
 use kalla_engine::job::{Encoding, FileFormat, Filter, FilterOp, FilterValue, ReadOptions};
 use kalla_engine::manifest::{self, InputFacts, LineageMode};
-use kalla_engine::results::{Bin, FileKind, OrderBy, ResultSet, Selection, Summary};
+use kalla_engine::results::{Bin, FileKind, Only, OrderBy, ResultSet, Selection, Summary};
 use kalla_engine::{CheckReport, ColumnProfile, Connection, Inspection, Manifest, Part, Violation};
 use kalla_proto::json::HasWords as _;
 use kalla_proto::v1;
+
+pub use verdict::verdict;
 
 pub use compare::{compare, differences};
 
@@ -255,6 +258,16 @@ pub fn file_kind(wire: v1::ExportFormat) -> Option<FileKind> {
     })
 }
 
+fn only(wire: v1::Only) -> Option<Only> {
+    Some(match wire {
+        v1::Only::Unspecified => return None,
+        v1::Only::Multiple => Only::Multiple,
+        v1::Only::MultipleLeft => Only::MultipleLeft,
+        v1::Only::MultipleRight => Only::MultipleRight,
+        v1::Only::Apart => Only::Apart,
+    })
+}
+
 /// Which rows a ticket wants, and how.
 pub fn selection(ticket: &v1::ResultTicket) -> Result<Selection, Vec<Violation>> {
     let wrong = |messages: Vec<(usize, String)>| {
@@ -265,6 +278,7 @@ pub fn selection(ticket: &v1::ResultTicket) -> Result<Selection, Vec<Violation>>
         columns: ticket.columns.clone(),
         filters: filters(&ticket.filters).map_err(wrong)?,
         search: ticket.search.clone(),
+        only: only(ticket.only()),
         order: ticket.order.iter().map(order).collect(),
         offset: ticket.offset,
         limit: ticket.limit,
@@ -371,6 +385,7 @@ pub fn manifest(manifest: Manifest) -> v1::Manifest {
     };
     let timings = &manifest.timings_ms;
     v1::Manifest {
+        verdict: Some(verdict(manifest.verdict())),
         created: manifest.created.parse().ok(),
         inputs: manifest.inputs().map(input).collect(),
         lineage_left: lineage(manifest.lineage.left).into(),
@@ -400,6 +415,7 @@ pub fn manifest(manifest: Manifest) -> v1::Manifest {
 }
 
 fn control_total(total: manifest::ControlTotal) -> v1::ControlTotal {
+    let [left_output, right_output] = total.outputs.map_or([None, None], |outputs| outputs.map(Some));
     v1::ControlTotal {
         left: total.left,
         right: total.right,
@@ -409,6 +425,9 @@ fn control_total(total: manifest::ControlTotal) -> v1::ControlTotal {
         difference: total.difference,
         allowed: total.allowed,
         key: total.key,
+        compared: total.compared,
+        left_output,
+        right_output,
     }
 }
 

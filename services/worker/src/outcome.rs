@@ -70,6 +70,7 @@ pub fn complete(manifest: &Manifest, output: &Location, as_url: bool) -> v1::Com
             .differences
             .as_ref()
             .map(|found| (found.only_left.len() + found.only_right.len()) as u64),
+        verdict: Some(convert::verdict(manifest.verdict())),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Errors as the contract's [`Problem`], and problems as the answers of gRPC.
 
 use kalla_engine::Error;
-use kalla_engine::error::{self, Class};
-use kalla_proto::v1::{Code, Fault, Problem, Violation};
+use kalla_engine::error::{self, Class, Place};
+use kalla_proto::v1::{Code, Fault, Problem, SourceLine, SourcePlace, Violation};
 use kalla_serving::telemetry::trace;
 use prost::Message as _;
 use tonic::Status;
@@ -17,7 +17,20 @@ pub fn of(error: &Error) -> Problem {
         Error::Invalid(violations) => violations.iter().map(|v| Violation::new(&v.field, &v.message)).collect(),
         _ => Vec::new(),
     };
-    Problem { violations, ..Problem::new(code_of(code), fault_of(fault), retryable, error.to_string()) }
+    let place = match error {
+        Error::Data { alias, place, .. } if *place != Place::default() => Some(Box::new(SourcePlace {
+            source: alias.clone(),
+            line: place.line,
+            column: place.column.clone(),
+            around: place.around.iter().map(line).collect(),
+        })),
+        _ => None,
+    };
+    Problem { violations, place, ..Problem::new(code_of(code), fault_of(fault), retryable, error.to_string()) }
+}
+
+fn line(line: &error::Line) -> SourceLine {
+    SourceLine { number: line.number, text: line.text.clone() }
 }
 
 fn code_of(code: error::Code) -> Code {
@@ -83,6 +96,11 @@ fn short(problem: &Problem) -> Problem {
             text.truncate(text.floor_char_boundary(LONGEST_TEXT));
             text.push('…');
         }
+    }
+    if short.encoded_len() > LARGEST_DETAILS
+        && let Some(place) = &mut short.place
+    {
+        place.around.clear();
     }
     while short.encoded_len() > LARGEST_DETAILS && short.violations.pop().is_some() {}
     let left_out = problem.violations.len() - short.violations.len();

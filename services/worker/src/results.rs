@@ -128,7 +128,7 @@ impl Results {
     async fn select(&self, ticket: &v1::ResultTicket) -> Result<Selected, Error> {
         let (set, selection) = read_ticket(ticket)?;
         let (output, manifest) = self.run(&ticket.run_id, ticket.output_path.as_deref()).await?;
-        self.reader.open(&output, &manifest, set).await?.select(selection)
+        self.reader.open(&output, &manifest, set).await?.select(selection).await
     }
 
     /// The rows of a ticket, and their columns.
@@ -154,7 +154,7 @@ impl Results {
             let (output, manifest) = this.run(&run_id, None).await?;
             let mut sets = Vec::new();
             for set in ResultSet::ALL.into_iter().filter(|set| manifest.files.contains_key(set.name())) {
-                let selected = this.reader.open(&output, &manifest, set).await?.select(Selection::default())?;
+                let selected = this.reader.open(&output, &manifest, set).await?.select(Selection::default()).await?;
                 let result_set = convert::to_wire(set).into();
                 let ticket = v1::ResultTicket { run_id: run_id.clone(), result_set, ..Default::default() };
                 sets.push(describe(&selected, ticket).await?);

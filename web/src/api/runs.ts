@@ -21,6 +21,8 @@ export interface Selection {
   q?: string;
   /** A JSON array of filters. */
   filter?: string;
+  /** Of matches, by those beside them. */
+  only?: string;
 }
 
 export const runsKey = ["runs"] as const;
@@ -64,12 +66,15 @@ export const page = (selection: Selection, offset: number, limit: number) =>
   });
 
 /** What is in the columns of the rows that are looked at. */
-export const summary = ({ run: id, set, q, filter }: Selection) =>
+export const summary = ({ run: id, set, q, filter, only }: Selection) =>
   queryOptions({
-    queryKey: ["summary", id, set, q, filter],
+    queryKey: ["summary", id, set, q, filter, only],
     staleTime: Number.POSITIVE_INFINITY,
     queryFn: async ({ signal }) => {
-      const params = { path: { id, set }, query: { ...(q && { q }), ...(filter && { filter }) } };
+      const params = {
+        path: { id, set },
+        query: { ...(q && { q }), ...(filter && { filter }), ...(only && { only }) },
+      };
       return body(api.GET("/api/runs/{id}/results/{set}/summary", { params, signal }));
     },
   });

@@ -11,12 +11,17 @@ export interface SideCounts {
   rejected: number;
 }
 
+/** What the sides of a run are called. */
+export function aliases(run: Run): [string, string] {
+  return [run.sources[0]?.alias || "left", run.sources[1]?.alias || "right"];
+}
+
 export function sides(run: Run, complete: Complete): [SideCounts, SideCounts] {
-  const name = (index: number, otherwise: string) => run.sources[index]?.alias || otherwise;
+  const [left, right] = aliases(run);
   return [
     {
       side: "left",
-      name: name(0, "left"),
+      name: left,
       total: complete.total_left,
       matched: complete.matched_left_count,
       open: complete.unmatched_left_count,
@@ -24,7 +29,7 @@ export function sides(run: Run, complete: Complete): [SideCounts, SideCounts] {
     },
     {
       side: "right",
-      name: name(1, "right"),
+      name: right,
       total: complete.total_right,
       matched: complete.matched_right_count,
       open: complete.unmatched_right_count,

@@ -1,6 +1,6 @@
 /** A few rows, as a table. */
 import type { Row } from "../api/client";
-import { decimal } from "../format/numbers";
+import { shown } from "../format/cells";
 import { isNumber } from "../format/types";
 
 export interface SampleProps {
@@ -69,10 +69,8 @@ export function Sample({ name, columns, rows, types = false, pick, picked, part 
                   >
                     {cell === null || cell === undefined ? (
                       <span className="text-quiet">–</span>
-                    ) : isNumber(column.type ?? "") ? (
-                      decimal(cell)
                     ) : (
-                      cell
+                      shown(cell, column.type ?? "")
                     )}
                   </td>
                 );

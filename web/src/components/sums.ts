@@ -1,6 +1,6 @@
 /** What columns of the two sides of a run sum up to: of each currency by itself, where one is said. */
 import type { ColumnSum, Manifest } from "../api/client";
-import type { Side } from "../api/runs";
+import type { ResultSet, Side } from "../api/runs";
 import { minus, plus, size } from "../format/decimals";
 import { alike } from "../format/names";
 
@@ -20,6 +20,23 @@ export function amounts({ sums, control_totals }: Totals, side: Side): ColumnSum
   return sums.filter(
     (sum) => sum.side === side && (sum.matched.includes(".") || compared.includes(sum.column)),
   );
+}
+
+/** What a result set calls columns that are known to be amounts. */
+export function amountColumns(totals: Totals | undefined, set: ResultSet): string[] {
+  const known = totals?.control_totals.filter((total) => !total.key) ?? [];
+  switch (set) {
+    case "unmatched_left":
+      return known.map(({ left }) => left);
+    case "unmatched_right":
+      return known.map(({ right }) => right);
+    case "matched":
+      return known
+        .flatMap(({ left_output, right_output }) => [left_output, right_output])
+        .filter((name) => name !== undefined);
+    default:
+      return [];
+  }
 }
 
 function column(sums: ColumnSum[], side: Side, name: string): ColumnSum | undefined {
@@ -57,13 +74,6 @@ export function settled(sums: ColumnSum[], [left, right, currency]: Pair): Pair 
   const known = currencies(sums, [left, right]);
   const chosen = known.find((one) => one === currency) ?? known[0];
   return chosen === undefined ? [left, right] : [left, right, chosen];
-}
-
-/** By how much the sums of what is matched differ, without a sign. */
-export function apart(sums: ColumnSum[], pair: Pair): string | undefined {
-  const [l, r] = [worth(sums, "left", pair), worth(sums, "right", pair)];
-  const difference = l && r && minus(l.matched, r.matched);
-  return difference === undefined ? undefined : size(difference);
 }
 
 /** The columns that are likely to be meant: compared, or called alike and with sums of about the same size where rows match. */

@@ -25,16 +25,16 @@ export function count(number: number, locale?: string): string {
   return new Intl.NumberFormat(locale).format(number);
 }
 
-/** Of 0 to 1. A share that is not whole is never shown as all or nothing. */
+/** Of 0 to 1, rounded down to a tenth: what is not all is never shown as all, and what is there never as nothing. */
 export function percent(share: number, locale?: string): string {
-  const shown = share < 1 ? Math.min(share, 0.999) : 1;
-  const atLeast = share > 0 ? Math.max(shown, 0.001) : 0;
-  const digits = atLeast === 0 || atLeast === 1 ? 0 : 1;
-  return new Intl.NumberFormat(locale, {
-    style: "percent",
-    minimumFractionDigits: digits,
-    maximumFractionDigits: 1,
-  }).format(atLeast);
+  // Shares of rows come as quotients; a tenth that was hit exactly may have lost its last bit.
+  const tenths = Math.floor(share * 1000 + 1e-9);
+  const told = (tenths: number) => {
+    const digits = tenths % 1000 === 0 ? 0 : 1;
+    const style = { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: 1 } as const;
+    return new Intl.NumberFormat(locale, style).format(tenths / 1000);
+  };
+  return share > 0 && tenths === 0 ? `<${told(1)}` : told(tenths);
 }
 
 export function plural(number: number, one: string, many = `${one}s`): string {

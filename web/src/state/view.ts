@@ -5,8 +5,13 @@ import { type Filter, filters } from "./filters";
 export const TABS = [...SETS, "proof"] as const;
 export type Tab = (typeof TABS)[number];
 
+/** Matches by the matches beside them. */
+export const ONLY = ["multiple", "multiple_left", "multiple_right", "apart"] as const;
+export type Only = (typeof ONLY)[number];
+
 export interface View {
   tab?: Tab;
+  only?: Only;
   /** `amount` or `amount:desc`. */
   order?: string;
   q?: string;
@@ -14,7 +19,7 @@ export interface View {
   /** Names of columns that are left out, and of those that stay in sight. */
   hide?: string[];
   pin?: string[];
-  /** The columns whose sums the balance shows, left and right, and their currency. Absent: it shows rows. */
+  /** The columns whose sums the balance shows, left and right, and their currency. Absent: those that are likely to be meant. */
   amount?: [left: string, right: string, currency?: string];
   /** Position of the row whose drawer is open. */
   row?: number;
@@ -23,12 +28,14 @@ export interface View {
 /** From an address, where anything may stand. */
 export function view(search: Record<string, unknown>): View {
   const tab = TABS.find((tab) => tab === search.tab);
+  const only = ONLY.find((only) => only === search.only);
   const row = Number(search.row);
   const chosen = filters(search.filters);
   const [hide, pin, amount] = [texts(search.hide), texts(search.pin), texts(search.amount)];
   const [left, right, currency] = amount;
   return {
     ...(tab && { tab }),
+    ...(only && { only }),
     ...(text(search.order) && { order: text(search.order) }),
     ...(text(search.q) && { q: text(search.q) }),
     ...(chosen.length > 0 && { filters: chosen }),

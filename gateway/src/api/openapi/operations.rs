@@ -45,6 +45,7 @@ const CHOICE: &[Parameter] = &[
     ("filter", "string", "a JSON array of Filter: all of them must hold"),
     ("order", "string", "`amount:desc,id`, or a JSON array of OrderBy"),
     ("q", "string", "only rows in which a column of text holds this, in any case"),
+    ("only", "string", "only these matches: multiple, multiple_left, multiple_right or apart"),
     ("offset", "integer", "rows to pass over"),
     ("limit", "integer", "rows; of a page 100 if it is left out and at most 1,000, of a file all"),
     ("format", "string", "json, csv, arrow, parquet or xlsx; goes before Accept"),

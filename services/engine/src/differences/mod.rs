@@ -81,13 +81,6 @@ pub struct Example {
     pub right: Option<String>,
 }
 
-impl Differences {
-    /// Whether the two sides differ in anything that was compared, columns that one of them lacks included.
-    pub fn any(&self) -> bool {
-        self.differing > 0 || !self.only_left.is_empty() || !self.only_right.is_empty()
-    }
-}
-
 impl ColumnDifferences {
     /// Matches in which the column differs.
     pub fn differing(&self) -> u64 {

@@ -102,7 +102,7 @@ pub async fn dry_run(job: &Job, rows: u64) -> Result<DryRun> {
         let all = table.schema().fields().iter().map(|field| field.name().clone());
         let columns: Vec<String> = all.filter(|name| !names::RESULT.contains(&name.as_str())).collect();
         let selection = Selection { columns, limit: Some(EXAMPLES), ..Selection::default() };
-        table.select(selection)?.rows().await?.try_collect::<Vec<_>>().await
+        table.select(selection).await?.rows().await?.try_collect::<Vec<_>>().await
     };
     Ok(DryRun {
         key: chosen.key.filter(|_| !chosen.whole),

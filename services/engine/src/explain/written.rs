@@ -30,7 +30,7 @@ impl Written<'_> {
             ..Selection::default()
         };
         let table = self.reader.open(self.output, self.manifest, set).await?;
-        table.select(selection)?.rows().await
+        table.select(selection).await?.rows().await
     }
 
     pub async fn is_unmatched(&self, side: usize, row: u64) -> Result<bool> {

@@ -57,6 +57,8 @@ pub struct MatchPlan {
     pub comparisons: Comparisons,
     /// Of columns of rows that match, where the job asks for it.
     pub comparison: Option<Arc<Comparison>>,
+    /// The columns of the matched result set, and which column of a side each of them is, or is the sum of.
+    outputs: Vec<(String, Option<(Side, String)>)>,
     pub limits: Limits,
     pub asks_for_order: bool,
     keys: [Option<Keys>; 2],
@@ -83,6 +85,13 @@ impl MatchPlan {
     /// `None` where rows of `side` are followed by number.
     pub fn keys(&self, side: Side) -> Option<&Keys> {
         self.keys[index(side)].as_ref()
+    }
+
+    /// What the matched result set calls a column of a side, if it has it.
+    pub fn output(&self, side: Side, column: &str) -> Option<String> {
+        let is_it =
+            |origin: &Option<(Side, String)>| origin.as_ref().is_some_and(|(of, own)| *of == side && own == column);
+        self.outputs.iter().find(|(_, origin)| is_it(origin)).map(|(name, _)| name.clone())
     }
 
     /// The error of the job for an error of the query engine.
@@ -136,6 +145,9 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
     let physical = query::physical_plan(ctx, &traced.plan).await.map_err(failed)?;
     let numbered = [Arc::clone(&tables[0].numbered), Arc::clone(&tables[1].numbered)];
     let (limits, asks_for_order) = (job.limits.clone(), query::order::asks_for_order(&visible));
+    let (visible_schema, origins) = (visible_schema(&traced, &physical), lineage::sources(&visible, &sides));
+    let names = visible_schema.fields().iter().map(|field| field.name().clone());
+    let outputs = names.zip(origins.iter().cloned()).collect();
     let comparison = match &job.compare {
         None => None,
         Some(asked) => {
@@ -143,8 +155,8 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
             let output = Output {
                 aliases: [aliases[0], aliases[1]],
                 sides: [&tables[0].schema, &tables[1].schema],
-                schema: &visible_schema(&traced, &physical),
-                origins: lineage::sources(&visible, &sides),
+                schema: &visible_schema,
+                origins,
                 equated: lineage::equated(&visible, &sides),
             };
             Some(Arc::new(Comparison::new(ctx, asked, &output)?))
@@ -157,6 +169,7 @@ pub async fn plan(ctx: &SessionContext, job: &Job, tables: &[PlanTable]) -> Resu
         touched,
         comparisons,
         comparison,
+        outputs,
         limits,
         asks_for_order,
         keys,
@@ -198,7 +211,7 @@ fn refuse_internal(alias: &str, schema: &SchemaRef) -> Result<()> {
         None => Ok(()),
         Some(field) => Err(Error::Data {
             alias: alias.to_owned(),
-            place: Place { line: None, column: Some(field.name().clone()) },
+            place: Place { column: Some(field.name().clone()), ..Place::default() },
             reason: format!("names that begin with `{}` are reserved: rename the column", names::INTERNAL),
         }),
     }

@@ -1,14 +1,17 @@
 //! What a row must be to be seen.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, Scalar, StringArray};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::kernels::{boolean, comparison};
 use arrow::datatypes::{DataType, Schema};
 use arrow::error::ArrowError;
 
 use super::cast;
+use super::only::{Known, Only};
 use crate::error::{Error, Result, Violation};
 use crate::job::Filter;
 use crate::stage::filter::{BatchFilter, is_text, pattern_of};
@@ -18,6 +21,21 @@ use crate::stage::filter::{BatchFilter, is_text, pattern_of};
 pub struct Condition {
     filter: Option<BatchFilter>,
     search: Option<Search>,
+    among: Option<Among>,
+}
+
+/// The rows of the file that are looked at.
+#[derive(Clone)]
+struct Among {
+    only: Only,
+    rows: Known,
+}
+
+/// Of one file they are always the same.
+impl fmt::Debug for Among {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.only)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -36,11 +54,21 @@ impl Condition {
         let columns: BTreeSet<usize> = texts.map(|(column, _)| column).collect();
         let pattern = |text: &str| Arc::new(StringArray::from(vec![pattern_of(text)])) as ArrayRef;
         let search = search.filter(|text| !text.is_empty());
-        Ok(Self { filter, search: search.map(|text| Search { pattern: pattern(text), columns }) })
+        Ok(Self { filter, search: search.map(|text| Search { pattern: pattern(text), columns }), among: None })
+    }
+
+    /// The same, of these rows alone.
+    pub fn among(self, rows: Option<(Only, Known)>) -> Self {
+        Self { among: rows.map(|(only, rows)| Among { only, rows }), ..self }
+    }
+
+    /// Which of `length` rows from `start` on are looked at; `None`: all of them.
+    pub fn looked_at(&self, start: usize, length: usize) -> Option<BooleanBuffer> {
+        self.among.as_ref().map(|among| among.rows.slice(start, length))
     }
 
     pub fn is_empty(&self) -> bool {
-        self.filter.is_none() && self.search.is_none()
+        self.filter.is_none() && self.search.is_none() && self.among.is_none()
     }
 
     /// The columns that decide.

@@ -10,6 +10,7 @@
 
 mod condition;
 mod export;
+mod only;
 mod page;
 mod scan;
 mod summary;
@@ -26,6 +27,7 @@ use arrow::error::ArrowError;
 use datafusion::execution::context::SessionContext;
 
 pub use export::FileKind;
+pub use only::Only;
 pub use page::{Rows, Selected};
 pub use summary::{Bin, ColumnSummary, Frequent, Summary};
 pub use table::ResultTable;
@@ -93,6 +95,8 @@ pub struct Selection {
     pub filters: Vec<Filter>,
     /// Only rows in which a column of text holds this, in any case.
     pub search: Option<String>,
+    /// Only these matches.
+    pub only: Option<Only>,
     /// Equal rows come in the order of the file.
     pub order: Vec<OrderBy>,
     pub offset: u64,
@@ -148,7 +152,7 @@ impl Reader {
         if let Some(table) = self.kept(&location, &file.sha256) {
             return Ok(table);
         }
-        let table = ResultTable::open(&self.means, set, location, file).await?;
+        let table = ResultTable::open(&self.means, set, location, file, manifest).await?;
         let mut open = self.open.lock().unwrap_or_else(|e| e.into_inner());
         open.retain(|other| other.location() != table.location());
         open.push(table.clone());

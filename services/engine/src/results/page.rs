@@ -24,6 +24,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::condition::Condition;
+use super::only::{Known, Only};
 use super::scan::{Part, Scan};
 use super::summary::{self, Summary};
 use super::table::{ResultTable, with_row_number};
@@ -55,7 +56,8 @@ pub struct Selected {
 }
 
 impl Selected {
-    pub(super) fn new(table: ResultTable, selection: Selection) -> Result<Self> {
+    /// `only`: the rows that are looked at, where not all are.
+    pub(super) fn new(table: ResultTable, selection: Selection, only: Option<(Only, Known)>) -> Result<Self> {
         let schema = Arc::clone(table.schema());
         let mut wrong = Vec::new();
         let mut find = |field: String, name: &str| {
@@ -97,7 +99,7 @@ impl Selected {
         match condition {
             Some(condition) if wrong.is_empty() => Ok(Self {
                 columns: if selection.columns.is_empty() { (0..schema.fields().len()).collect() } else { columns },
-                condition: Arc::new(condition),
+                condition: Arc::new(condition.among(only)),
                 order: selection.order,
                 offset: selection.offset,
                 limit: selection.limit,

@@ -62,7 +62,8 @@ impl Scan {
     /// The row groups that may hold a row that passes.
     pub fn parts(&self) -> Vec<Part> {
         let may = self.may_pass();
-        let groups = may.into_iter().enumerate().filter(|(_, may)| *may);
+        let some = |group: usize| self.looked_at(group).is_none_or(|rows| rows.count_set_bits() > 0);
+        let groups = may.into_iter().enumerate().filter(|(group, may)| *may && some(*group));
         groups.map(|(group, _)| Part { group, ..Part::default() }).collect()
     }
 
@@ -78,6 +79,13 @@ impl Scan {
             (least.data_type() == schema.field(column).data_type()).then_some((least, greatest))
         };
         self.condition.may_pass(groups.len(), bounds).unwrap_or_else(|_| vec![true; groups.len()])
+    }
+
+    /// Which rows of a group are looked at; `None`: all of them.
+    fn looked_at(&self, group: usize) -> Option<BooleanBuffer> {
+        let whole = |group: &RowGroupMetaData| usize::try_from(group.num_rows()).unwrap_or(0);
+        let start = self.groups()[..group].iter().map(whole).sum();
+        self.condition.looked_at(start, whole(&self.groups()[group]))
     }
 
     /// The rows of each row group that pass.
@@ -175,8 +183,12 @@ impl Scan {
             .with_batch_size(BATCH_ROWS)
             .with_row_filter(RowFilter::new(predicates.collect()))
             .with_offset(part.offset);
-        if let Some(selected) = &part.selected {
-            builder = builder.with_row_selection(RowSelection::from_boolean_buffer(selected.clone()));
+        let selected = match (&part.selected, self.looked_at(part.group)) {
+            (Some(selected), Some(looked_at)) => Some(selected & &looked_at),
+            (selected, looked_at) => selected.clone().or(looked_at),
+        };
+        if let Some(selected) = selected {
+            builder = builder.with_row_selection(RowSelection::from_boolean_buffer(selected));
         }
         if let Some(limit) = part.limit {
             builder = builder.with_limit(limit);

@@ -9,13 +9,15 @@ use parquet::arrow::RowNumber;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 
 use super::condition::Condition;
+use super::only::{Known, Matches, Only};
 use super::page::Selected;
 use super::scan::Scan;
 use super::{Means, ResultSet, Selection};
+use crate::api::Pending;
 use crate::error::{Error, Result};
 use crate::job::{FileFormat, Limits, ReadOptions, Source, SourceUri};
 use crate::location::Location;
-use crate::manifest::ResultFile;
+use crate::manifest::{Manifest, ResultFile};
 use crate::names::ROW_NUMBER;
 use crate::scratch::Scratch;
 use crate::stage::text::{ColumnType, Encoding};
@@ -42,6 +44,9 @@ pub(super) struct Shared {
     pub numbered: ArrowReaderMetadata,
     /// Rows of each row group that pass a condition, by its text.
     counts: Mutex<Vec<(String, Arc<Vec<u64>>)>>,
+    /// Which matches are those that are asked for.
+    matches: Matches,
+    known: Mutex<Vec<(Only, Known)>>,
     _scratch: Option<Scratch>,
 }
 
@@ -51,6 +56,7 @@ impl ResultTable {
         set: ResultSet,
         location: Location,
         entry: &ResultFile,
+        manifest: &Manifest,
     ) -> Result<Self> {
         let failed = |error: Error| unreadable(&location, error);
         let (file, scratch) = match location.extension().as_deref() {
@@ -73,6 +79,8 @@ impl ResultTable {
             local: local.map(Arc::new),
             numbered,
             counts: Mutex::default(),
+            matches: Matches::new(set, manifest),
+            known: Mutex::default(),
             _scratch: scratch,
         })))
     }
@@ -104,8 +112,25 @@ impl ResultTable {
     }
 
     /// The rows that `selection` wants; all that is wrong with it is told at once.
-    pub fn select(&self, selection: Selection) -> Result<Selected> {
-        Selected::new(self.clone(), selection)
+    pub fn select(&self, selection: Selection) -> Pending<'_, Selected> {
+        Box::pin(async move {
+            let only = match selection.only {
+                Some(only) => Some((only, self.known(only).await?)),
+                None => None,
+            };
+            Selected::new(self.clone(), selection, only)
+        })
+    }
+
+    /// Found out once.
+    async fn known(&self, only: Only) -> Result<Known> {
+        let known = |known: &Vec<(Only, Known)>| known.iter().find(|(of, _)| *of == only).map(|(_, rows)| rows.clone());
+        if let Some(rows) = known(&self.0.known.lock().unwrap_or_else(|e| e.into_inner())) {
+            return Ok(rows);
+        }
+        let rows = self.0.matches.find(self, only).await?;
+        self.0.known.lock().unwrap_or_else(|e| e.into_inner()).push((only, rows.clone()));
+        Ok(rows)
     }
 
     /// A scan of some columns, by their positions.

@@ -180,6 +180,17 @@ pub async fn sample(source: &Source, rows: usize) -> Result<Sample> {
     }
 }
 
+/// The error with the lines around the one that it is about, for whoever has to mend it.
+pub async fn with_lines<'a>(mut error: Error, mut sources: impl Iterator<Item = &'a Source>) -> Error {
+    if let Error::Data { alias, place: Place { line: Some(line), around, .. }, .. } = &mut error
+        && let Some(source) = sources.find(|source| source.alias == *alias)
+        && let SourceUri::File(location) = &source.uri
+    {
+        *around = text::around(alias, location, &source.options, *line).await;
+    }
+    error
+}
+
 /// Refuses types that are given for columns which have some of their own.
 fn refuse_types(source: &Source) -> Result<()> {
     let Source { alias, options, .. } = source;

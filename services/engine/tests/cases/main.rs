@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attempts;
+mod beside;
 mod dry_run;
 mod inspected;
 mod keys;

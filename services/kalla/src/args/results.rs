@@ -1,7 +1,7 @@
 //! The arguments of `kalla results`.
 
 use clap::{Args, ValueEnum};
-use kalla_engine::results::{OrderBy, ResultSet};
+use kalla_engine::results::{Only, OrderBy, ResultSet};
 
 use crate::sql;
 
@@ -10,6 +10,7 @@ Examples:
   kalla results kalla-out left
   kalla results kalla-out left --where 'amount>=1000' --where 'customer contains acme' --order amount:desc
   kalla results s3://finance/runs/march matched --q INV-20931 --columns invoice_id,amount,paid
+  kalla results kalla-out matched --only multiple-left
   kalla results kalla-out right --summary
   kalla results kalla-out left --order customer --out breaks.xlsx
 
@@ -31,6 +32,9 @@ pub struct Results {
     /// Only rows in which a column of text holds this, in any case
     #[arg(long, value_name = "TEXT")]
     pub q: Option<String>,
+    /// Only these matches
+    #[arg(long, value_enum, value_name = "MATCHES")]
+    pub only: Option<Matches>,
     /// Sort by these columns, the greatest first with :desc; NULLs come last. Repeatable
     #[arg(long, value_name = "COLUMN[:desc]", value_parser = order, value_delimiter = ',')]
     pub order: Vec<OrderBy>,
@@ -74,6 +78,31 @@ pub enum Set {
     /// Right rows that could not be read
     #[value(alias = "rejected_right")]
     RejectedRight,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Matches {
+    /// Of a row that matches more than once
+    Multiple,
+    /// Of a left row that matches more than once
+    #[value(alias = "multiple_left")]
+    MultipleLeft,
+    /// Of a right row that matches more than once
+    #[value(alias = "multiple_right")]
+    MultipleRight,
+    /// Of rows that sum up to something else on the other side than the conditions allow, as an invoice that is paid twice
+    Apart,
+}
+
+impl From<Matches> for Only {
+    fn from(matches: Matches) -> Self {
+        match matches {
+            Matches::Multiple => Self::Multiple,
+            Matches::MultipleLeft => Self::MultipleLeft,
+            Matches::MultipleRight => Self::MultipleRight,
+            Matches::Apart => Self::Apart,
+        }
+    }
 }
 
 impl From<Set> for ResultSet {

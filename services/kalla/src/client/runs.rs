@@ -5,16 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use kalla_engine::Error;
+use kalla_engine::verdict::Agreement;
 use kalla_proto::json::HasWords as _;
-use kalla_proto::v1::{CreateRunRequest, ListRunsResponse, Run, RunState, SourceOverride};
+use kalla_proto::v1::{self, CreateRunRequest, ListRunsResponse, Run, RunState, SourceOverride};
 
 use super::{Answer, Gateway, done};
 use crate::args::client;
 use crate::output::{self, AGREED, BREAKS, FAILED};
 use crate::recipe;
-use crate::report::numbers::counted;
+use crate::report::numbers::{count, counted};
 use crate::report::table::{Align, Table};
-use crate::report::{self as pages, Side, Values};
+use crate::report::{self as pages, Side};
 
 /// Between two looks at a run.
 const LOOK: Duration = Duration::from_millis(200);
@@ -107,7 +108,6 @@ pub fn report(run: &Run) -> Outcome {
             matched: done.matched_left_count,
             unmatched: done.unmatched_left_count,
             rejected: done.rejected_left,
-            multiple: done.multiple_left.map_or(0, |found| found.rows),
         },
         Side {
             name: name(1),
@@ -115,18 +115,27 @@ pub fn report(run: &Run) -> Outcome {
             matched: done.matched_right_count,
             unmatched: done.unmatched_right_count,
             rejected: done.rejected_right,
-            multiple: done.multiple_right.map_or(0, |found| found.rows),
         },
     ];
-    let breaks = sides.iter().map(|side| side.unmatched + side.rejected).sum();
-    let one_sided = done.one_sided_columns.unwrap_or_default();
-    let values = done.differing_count.map(|differing| Values { differing, one_sided, columns: None });
-    let differs = !values.unwrap_or_default().differ().is_empty();
-    let mut lines = vec![pages::verdict(&sides, breaks, &[], values), String::new()];
+    // A worker that was there before verdicts were tells none.
+    let verdict = done.verdict.clone().unwrap_or_default();
+    let wrong = verdict.findings.iter().any(|finding| finding.wrong);
+    let agreement = match verdict.agreement() {
+        v1::Agreement::Agree => Some(Agreement::Agree),
+        v1::Agreement::Doubtful => Some(Agreement::Doubtful),
+        v1::Agreement::Differ => Some(Agreement::Differ),
+        v1::Agreement::Empty => Some(Agreement::Empty),
+        v1::Agreement::Unspecified => None,
+    };
+    let mut lines: Vec<String> = Vec::new();
+    if let Some(agreement) = agreement {
+        lines.extend([pages::headline(agreement, wrong, &verdict.sentence), String::new()]);
+    }
     lines.extend(pages::balance(&sides));
     lines.push(String::new());
     lines.push(format!("run {}, {}", run.run_id, counted(done.matched_count, "match", "matches")));
-    Outcome { code: if breaks == 0 && !differs { AGREED } else { BREAKS }, text: lines.join("\n") + "\n" }
+    let breaks = sides.iter().any(|side| side.unmatched + side.rejected > 0) || agreement == Some(Agreement::Differ);
+    Outcome { code: if breaks { BREAKS } else { AGREED }, text: lines.join("\n") + "\n" }
 }
 
 pub async fn runs(args: client::Runs) -> Result<u8, Error> {
@@ -151,23 +160,28 @@ fn table(runs: &[Run]) -> String {
     let mut table = Table::new([
         ("run", Align::Left),
         ("state", Align::Left),
-        ("breaks", Align::Right),
+        ("open", Align::Right),
+        ("rejected", Align::Right),
         ("created", Align::Left),
         ("name", Align::Left),
+        ("wrong", Align::Left),
     ]);
     for run in runs {
-        let breaks = run.complete.as_ref().map(|c| {
-            let all = c.unmatched_left_count + c.unmatched_right_count + c.rejected_left + c.rejected_right;
-            pages::numbers::count(all)
-        });
+        let done = run.complete.as_ref();
+        let open = done.map(|c| format!("{} · {}", count(c.unmatched_left_count), count(c.unmatched_right_count)));
+        let rejected = done.map(|c| count(c.rejected_left + c.rejected_right));
+        let findings = done.and_then(|c| c.verdict.as_ref()).map_or(&[][..], |verdict| &verdict.findings);
+        let wrong = findings.iter().filter(|finding| finding.wrong).map(|finding| finding.text.as_str());
         let created = run.created.as_ref().and_then(|at| chrono::DateTime::from_timestamp(at.seconds, 0));
         let created = created.map(|at| at.format("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
         table.push([
             run.run_id.clone(),
             run.state().word().to_owned(),
-            breaks.unwrap_or_default(),
+            open.unwrap_or_default(),
+            rejected.unwrap_or_default(),
             created,
             run.name.clone(),
+            wrong.collect::<Vec<_>>().join("; "),
         ]);
     }
     pages::list(&table)

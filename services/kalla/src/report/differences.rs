@@ -10,37 +10,6 @@ use super::{Page, lines_of};
 /// Columns that differ come first; so many of those that do not are shown.
 const EQUAL_SHOWN: usize = 5;
 
-/// What a verdict says of compared columns.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Values {
-    /// Matches with values that differ.
-    pub differing: u64,
-    /// Columns that only one side has.
-    pub one_sided: u64,
-    /// Columns that were compared, where that is known.
-    pub columns: Option<u64>,
-}
-
-impl Values {
-    pub fn of(differences: &Differences) -> Self {
-        let one_sided = differences.only_left.len() + differences.only_right.len();
-        Self {
-            differing: differences.differing,
-            one_sided: one_sided as u64,
-            columns: Some(differences.columns.len() as u64),
-        }
-    }
-
-    /// What the sides differ in.
-    pub fn differ(&self) -> Vec<String> {
-        let differing =
-            (self.differing > 0).then(|| format!("{} with other values", counted(self.differing, "match", "matches")));
-        let one_sided =
-            (self.one_sided > 0).then(|| format!("{} of one side only", counted(self.one_sided, "column", "columns")));
-        differing.into_iter().chain(one_sided).collect()
-    }
-}
-
 /// A table of the columns, then examples, then what is to be said of the columns as such.
 pub fn section(differences: &Differences, [left, right]: [&str; 2], page: Page) -> Vec<String> {
     let mut columns: Vec<&ColumnDifferences> = differences.columns.iter().collect();

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use console::style;
 use kalla_engine::manifest::{ColumnSum, ControlTotal, Input, Manifest};
 use kalla_engine::results::ResultSet;
+use kalla_engine::verdict::{Agreement, Verdict};
 
-pub use differences::Values;
 use numbers::{bar, bytes, count, counted, decimal, millis, percent};
 use rows::Rows;
 use table::{Align, Table};
@@ -34,7 +34,7 @@ const BAR: usize = 24;
 /// The whole report; `out` is the result directory as the user wrote it.
 pub fn reconciliation(manifest: &Manifest, out: &str, page: Page) -> String {
     let sections = [
-        vec![verdict(&sides(manifest), breaks_in_all(manifest), &manifest.control_totals, values(manifest))],
+        vec![verdict(manifest)],
         balance(&sides(manifest)),
         hints(manifest, page),
         differences(manifest, page),
@@ -49,96 +49,26 @@ pub fn reconciliation(manifest: &Manifest, out: &str, page: Page) -> String {
     format!("{}\n", sections.join("\n\n"))
 }
 
-/// Rows that are not accounted for by a match, over both sides and the extra tables.
-pub fn breaks_in_all(manifest: &Manifest) -> u64 {
-    let c = &manifest.counts;
-    let rejected_extras: u64 = manifest.extras.iter().map(|e| e.rejected).sum();
-    c.unmatched_left_count + c.unmatched_right_count + c.rejected_left + c.rejected_right + rejected_extras
-}
-
-/// What the verdict says of compared columns; `None`: there are none.
-fn values(manifest: &Manifest) -> Option<Values> {
-    manifest.differences.as_ref().map(Values::of)
-}
-
 fn differences(manifest: &Manifest, page: Page) -> Vec<String> {
     let names = [manifest.left.alias.as_str(), manifest.right.alias.as_str()];
     manifest.differences.as_ref().map(|found| differences::section(found, names, page)).unwrap_or_default()
 }
 
-/// Whether every row has its match, and every compared value its equal.
-pub fn agrees(manifest: &Manifest) -> bool {
-    breaks_in_all(manifest) == 0 && !manifest.differences.as_ref().is_some_and(|found| found.any())
+/// A verdict as the first line of a page.
+pub fn headline(agreement: Agreement, wrong: bool, sentence: &str) -> String {
+    let styled = match agreement {
+        Agreement::Agree => style(format!("✓ {sentence}")).green(),
+        Agreement::Doubtful if wrong => style(format!("! {sentence}")).red(),
+        Agreement::Doubtful => style(format!("! {sentence}")).yellow(),
+        Agreement::Differ => style(format!("✗ {sentence}")).red(),
+        Agreement::Empty => style(sentence.to_owned()),
+    };
+    styled.bold().to_string()
 }
 
-/// Whether the two sides agree, and what that says: a row that serves several others leaves no break, and amounts that nothing
-/// compares neither.
-pub fn verdict([left, right]: &[Side; 2], breaks: u64, totals: &[ControlTotal], values: Option<Values>) -> String {
-    let names = format!("{} and {}", left.name, right.name);
-    let differ = values.unwrap_or_default().differ();
-    match breaks {
-        0 if !differ.is_empty() => {
-            let rows = if left.total == 0 && right.total == 0 { "" } else { "every row matches, " };
-            style(format!("✗ {names} differ: {rows}{}", differ.join(", "))).red().bold().to_string()
-        }
-        0 if left.total == 0 && right.total == 0 => {
-            style(format!("{names} have no rows: there is nothing to compare")).bold().to_string()
-        }
-        0 => {
-            let several = [left, right].into_iter().filter(|side| side.multiple > 0);
-            let several: Vec<String> =
-                several.map(|side| format!("{} of {}", counted(side.multiple, "row", "rows"), side.name)).collect();
-            let rows = match left.total == right.total {
-                true => format!("{} on each side", counted(left.total, "row", "rows")),
-                false => format!("{} against {}", counted(left.total, "row", "rows"), count(right.total)),
-            };
-            let rows = match (several.is_empty(), left.total == right.total) {
-                (false, _) => format!("{rows}, {} more than once", several.join(" and ")),
-                (true, true) => rows,
-                (true, false) => format!("{rows}, some of them together"),
-            };
-            let off = totals.iter().find(|total| total.is_off());
-            match off {
-                None => {
-                    let equal = values.and_then(|values| values.columns).map_or_else(String::new, |columns| {
-                        format!("; {} compared without a difference", counted(columns, "column", "columns"))
-                    });
-                    style(format!("✓ {names} agree: every row matches, {rows}{equal}{}", balanced(totals))).green()
-                }
-                Some(off) => style(format!(
-                    "! every row of {names} matches, {rows}, but {}: {} apart",
-                    summed(off),
-                    decimal(off.apart())
-                ))
-                .yellow(),
-            }
-            .bold()
-            .to_string()
-        }
-        n => {
-            let all = std::iter::once(counted(n, "break", "breaks")).chain(differ).collect::<Vec<_>>();
-            style(format!("✗ {names} differ: {}", all.join(", "))).red().bold().to_string()
-        }
-    }
-}
-
-/// Control totals that stand in a sentence.
-const TOTALS_TOLD: usize = 3;
-
-fn balanced(totals: &[ControlTotal]) -> String {
-    totals.iter().filter(|total| !total.key).take(TOTALS_TOLD).map(|total| format!("; {}", summed(total))).collect()
-}
-
-fn summed(total: &ControlTotal) -> String {
-    let ControlTotal { left, right, matched_left, matched_right, .. } = total;
-    let currency =
-        total.currency.as_deref().filter(|name| !name.is_empty()).map_or(String::new(), |name| format!(" {name}"));
-    let (a, b) = (decimal(matched_left), decimal(matched_right));
-    match (left == right, a == b) {
-        (true, true) => format!("{left} sums up to {a}{currency} on both"),
-        (false, true) => format!("{left} and {right} sum up to {a}{currency}"),
-        (_, false) => format!("{left} sums up to {a}{currency} and {right} to {b}{currency}"),
-    }
+fn verdict(manifest: &Manifest) -> String {
+    let Verdict { agreement, sentence, findings } = manifest.verdict();
+    headline(agreement, findings.iter().any(|finding| finding.wrong), &sentence)
 }
 
 /// One side, and what became of its rows.
@@ -149,8 +79,6 @@ pub struct Side {
     pub matched: u64,
     pub unmatched: u64,
     pub rejected: u64,
-    /// Rows that match more than once.
-    pub multiple: u64,
 }
 
 /// Rows of both sides, in numbers and as a picture.
@@ -185,7 +113,6 @@ fn sides(manifest: &Manifest) -> [Side; 2] {
             matched: c.matched_left_count,
             unmatched: c.unmatched_left_count,
             rejected: c.rejected_left,
-            multiple: manifest.multiple_left.map_or(0, |found| found.rows),
         },
         Side {
             name: manifest.right.alias.clone(),
@@ -193,7 +120,6 @@ fn sides(manifest: &Manifest) -> [Side; 2] {
             matched: c.matched_right_count,
             unmatched: c.unmatched_right_count,
             rejected: c.rejected_right,
-            multiple: manifest.multiple_right.map_or(0, |found| found.rows),
         },
     ]
 }
@@ -402,62 +328,5 @@ mod tests {
         assert_eq!(shown_path("s3://b/x", "s3://b/x/try-1/matched.parquet"), "s3://b/x/try-1/matched.parquet");
         assert_eq!(shown_path("s3://b/x/", "manifest.json"), "s3://b/x/manifest.json");
         assert_eq!(file_path("file:///tmp/x", "m.csv"), Path::new("/tmp/x/m.csv"));
-    }
-
-    #[test]
-    fn agreement_says_of_how_many_rows() {
-        let total = |left: &str, sums: [&str; 2], difference: &str| ControlTotal {
-            left: left.to_owned(),
-            right: "paid".to_owned(),
-            currency: None,
-            matched_left: sums[0].to_owned(),
-            matched_right: sums[1].to_owned(),
-            difference: difference.to_owned(),
-            allowed: Some("0.08".to_owned()),
-            key: false,
-        };
-        let (even, near, off) = (
-            total("paid", ["1200.00", "1200.00"], "0.00"),
-            total("amount", ["1.00", "1.04"], "-0.04"),
-            total("amount", ["1.00", "1.09"], "-0.09"),
-        );
-        for (left, right, multiple, unmatched, totals, words) in [
-            (4, 4, [0, 0], 0, &[][..], "a and b agree: every row matches, 4 rows on each side"),
-            (4, 3, [0, 0], 0, &[], "a and b agree: every row matches, 4 rows against 3, some of them together"),
-            (4, 3, [0, 1], 0, &[], "a and b agree: every row matches, 4 rows against 3, 1 row of b more than once"),
-            (4, 4, [2, 3], 0, &[], "4 rows on each side, 2 rows of a and 3 rows of b more than once"),
-            (4, 4, [0, 0], 0, std::slice::from_ref(&even), "4 rows on each side; paid sums up to 1,200.00 on both"),
-            (
-                4,
-                4,
-                [0, 0],
-                0,
-                &[near],
-                "a and b agree: every row matches, 4 rows on each side; amount sums up to 1.00 and paid to 1.04",
-            ),
-            (
-                4,
-                3,
-                [0, 1],
-                0,
-                &[even.clone(), off],
-                "! every row of a and b matches, 4 rows against 3, 1 row of b more than once, but amount sums up to 1.00 and paid to \
-                 1.09: 0.09 apart",
-            ),
-            (0, 0, [0, 0], 0, &[], "a and b have no rows: there is nothing to compare"),
-            (2, 0, [0, 0], 2, &[], "a and b differ: 2 breaks"),
-        ] {
-            let side = |name: &str, total: u64, unmatched: u64, multiple: u64| Side {
-                name: name.to_owned(),
-                total,
-                matched: total - unmatched,
-                unmatched,
-                rejected: 0,
-                multiple,
-            };
-            let sides = [side("a", left, unmatched, multiple[0]), side("b", right, 0, multiple[1])];
-            let told = verdict(&sides, unmatched, totals, None);
-            assert!(told.contains(words), "{told}");
-        }
     }
 }

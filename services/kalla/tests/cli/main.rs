@@ -119,11 +119,12 @@ fn what_matches_more_than_once_is_said() {
     let done = kalla(dir.path(), &[&files[..], &sql, &trimmed].concat());
     let report = text(&done.stdout);
     for words in [
-        "3 rows against 2, 3 rows of left and 2 rows of right more than once, but",
+        "! every row of left and right matches, 3 rows against 2, but matched rows are 50 apart in amount; 3 rows of left match more than \
+         once; 2 rows of right match more than once",
         "`r.amount` is `right_amount`",
         "3 rows of `left` match more than once: they stand in 6 matches, one of them in 2 (row 0, counted from 0)",
         "2 rows of `right` match more than once: they stand in 6 matches, one of them in 3",
-        "amount sums up to 150 and amount to 100: 50 apart",
+        "matched rows sum up to 150 in `left.amount` and to 100 in `right.amount`: 50 apart",
     ] {
         assert!(report.contains(words), "{words}\n{report}");
     }

@@ -1,12 +1,11 @@
-/** Whether the two sides agree, in rows or in amounts: every part of the picture leads to its rows. */
+/** Whether the two sides agree, in rows and in amounts: every part of the picture leads to its rows. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check, TriangleAlert } from "lucide-react";
-import type { ColumnSum, Complete, Run } from "../../api/client";
+import type { Complete, Run } from "../../api/client";
 import { manifest, type Side } from "../../api/runs";
 import {
   amounts as amountsOf,
-  apart,
   currencies,
   currencyName,
   type Pair,
@@ -14,86 +13,65 @@ import {
   type Totals,
   usualPair,
 } from "../../components/sums";
-import { isZero } from "../../format/decimals";
-import { count, decimal } from "../../format/numbers";
+import { count } from "../../format/numbers";
 import type { Tab } from "../../state/view";
-import { amountBars, type Bar, rowBars } from "./bars";
+import { amountBars, type Bar, type Met, met, rowBars } from "./bars";
 
 interface Props {
   run: Run;
   complete: Complete;
-  /** The columns whose sums are shown; absent: rows are. */
+  /** The columns whose sums are shown; absent: those that are likely to be meant. */
   amount: Pair | undefined;
-  choose: (amount: Pair | undefined) => void;
+  choose: (amount: Pair) => void;
 }
 
 export function Balance({ run, complete, amount, choose }: Props) {
   const { data } = useQuery(manifest(run.run_id));
-  const sums = data?.sums ?? [];
-  const usual = data && usualPair(data);
-  const shown = amount && settled(sums, amount);
-  const amounts = shown && amountBars(run, sums, shown);
-  const bars = amounts ?? rowBars(run, complete);
-  const scale = Math.max(
-    bars[0].total.size,
-    bars[1].total.size,
-    bars[0].matched.size,
-    bars[1].matched.size,
-    1e-9,
-  );
+  const pair = data && (amount ? settled(data.sums, amount) : usualPair(data));
+  const rows = rowBars(run, complete);
+  const amounts = data && pair && amountBars(run, data.sums, pair);
+  const sums = data && pair && met(data, pair);
+  const scale = Math.max(...rows.map(({ total }) => total.size), 1);
   return (
-    <section aria-label="Balance" className="rounded-lg border border-line bg-surface p-5">
-      {usual && (
-        <fieldset className="mb-3 flex flex-wrap items-center justify-center gap-2 text-sm">
-          <legend className="sr-only">What is counted</legend>
-          <Choice name="Rows" chosen={!amounts} choose={() => choose(undefined)} />
-          <Choice name="Amounts" chosen={amounts !== undefined} choose={() => choose(amount ?? usual)} />
-          {amounts && shown && data && <Columns totals={data} amount={shown} choose={choose} />}
-        </fieldset>
-      )}
+    <section aria-label="Balance" className="rounded-lg border border-line bg-surface px-5 py-4">
       <div className="grid grid-cols-2 text-sm">
-        {bars.map((bar) => (
+        {rows.map((bar) => (
           <p key={bar.side} className={`flex flex-wrap gap-x-2 ${bar.side === "left" ? "" : "justify-end"}`}>
             <span className="font-semibold">{bar.name}</span>
-            <span className="text-quiet">
-              {bar.total.text}
-              {!amounts && " rows"}
-            </span>
+            <span className="text-quiet">{bar.total.text} rows</span>
             {bar.share && <span className="text-quiet">· {bar.share} matched</span>}
           </p>
         ))}
       </div>
-      <div className="my-3 grid grid-cols-2">
-        {bars.map((bar) => (
+      {/* What is open stands at the ends, where there is room for it however little it is. */}
+      <div className="my-3 grid grid-cols-2 [--end:5rem] md:[--end:8rem]">
+        {rows.map((bar, index) => (
           <div
             key={bar.side}
-            className={`flex h-12 ${bar.side === "left" ? "justify-end border-r-2 border-surface" : "flex-row-reverse justify-end"}`}
+            className={`flex h-12 ${bar.side === "left" ? "justify-end border-r-2 border-ink/60" : "flex-row-reverse justify-end"}`}
           >
-            <Segment run={run} bar={bar} scale={scale} part="open" />
-            <Segment run={run} bar={bar} scale={scale} part="matched" />
+            <End run={run} bar={bar} amount={amounts?.[index]} />
+            <Segment run={run} bar={bar} scale={scale} part="open" amount={amounts?.[index]} />
+            <Segment run={run} bar={bar} scale={scale} part="matched" amount={amounts?.[index]} />
           </div>
         ))}
       </div>
-      <div className="grid gap-x-8 gap-y-1 text-sm lg:grid-cols-2">
-        {bars.map((bar) => (
-          <Equation key={bar.side} bar={bar} />
+      <div className="grid gap-x-8 gap-y-1 text-[13px] lg:grid-cols-2">
+        {rows.map((bar, index) => (
+          <div key={bar.side} className="grid gap-y-1">
+            <Equation bar={bar} />
+            {amounts?.[index] && <Equation bar={amounts[index]} />}
+          </div>
         ))}
       </div>
-      {amounts && shown && <Apart sums={sums} amount={shown} />}
+      {sums && (
+        <div className="mt-1 flex flex-wrap items-center gap-x-4 gap-y-1 text-[13px]">
+          <Between sums={sums} />
+          <div className="grow" />
+          <Columns totals={data} amount={pair} choose={choose} />
+        </div>
+      )}
     </section>
-  );
-}
-
-function Choice({ name, chosen, choose }: { name: string; chosen: boolean; choose: () => void }) {
-  return (
-    <button
-      type="button"
-      aria-pressed={chosen}
-      onClick={choose}
-      className={`h-7 rounded px-3 ${chosen ? "bg-raised font-semibold" : "text-quiet hover:bg-raised"}`}
-    >
-      {name}
-    </button>
   );
 }
 
@@ -156,67 +134,117 @@ function Select({
   );
 }
 
-function Segment({ run, bar, scale, part }: { run: Run; bar: Bar; scale: number; part: "open" | "matched" }) {
+interface PartProps {
+  run: Run;
+  bar: Bar;
+  /** What the rows are worth. */
+  amount?: Bar | undefined;
+}
+
+/** Where the rows of a part are. */
+function way(run: Run, bar: Bar, part: "open" | "matched") {
+  const tab: Tab = part === "matched" ? "matched" : `unmatched_${bar.side}`;
+  return {
+    to: "/runs/$id" as const,
+    params: { id: run.run_id },
+    search: ({ amount }: { amount?: Pair }) => ({ ...(amount && { amount }), tab }),
+  };
+}
+
+function End({ run, bar, amount }: PartProps) {
+  const open = bar.open.size > 0;
+  const colour = bar.side === "left" ? "text-open-left" : "text-open-right";
+  return (
+    <div
+      className={`flex w-(--end) shrink-0 flex-col justify-center px-2 text-xs ${bar.side === "left" ? "items-end" : "items-start"}`}
+    >
+      {open ? (
+        <Link
+          {...way(run, bar, "open")}
+          className={`grid whitespace-nowrap hover:underline ${bar.side === "left" ? "text-right" : ""} ${colour}`}
+        >
+          <span className="sr-only">{bar.name}: </span>
+          <span className="text-sm font-semibold">{bar.open.text} open</span>{" "}
+          {amount && <span className="hidden md:inline">{amount.open.text}</span>}
+        </Link>
+      ) : (
+        <span className="text-quiet">none open</span>
+      )}
+    </div>
+  );
+}
+
+function Segment({ run, bar, scale, part, amount }: PartProps & { scale: number; part: "open" | "matched" }) {
   const { size, text } = bar[part];
   if (size === 0) return null;
-  const tab: Tab = part === "matched" ? "matched" : `unmatched_${bar.side}`;
   const colour = part === "matched" ? "bg-matched" : bar.side === "left" ? "bg-open-left" : "bg-open-right";
-  const share = Math.min(size / scale, 1);
+  const told = `${bar.name}: ${text} ${part}${amount ? ` ${amount[part].text}` : ""}`;
   return (
     <Link
-      to="/runs/$id"
-      params={{ id: run.run_id }}
-      search={({ amount }) => ({ ...(amount && { amount }), tab })}
-      aria-label={`${bar.name}: ${text} ${part}`}
-      title={`${bar.name}: ${text} ${part}`}
-      className={`@container flex items-center overflow-hidden px-2 text-sm whitespace-nowrap text-on-fill hover:brightness-110 ${colour} ${
-        bar.side === "right" ? "justify-end" : ""
+      {...way(run, bar, part)}
+      aria-label={part === "open" ? undefined : told}
+      // The end says the same.
+      aria-hidden={part === "open"}
+      tabIndex={part === "open" ? -1 : undefined}
+      title={told}
+      className={`@container flex flex-col justify-center overflow-hidden whitespace-nowrap text-on-fill hover:brightness-110 ${colour} ${
+        bar.side === "right" ? "text-left" : "text-right"
       }`}
-      style={{ width: `max(4px, ${share * 100}%)`, padding: share < 0.04 ? 0 : undefined }}
+      // Something that is there is seen.
+      style={{ width: `max(3px, calc((100% - var(--end)) * ${Math.min(size / scale, 1)}))` }}
     >
       {/* As much of it as there is room for. */}
-      <span className={text.length > 6 ? "hidden @[6rem]:inline" : "hidden @[1.75rem]:inline"}>
-        {text}
-        <span className={text.length > 6 ? "hidden @[10rem]:inline" : "hidden @[7rem]:inline"}> {part}</span>
-      </span>
+      {part === "matched" && (
+        <>
+          <span className="hidden px-3 text-sm font-semibold @[8rem]:inline">{text} matched</span>{" "}
+          {amount && <span className="hidden px-3 text-xs @[8rem]:inline">{amount.matched.text}</span>}
+        </>
+      )}
     </Link>
   );
 }
 
 /** The proof that nothing is lost. */
 function Equation({ bar }: { bar: Bar }) {
-  const { holds } = bar;
-  const Mark = holds ? Check : TriangleAlert;
   return (
-    <p
-      className={
-        holds ? "flex items-start gap-2" : "flex items-center gap-2 text-xl font-semibold text-error"
-      }
-    >
-      <Mark aria-hidden className={`mt-0.5 size-4 shrink-0 ${holds ? "text-matched" : "text-error"}`} />
-      <span>
-        {bar.source}: {bar.total.text} {holds ? "=" : "≠"} {bar.matched.text} matched + {bar.open.text} open
-        {bar.rejected > 0 && (
-          <span className="text-error">, and {count(bar.rejected)} rejected while reading</span>
-        )}
-      </span>
-    </p>
+    <Proven holds={bar.holds}>
+      {bar.name}: {bar.total.text} {bar.holds ? "=" : "≠"} {bar.matched.text} matched + {bar.open.text} open
+      {bar.rejected > 0 && (
+        <span className="text-error">, and {count(bar.rejected)} rejected while reading</span>
+      )}
+    </Proven>
   );
 }
 
-/** Matched rows need not be worth the same: by how much they differ is what a tolerance lets through. */
-function Apart({ sums, amount }: { sums: ColumnSum[]; amount: Pair }) {
-  const difference = apart(sums, amount);
-  if (difference === undefined) return null;
+/** Matched rows need not be worth the same: how far they are apart, against what the conditions let through. */
+function Between({ sums: { left, sign, apart, right, allowed, off } }: { sums: Met }) {
+  const told = apart === undefined ? `${left} = ${right}` : `${left} ${sign} ${apart} = ${right}`;
+  const limit = apart === undefined || allowed === undefined ? "" : `, ${allowed} allowed`;
   return (
-    <p className="mt-2 text-sm">
-      {isZero(difference) ? (
-        "What is matched sums up to the same on both sides."
-      ) : (
-        <>
-          What is matched differs by <strong>{decimal(difference)}</strong> in all.
-        </>
-      )}
+    <Proven holds={!off} known={allowed !== undefined}>
+      matched on both sides: {told}
+      {limit}
+    </Proven>
+  );
+}
+
+function Proven({
+  holds,
+  known = true,
+  children,
+}: {
+  holds: boolean;
+  known?: boolean;
+  children: React.ReactNode;
+}) {
+  const Mark = holds ? Check : TriangleAlert;
+  return (
+    <p className={`flex items-start gap-2 ${holds ? "" : "font-semibold text-error"}`}>
+      <Mark
+        aria-hidden
+        className={`mt-0.5 size-4 shrink-0 ${!known ? "invisible" : holds ? "text-matched" : "text-error"}`}
+      />
+      <span>{children}</span>
     </p>
   );
 }

@@ -5,8 +5,8 @@ import type { Cell, Column, ReadSourceRowsResponse, Run } from "../../api/client
 import { type Side, sourceRows } from "../../api/runs";
 import { Sample } from "../../components/Sample";
 import { Skeleton } from "../../components/Shown";
-import { count, decimal, plural } from "../../format/numbers";
-import { isNumber } from "../../format/types";
+import { shown } from "../../format/cells";
+import { count, plural } from "../../format/numbers";
 import { align, type Field, type Line, numbers } from "./pairing";
 import { Unread } from "./Unread";
 
@@ -89,9 +89,7 @@ function Value({ field }: { field: Field | undefined }) {
   return (
     <td className="py-1.5 pr-3">
       <span className="block text-xs text-quiet">{column.name}</span>
-      <span className="break-words">
-        {cell === null ? "no value" : isNumber(column.type) ? decimal(cell) : cell}
-      </span>
+      <span className="break-words">{cell === null ? "no value" : shown(cell, column.type)}</span>
     </td>
   );
 }

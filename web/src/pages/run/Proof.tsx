@@ -21,7 +21,7 @@ export function Proof({ run, complete }: { run: Run; complete: Complete }) {
           <Same run={run} manifest={data} />
           <Inputs inputs={data.inputs} />
           {data.control_totals.length > 0 && <ControlTotals totals={data.control_totals} />}
-          {data.sums.length > 0 && <Sums run={run} sums={data.sums} />}
+          <Sums run={run} totals={data} />
           <Files files={data.files} />
           <Timings manifest={data} />
         </>

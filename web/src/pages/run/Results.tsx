@@ -3,15 +3,16 @@ import { useQuery } from "@tanstack/react-query";
 import { Search } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { Complete, Run } from "../../api/client";
-import { type FileKind, file, page, type ResultSet, type Selection } from "../../api/runs";
+import { type FileKind, file, manifest, page, type ResultSet, type Selection } from "../../api/runs";
 import { sides } from "../../components/Balance";
 import { Filters } from "../../components/Filters";
-import { MoreThanOnce } from "../../components/MoreThanOnce";
+import { amountColumns } from "../../components/sums";
 import { count } from "../../format/numbers";
 import { useOffer } from "../../state/commands";
 import { asked } from "../../state/filters";
 import { useKey } from "../../state/keys";
 import { isSet, type Tab, type View } from "../../state/view";
+import { Beside } from "./Beside";
 import { ColumnMenu } from "./ColumnMenu";
 import { Differences } from "./Differences";
 import { Proof } from "./Proof";
@@ -26,7 +27,6 @@ interface Props {
 }
 
 export function Results({ run, complete, view, look }: Props) {
-  const [left, right] = sides(run, complete);
   const tabs = tabsOf(run, complete);
   const tab = tabs.some(({ tab }) => tab === view.tab) ? (view.tab ?? "matched") : firstOf(complete);
   return (
@@ -55,10 +55,7 @@ export function Results({ run, complete, view, look }: Props) {
       </div>
       <div id="part" role="tabpanel" aria-labelledby={`tab-${tab}`} className="pt-3">
         {isSet(tab) ? (
-          <>
-            {tab === "matched" && <MoreThanOnce found={complete} left={left.name} right={right.name} />}
-            <Part key={tab} run={run} complete={complete} set={tab} view={view} look={look} />
-          </>
+          <Part key={tab} run={run} complete={complete} set={tab} view={view} look={look} />
         ) : (
           <Proof run={run} complete={complete} />
         )}
@@ -108,6 +105,7 @@ function Part({ run, complete, set, view, look }: Props & { set: ResultSet }) {
   const [left, right] = sides(run, complete);
   const tab: Tab = set;
   const { order, q, filters = [], hide = NONE, pin = NONE } = view;
+  const only = set === "matched" ? view.only : undefined;
   const filter = asked(filters);
   const selection: Selection = {
     run: run.run_id,
@@ -115,11 +113,13 @@ function Part({ run, complete, set, view, look }: Props & { set: ResultSet }) {
     ...(order && { order }),
     ...(q && { q }),
     ...(filter && { filter }),
+    ...(only && { only }),
   };
   // The columns are those of the whole set, also where nothing is found in it.
   const { data } = useQuery(page({ run: run.run_id, set }, 0, PAGE));
+  const amounts = amountColumns(useQuery(manifest(run.run_id)).data, set);
   const change = (next: View, replace = false) =>
-    look({ tab, order, q, filters, hide, pin, ...next }, replace);
+    look({ tab, only, order, q, filters, hide, pin, ...next }, replace);
   const columns = data?.columns ?? [];
   const names = columns.map(({ name }) => name);
   const shown = names.filter((name) => !hide.includes(name));
@@ -149,6 +149,9 @@ function Part({ run, complete, set, view, look }: Props & { set: ResultSet }) {
           }
         />
       )}
+      {set === "matched" && (
+        <Beside run={run} complete={complete} only={only} choose={(only) => change({ only })} />
+      )}
       <div className="mb-2 flex flex-wrap items-center gap-3">
         <SearchField text={q ?? ""} search={(text) => change({ q: text || undefined }, true)} />
         <Filters columns={columns} filters={filters} change={(next) => change({ filters: next })} />
@@ -160,7 +163,7 @@ function Part({ run, complete, set, view, look }: Props & { set: ResultSet }) {
         />
         <div className="grow" />
         <p ref={exports} className="flex items-center gap-3 text-sm">
-          <span className="text-quiet">{q || filter ? "Export what is found" : "Export"}</span>
+          <span className="text-quiet">{q || filter || only ? "Export what is found" : "Export"}</span>
           {FORMATS.map((kind) => (
             <a
               key={kind.format}
@@ -179,12 +182,19 @@ function Part({ run, complete, set, view, look }: Props & { set: ResultSet }) {
         selection={selection}
         hidden={hide}
         pinned={pin}
+        amounts={amounts}
         open={view.row}
         sort={(next) => change({ order: next }, true)}
         choose={(row) => change({ row }, view.row !== undefined)}
       />
       {view.row !== undefined && (
-        <RowDrawer run={run} selection={selection} row={view.row} close={() => change({})} />
+        <RowDrawer
+          run={run}
+          selection={selection}
+          amounts={amounts}
+          row={view.row}
+          close={() => change({})}
+        />
       )}
     </>
   );

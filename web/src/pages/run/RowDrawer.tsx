@@ -5,8 +5,8 @@ import { Dialog } from "radix-ui";
 import type { Cell, Column, Run } from "../../api/client";
 import { page, type Selection, type Side } from "../../api/runs";
 import { Failed, Skeleton } from "../../components/Shown";
-import { count, decimal } from "../../format/numbers";
-import { isNumber } from "../../format/types";
+import { shown } from "../../format/cells";
+import { count } from "../../format/numbers";
 import { Matched } from "./Matched";
 import { PAGE } from "./RowTable";
 import { Why } from "./Why";
@@ -14,11 +14,14 @@ import { Why } from "./Why";
 export function RowDrawer({
   run,
   selection,
+  amounts,
   row,
   close,
 }: {
   run: Run;
   selection: Selection;
+  /** Columns whose whole numbers are amounts. */
+  amounts: string[];
   row: number;
   close: () => void;
 }) {
@@ -60,7 +63,12 @@ export function RowDrawer({
               <Matched run={run} columns={data.columns} cells={cells} />
             )}
             {data && cells && (
-              <Fields columns={data.columns} cells={cells} told={selection.set === "matched"} />
+              <Fields
+                columns={data.columns}
+                cells={cells}
+                amounts={amounts}
+                told={selection.set === "matched"}
+              />
             )}
             {side && number && <Why run={run} side={side} row={Number(number)} />}
           </div>
@@ -76,7 +84,17 @@ function sideOf(selection: Selection): Side | undefined {
 }
 
 /** `told`: whether rows of the sources stand above, so that it is said whose row this is. */
-function Fields({ columns, cells, told }: { columns: Column[]; cells: Cell[]; told: boolean }) {
+function Fields({
+  columns,
+  cells,
+  amounts,
+  told,
+}: {
+  columns: Column[];
+  cells: Cell[];
+  amounts: string[];
+  told: boolean;
+}) {
   return (
     <section aria-label="Row">
       {told && <h3 className="mb-2">As the SQL gives it</h3>}
@@ -90,10 +108,8 @@ function Fields({ columns, cells, told }: { columns: Column[]; cells: Cell[]; to
               <dd className="break-words">
                 {cell === null || cell === undefined ? (
                   <span className="text-quiet">no value</span>
-                ) : isNumber(column.type) && !column.name.startsWith("_") ? (
-                  decimal(cell)
                 ) : (
-                  cell
+                  shown(cell, column.type, amounts.includes(column.name))
                 )}
               </dd>
             </div>

@@ -4,7 +4,7 @@ import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react"
 import type { Column, Row } from "../../api/client";
 import { page, type Selection, summary } from "../../api/runs";
 import { Empty, Failed, Skeleton } from "../../components/Shown";
-import { count } from "../../format/numbers";
+import { plural } from "../../format/numbers";
 import { density, HEIGHTS, spread } from "../../state/density";
 import { CellOf, copy, Head } from "./cells";
 import { arrange, inSight, type Placed } from "./columns";
@@ -21,6 +21,8 @@ interface Props {
   /** Names of columns that are left out, and of those that stay in sight. */
   hidden: string[];
   pinned: string[];
+  /** Columns whose whole numbers are amounts. */
+  amounts: string[];
   /** Position of the row whose drawer is open. */
   open: number | undefined;
   sort: (order: string | undefined) => void;
@@ -36,8 +38,8 @@ export function RowTable(props: Props) {
   if (error) return <Failed error={error} again={() => void refetch()} />;
   if (!data) return <Skeleton lines={10} />;
   if (data.total === 0) {
-    return selection.q || selection.filter ? (
-      <Empty title="Nothing is found">No row holds what you are looking for. Search for less.</Empty>
+    return selection.q || selection.filter || selection.only ? (
+      <Empty title="Nothing is found">No row is what you are looking for. Ask for less.</Empty>
     ) : (
       <Empty title={selection.set === "matched" ? "Nothing matches" : "Nothing is open here"}>
         {selection.set === "matched"
@@ -53,6 +55,7 @@ function Grid({
   selection,
   hidden,
   pinned,
+  amounts,
   open,
   sort,
   choose,
@@ -104,6 +107,10 @@ function Grid({
 
   return (
     <>
+      <p className="mb-2 text-sm">
+        {plural(total, "row")}
+        <span className="text-xs text-quiet"> · j and k move, Enter opens, Esc closes</span>
+      </p>
       <div
         ref={box}
         role="grid"
@@ -172,6 +179,7 @@ function Grid({
                   <CellOf
                     key={one.column.name}
                     column={one.column}
+                    amount={amounts.includes(one.column.name)}
                     row={row}
                     index={one.index}
                     at={placed.indexOf(one) + 1}
@@ -184,9 +192,6 @@ function Grid({
           )}
         </div>
       </div>
-      <p className="mt-2 text-xs text-quiet">
-        {count(total)} {total === 1 ? "row" : "rows"} · j and k move, Enter opens, Esc closes
-      </p>
     </>
   );
 }

@@ -6,10 +6,10 @@ import { learn } from "../../api/events";
 import { cancel, retry, run as runQuery } from "../../api/runs";
 import { Button } from "../../components/Button";
 import { Crumb } from "../../components/Crumb";
-import { Quoted } from "../../components/Quoted";
-import { Details, Failed, Skeleton } from "../../components/Shown";
+import { Failed, Skeleton } from "../../components/Shown";
 import { ended, State } from "../../components/State";
 import { Ago } from "../../components/Time";
+import { Verdict } from "../../components/Verdict";
 import { plural } from "../../format/numbers";
 import { between, duration } from "../../format/times";
 import { useOffer } from "../../state/commands";
@@ -18,6 +18,7 @@ import type { View } from "../../state/view";
 import { Balance } from "./Balance";
 import { Results } from "./Results";
 import { Stages } from "./Stages";
+import { Told } from "./Told";
 
 interface Props {
   id: string;
@@ -37,6 +38,7 @@ export function RunPage({ id, view, look }: Props) {
       {!ended(run.state) && <Stages run={run} />}
       {run.complete && (
         <>
+          {run.complete.verdict && <Verdict run={run} verdict={run.complete.verdict} />}
           <Balance
             run={run}
             complete={run.complete}
@@ -108,22 +110,5 @@ function Head({ run }: { run: Run }) {
       </p>
       {failed && <Failed error={failed} />}
     </header>
-  );
-}
-
-/** Why it failed, or what it waits for. */
-function Told({ run }: { run: Run }) {
-  const problem = run.error?.problem;
-  const over = run.state === "failed";
-  return (
-    <div
-      role={over ? "alert" : "status"}
-      className={`rounded-lg border bg-surface px-5 py-4 text-sm ${over ? "border-error/40 text-error" : "border-line"}`}
-    >
-      <p>
-        <Quoted text={run.error?.error ?? ""} />
-      </p>
-      {problem && <Details problem={problem} />}
-    </div>
   );
 }

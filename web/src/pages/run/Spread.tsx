@@ -1,7 +1,7 @@
 /** What is in a column, small enough for the head of a table. */
 import type { ColumnSummary } from "../../api/client";
-import { count, decimal, percent } from "../../format/numbers";
-import { isNumber } from "../../format/types";
+import { shown } from "../../format/cells";
+import { count, percent } from "../../format/numbers";
 
 export const SPREAD = 44;
 const BARS = 18;
@@ -11,9 +11,8 @@ export function Spread({ summary, rows }: { summary: ColumnSummary | undefined; 
   if (!summary || !profile) return <div className="mx-3 h-4 animate-pulse rounded bg-line" />;
   const empty = profile.nulls > 0 ? `, ${percent(profile.nulls / Math.max(rows, 1))} without a value` : "";
   const different = `${profile.distinct_exact ? "" : "about "}${count(profile.distinct)} different`;
-  const shown = (value: string | undefined) =>
-    value === undefined ? "" : isNumber(profile.type) ? decimal(value) : value;
-  const range = `${shown(profile.min)} to ${shown(profile.max)}`;
+  const edge = (value: string | undefined) => (value === undefined ? "" : shown(value, profile.type));
+  const range = `${edge(profile.min)} to ${edge(profile.max)}`;
   const top = summary.top[0];
   const caption =
     summary.histogram.length > 0

@@ -2,7 +2,7 @@
 import { ArrowDown, ArrowUp } from "lucide-react";
 import type { ClipboardEvent, CSSProperties, ReactNode } from "react";
 import type { Cell, Column, Row } from "../../api/client";
-import { decimal } from "../../format/numbers";
+import { shown } from "../../format/cells";
 import { isNumber } from "../../format/types";
 import { direction, turned } from "../../state/view";
 
@@ -48,8 +48,11 @@ export function CellOf({
   at,
   style,
   cell,
+  amount,
 }: {
   column: Column;
+  /** Whether whole numbers in it are amounts. */
+  amount: boolean;
   row: number;
   index: number;
   at: number;
@@ -72,7 +75,7 @@ export function CellOf({
       ) : cell === null ? (
         <span className="text-quiet">–</span>
       ) : (
-        <span className="truncate">{numeric && !column.name.startsWith("_") ? decimal(cell) : cell}</span>
+        <span className="truncate">{shown(cell, column.type, amount)}</span>
       )}
     </div>
   );

@@ -1,8 +1,8 @@
 /** What a manifest holds, as tables: what was read and written, what it sums up to, how long it took. */
 import type { ReactNode } from "react";
-import type { ColumnSum, ControlTotal, Manifest, ManifestFile, ManifestInput, Run } from "../../api/client";
+import type { ControlTotal, Manifest, ManifestFile, ManifestInput, Run } from "../../api/client";
 import { Copied } from "../../components/Copied";
-import { currencyName } from "../../components/sums";
+import { amounts, currencyName, type Totals } from "../../components/sums";
 import { plus } from "../../format/decimals";
 import { bytes, count, decimal } from "../../format/numbers";
 import { duration, moment } from "../../format/times";
@@ -98,7 +98,10 @@ function Fingerprint({ text }: { text: string | undefined }) {
   );
 }
 
-export function Sums({ run, sums }: { run: Run; sums: ColumnSum[] }) {
+/** Of amounts: numbers that name something sum up to nothing. */
+export function Sums({ run, totals }: { run: Run; totals: Totals }) {
+  const sums = (["left", "right"] as const).flatMap((side) => amounts(totals, side));
+  if (sums.length === 0) return null;
   return (
     <Part title="What it sums up to">
       <Table

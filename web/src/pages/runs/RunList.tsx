@@ -1,15 +1,17 @@
 /** Runs as a table: what each found, in a picture and in numbers. */
 import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
+import { TriangleAlert } from "lucide-react";
 import type { Run } from "../../api/client";
 import { example } from "../../api/uploads";
-import { SmallBalance } from "../../components/Balance";
+import { aliases, SmallBalance } from "../../components/Balance";
 import { Button } from "../../components/Button";
+import { Open } from "../../components/Open";
 import { Empty, Failed } from "../../components/Shown";
 import { State } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { useDrop } from "../../components/uploads";
-import { count } from "../../format/numbers";
+import { wrongs } from "../../components/Verdict";
 import { hand } from "../../state/handed";
 
 /** Where everything begins: two files, dropped here as well, or the example. */
@@ -66,9 +68,7 @@ export function RunList({ runs }: { runs: Run[] }) {
                 >
                   {run.name}
                 </Link>
-                <p className="max-w-96 truncate text-xs text-quiet">
-                  {run.error ? run.error.error : run.sources.map((source) => base(source.uri)).join(" · ")}
-                </p>
+                <Under run={run} />
               </td>
               <td className="px-4 py-2.5">
                 <State state={run.state} />
@@ -77,8 +77,7 @@ export function RunList({ runs }: { runs: Run[] }) {
                 {run.complete && <SmallBalance run={run} complete={run.complete} />}
               </td>
               <td className="px-4 py-2.5 text-right">
-                {run.complete &&
-                  count(run.complete.unmatched_left_count + run.complete.unmatched_right_count)}
+                {run.complete && <Open names={aliases(run)} complete={run.complete} />}
               </td>
               <td className="px-4 py-2.5 text-right text-quiet">{run.created && <Ago at={run.created} />}</td>
             </tr>
@@ -86,6 +85,21 @@ export function RunList({ runs }: { runs: Run[] }) {
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** What is wrong with it, or what it has read. */
+function Under({ run }: { run: Run }) {
+  const wrong = run.complete && wrongs(run.complete);
+  const told = run.error?.error ?? wrong;
+  return (
+    <p
+      title={told}
+      className={`flex max-w-96 items-center gap-1 text-xs ${wrong ? "text-error" : "text-quiet"}`}
+    >
+      {wrong && <TriangleAlert aria-hidden className="size-3.5 shrink-0" />}
+      <span className="truncate">{told ?? run.sources.map((source) => base(source.uri)).join(" · ")}</span>
+    </p>
   );
 }
 

@@ -277,7 +277,11 @@ impl ChunkReader {
     }
 
     fn error(&self, line: u64, column: Option<String>, reason: String) -> Error {
-        Error::Data { alias: self.origin.alias.clone(), place: Place { line: Some(line), column }, reason }
+        Error::Data {
+            alias: self.origin.alias.clone(),
+            place: Place { line: Some(line), column, ..Place::default() },
+            reason,
+        }
     }
 }
 

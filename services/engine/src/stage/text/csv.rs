@@ -238,7 +238,7 @@ impl<'a> Lines<'a> {
 
 impl Pass {
     pub fn error(&self, line: u64, reason: &str) -> Error {
-        let place = Place { line: Some(line), column: None };
+        let place = Place { line: Some(line), ..Place::default() };
         Error::Data { alias: self.alias.clone(), place, reason: reason.to_owned() }
     }
 }

@@ -7,6 +7,7 @@
 //! In delimited files the empty field, quoted or not, is NULL; so is the empty string in NDJSON: blank references must
 //! never match each other. A line without any byte is no row, except in a file of one column, where it is a NULL.
 
+mod around;
 mod chunks;
 mod clocks;
 mod column_type;
@@ -22,6 +23,7 @@ mod plan;
 mod read;
 pub(crate) mod values;
 
+pub use around::around;
 pub use column_type::ColumnType;
 pub use dialect::Dialect;
 pub use encoding::Encoding;

@@ -60,7 +60,7 @@ impl ReadPlan {
                 }
                 None if limit >= sizes.max_record => {
                     let reason = format!("the record that starts here is longer than {} MiB", sizes.max_record >> 20);
-                    let place = Place { line: Some(1), column: None };
+                    let place = Place { line: Some(1), ..Place::default() };
                     return Err(Error::Data { alias: origin.alias.clone(), place, reason });
                 }
                 None => limit = (limit * 4).min(sizes.max_record),
@@ -194,14 +194,14 @@ fn decode(origin: &Origin, raw: &[u8], guess: EncodingGuess, whole: bool) -> Res
             if failed {
                 let line = 1 + count_lines(&text, b'\n');
                 let reason = format!("the bytes here are not valid {}: set the encoding by hand", guess.encoding);
-                let place = Place { line: Some(line), column: None };
+                let place = Place { line: Some(line), ..Place::default() };
                 return Err(Error::Data { alias: origin.alias.clone(), place, reason });
             }
             text
         }
     };
     if let Some(at) = memchr::memchr(0, &text) {
-        let place = Place { line: Some(1 + count_lines(&text[..at], b'\n')), column: None };
+        let place = Place { line: Some(1 + count_lines(&text[..at], b'\n')), ..Place::default() };
         let reason = "this is not a text file: it holds a NUL byte".to_owned();
         return Err(Error::Data { alias: origin.alias.clone(), place, reason });
     }
@@ -235,12 +235,12 @@ fn csv(origin: &Origin, text: &[u8], whole: bool, options: &ReadOptions) -> Resu
         Err(LayoutError::Empty | LayoutError::NoRecord) if !whole => return Ok(None),
         Err(LayoutError::Empty) => return Err(origin.data_error("the file is empty: it has not even a header")),
         Err(LayoutError::NoRecord) => {
-            let place = Place { line: Some(1), column: None };
+            let place = Place { line: Some(1), ..Place::default() };
             let reason = "a quote that opens a field of the first record is never closed".to_owned();
             return Err(Error::Data { alias: origin.alias.clone(), place, reason });
         }
         Err(LayoutError::Header(line, reason)) => {
-            let place = Place { line: Some(line), column: None };
+            let place = Place { line: Some(line), ..Place::default() };
             return Err(Error::Data { alias: origin.alias.clone(), place, reason });
         }
     };
@@ -258,7 +258,7 @@ fn ndjson(origin: &Origin, text: &[u8], whole: bool) -> Result<Made> {
     } else if first.is_empty() {
         return Err(origin.data_error("the file is empty: it holds no object"));
     } else if first[0] == b'[' || first == b"{" {
-        let place = Place { line: Some(1 + count_lines(&text[..blank], b'\n')), column: None };
+        let place = Place { line: Some(1 + count_lines(&text[..blank], b'\n')), ..Place::default() };
         let found = if first[0] == b'[' { "an array" } else { "an object over several lines" };
         let reason = format!("NDJSON has one whole object per line, here is {found}: write one object per line");
         return Err(Error::Data { alias: origin.alias.clone(), place, reason });
