@@ -158,7 +158,8 @@ impl Catalog {
         expected.check(Some(seen).filter(|_| !deleted), &format!("recipe `{recipe_id}`"))?;
         let now = now();
         let created = head.map_or(now, |(_, _, created)| created);
-        let mut whole = Recipe { version: None, created: None, updated: None, ..recipe };
+        let mut whole = Recipe { version: None, created: None, updated: None, described_version: None, ..recipe };
+        let mut described_version = None;
         if whole.name.is_empty() {
             whole.name.clone_from(&whole.recipe_id);
         }
@@ -169,12 +170,14 @@ impl Catalog {
             if known == whole {
                 return Ok((false, before.recipe));
             }
+            described_version = described(&before.recipe, &whole);
         }
         let sealed = self.keys.seal(&recipe_place(&recipe_id), &whole.encode_to_vec())?;
         let shown = Recipe {
             version: u32::try_from(seen + 1).ok(),
             created: Some(timestamp(created)),
             updated: Some(timestamp(now)),
+            described_version,
             ..recipes::shown(&whole)
         };
         let stored = StoredRecipe { recipe: shown, sealed };
@@ -213,6 +216,14 @@ impl Catalog {
         let plain = self.keys.open(&place, &stored.sealed)?;
         String::from_utf8(plain).map_err(|e| Failure::defect(format!("{place}: {e}")))
     }
+}
+
+/// The version for which the words of the next one were written, where that is another.
+fn described(known: &Recipe, next: &Recipe) -> Option<u32> {
+    if next.match_description.is_empty() || known.match_description != next.match_description {
+        return None;
+    }
+    known.described_version.or(known.version.filter(|_| known.match_sql != next.match_sql))
 }
 
 fn source_place(alias: &str) -> String {

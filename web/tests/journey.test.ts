@@ -156,3 +156,62 @@ it("shows the line that ended a run, among those around it, and what can be done
   await page.getByRole("region", { name: "Right side" }).getByText("broken.csv").first().waitFor();
   await page.context().close();
 });
+
+it("says how a recipe stands however often others have run", async () => {
+  const source = (alias: string, uri: string) => ({ alias, uri, type: "file" });
+  writeFileSync(join(kalla.dir, "one.csv"), "id\n1\n2\n");
+  const small = {
+    recipe_id: "small",
+    name: "Small",
+    match_sql: "SELECT l.id FROM left_src l JOIN right_src r ON l.id = r.id",
+    sources: { left: source("l", "one.csv"), right: source("r", "one.csv") },
+  };
+  await kalla.post("/api/recipes", { ...small, recipe_id: "idle", name: "Idle" });
+  await kalla.post("/api/recipes", small);
+  const month = { recipe_id: "bank-1200", name: "Bank 1200", match_sql: MATCH };
+  await kalla.post("/api/recipes", {
+    ...month,
+    sources: { left: source("ledger", "ledger.csv"), right: source("bank", "bank.csv") },
+  });
+  const once = await kalla.ended(await kalla.run({ recipe_id: "bank-1200" }));
+  const others = Array.from({ length: 110 }, () => kalla.run({ recipe_id: "small" }));
+  await Promise.all(others.map(async (run) => kalla.ended(await run)));
+  for (const path of ["/", "/recipes"]) {
+    const page = await open(browser, at(path));
+    const line = page
+      .getByRole("listitem")
+      .filter({ has: page.getByRole("link", { name: "Bank 1200", exact: true }) });
+    await line.getByText("rows of ledger match more than once").waitFor();
+    await line.getByTitle("open in bank").getByText(String(once.complete?.unmatched_right_count)).waitFor();
+    await page
+      .getByRole("listitem")
+      .filter({ has: page.getByRole("link", { name: "Idle", exact: true }) })
+      .getByText("not run yet")
+      .waitFor();
+    await fine(page);
+  }
+});
+
+it("says of words for which version they were written", async () => {
+  const recipe = {
+    recipe_id: "told",
+    name: "Told",
+    match_description: "amount and credit are at most 3.00 apart",
+    match_sql: MATCH,
+    sources: { left: { alias: "ledger", uri: "ledger.csv" }, right: { alias: "bank", uri: "bank.csv" } },
+  };
+  await kalla.post("/api/recipes", recipe);
+  const page = await open(browser, at("/recipes/told"));
+  await page.getByText(recipe.match_description).waitFor();
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.getByRole("textbox", { name: "How rows match, as SQL" }).fill(MATCH.replace("2.90", "40.00"));
+  await page.getByText("do these words still say what it does?").waitFor();
+  await page.getByRole("button", { name: "Save as version 2" }).click();
+  await page.getByText("Written for version 1: the SQL has changed since.").waitFor();
+  expect(await violations(page)).toEqual([]);
+  // No list repeats what is not true any more.
+  await page.goto(at("/recipes"));
+  await page.getByRole("link", { name: "Told", exact: true }).waitFor();
+  expect(await page.getByText(recipe.match_description).count()).toBe(0);
+  await page.context().close();
+});

@@ -8,7 +8,9 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use futures::StreamExt as _;
 use kalla_proto::json::HasWords as _;
-use kalla_proto::v1::{CreateRunRequest, ListRunEventsResponse, ListRunsResponse, Run, RunEvent, RunState};
+use kalla_proto::v1::{
+    CreateRunRequest, ListRunEventsResponse, ListRunsResponse, ListStandingsResponse, Run, RunEvent, RunState,
+};
 use kalla_serving::Refusal;
 use serde::Deserialize;
 use serde_json::json;
@@ -26,6 +28,7 @@ pub fn routes() -> Router<House> {
     Router::new()
         .route("/api/runs", get(list).post(create))
         .route("/api/runs/events", get(changes))
+        .route("/api/standings", get(standings))
         .route("/api/runs/{id}", get(show))
         .route("/api/runs/{id}/cancel", post(cancel))
         .route("/api/runs/{id}/retry", post(retry))
@@ -50,6 +53,11 @@ struct Which {
     #[serde(default)]
     recipe_id: String,
     state: Option<String>,
+}
+
+/// Of recipes, by their latest runs.
+async fn standings(State(house): State<House>) -> Result<Json<ListStandingsResponse>, Refusal> {
+    Ok(Json(house.runs.standings().await?))
 }
 
 async fn list(State(house): State<House>, Params(which): Params<Which>) -> Result<Json<ListRunsResponse>, Refusal> {

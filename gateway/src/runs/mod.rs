@@ -8,6 +8,7 @@ mod housekeeping;
 pub mod life;
 pub mod policy;
 pub mod queue;
+mod standing;
 mod sweeper;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use chrono::TimeDelta;
 use kalla_proto::v1::job_event::Event;
 use kalla_proto::v1::{
-    BrokerStatus, Code, CreateRunRequest, JobEvent, JobPayload, ListRunsResponse, Problem, Recipe, Run, RunEvent,
-    RunState, Stage, Violation,
+    BrokerStatus, Code, CreateRunRequest, JobEvent, JobPayload, ListRunsResponse, ListStandingsResponse, Problem,
+    Recipe, Run, RunEvent, RunState, Stage, Violation,
 };
 use kalla_serving::telemetry::trace;
 use prost::Message as _;
@@ -191,6 +192,10 @@ impl Runs {
         let Page { items: runs, more } = self.0.parts.store.runs(&filter).await?;
         let next_cursor = runs.last().filter(|_| more).map(|last| last.run_id.clone());
         Ok(ListRunsResponse { runs, next_cursor })
+    }
+
+    pub async fn standings(&self) -> Result<ListStandingsResponse, Failure> {
+        Ok(standing::standings(&self.0.parts.store).await?)
     }
 
     /// What a cursor of [`Runs::list`] stands for.

@@ -102,6 +102,26 @@ impl Store {
         Ok(Page::new(rows.into_iter().map(|(Json(run),)| run).collect(), filter.limit))
     }
 
+    /// Of each recipe that has run: how often it has.
+    pub async fn run_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let sql = "SELECT recipe_id, count(*) FROM runs WHERE recipe_id <> '' GROUP BY recipe_id ORDER BY recipe_id";
+        let rows: Vec<(String, i64)> = on!(self, pool => sqlx::query_as(sql).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(recipe_id, runs)| (recipe_id, unsigned(runs))).collect())
+    }
+
+    /// The latest runs of each recipe, `most` of each, the latest first.
+    pub async fn latest_runs(&self, state: Option<RunState>, most: u32) -> Result<Vec<Run>, StoreError> {
+        // Bodies are read of those alone that are wanted.
+        let sql = "SELECT body FROM runs JOIN ( \
+                       SELECT run_id AS id, row_number() OVER (PARTITION BY recipe_id ORDER BY created_at DESC, run_id DESC) AS place \
+                       FROM runs WHERE recipe_id <> '' AND ($1 = '' OR state = $1)) AS placed ON run_id = id \
+                   WHERE place <= $2 ORDER BY recipe_id, place";
+        let word = state.map_or("", RunState::word);
+        let rows: Vec<(Json<Run>,)> =
+            on!(self, pool => sqlx::query_as(sql).bind(word).bind(i64::from(most)).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(Json(run),)| run).collect())
+    }
+
     /// Runs that changed behind number `after`, in the order in which they changed last; each as it is now.
     pub async fn changed_runs(&self, after: u64, limit: u32) -> Result<Vec<(u64, Run)>, StoreError> {
         let sql = "SELECT changed, body FROM runs WHERE changed > $1 ORDER BY changed LIMIT $2";

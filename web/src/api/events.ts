@@ -2,6 +2,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import type { ListRunsResponse, Run } from "./client";
+import { standingsKey } from "./recipes";
 import { latest, runKey, runsKey } from "./runs";
 
 type Status = "connecting" | "live" | "lost";
@@ -37,6 +38,7 @@ export function follow(client: QueryClient): () => void {
       last = event.lastEventId;
       void client.invalidateQueries({ queryKey: runsKey });
       void client.invalidateQueries({ queryKey: ["run"] });
+      void client.invalidateQueries({ queryKey: standingsKey });
     });
     source.addEventListener("run", (event: MessageEvent<string>) => {
       last = event.lastEventId;
@@ -59,7 +61,11 @@ export function follow(client: QueryClient): () => void {
 
 /** Puts news of a run where it is kept; a list that does not have it is read again. */
 export function learn(client: QueryClient, news: Run) {
+  const before = client.getQueryData<Run>(runKey(news.run_id));
   client.setQueryData<Run>(runKey(news.run_id), (known) => latest(known, news));
+  // On the way of a run nothing changes of how its recipe stands.
+  if (news.recipe_id && before?.state !== news.state)
+    void client.invalidateQueries({ queryKey: standingsKey });
   for (const [key, list] of client.getQueriesData<ListRunsResponse>({ queryKey: runsKey })) {
     const recipe = key.at(-1);
     if (!list || (recipe !== "" && recipe !== news.recipe_id)) continue;

@@ -9,6 +9,15 @@ export const recipes = () =>
       body(api.GET("/api/recipes", { params: { query: { limit: 1000 } }, signal })),
   });
 
+export const standingsKey = ["standings"] as const;
+
+/** How each of them stands. */
+export const standings = () =>
+  queryOptions({
+    queryKey: standingsKey,
+    queryFn: async ({ signal }) => body(api.GET("/api/standings", { signal })),
+  });
+
 export const recipe = (id: string) =>
   queryOptions({
     queryKey: ["recipes", id],

@@ -208,6 +208,7 @@ pub const OPERATIONS: &[Operation] = &[
         also: UNCHANGED,
         ..operation("get", "/api/runs/{id}", "A run", &[Message("Run")])
     },
+    operation("get", "/api/standings", "How recipes stand, by their latest runs", &[Message("ListStandingsResponse")]),
     operation("post", "/api/runs/{id}/cancel", "Stops a run", &[Message("Run")]),
     operation("post", "/api/runs/{id}/retry", "Tries a run again that failed or was stopped", &[Message("Run")]),
     Operation {

@@ -44,7 +44,7 @@ async fn pull(gateway: Answer<Gateway>, id: &str, version: Option<u32>) -> Answe
     let version = version.map(|version| format!("?version={version}")).unwrap_or_default();
     let recipe: Recipe = gateway?.get(&format!("/api/recipes/{id}{version}")).await?;
     // What the gateway adds is no part of the file.
-    Ok(Recipe { version: None, created: None, updated: None, ..recipe })
+    Ok(Recipe { version: None, created: None, updated: None, described_version: None, ..recipe })
 }
 
 async fn list(gateway: Answer<Gateway>) -> Answer<Vec<Recipe>> {

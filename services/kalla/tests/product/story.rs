@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{check_counts, check_order, endless, recipe, run};
+use crate::client::{Client, check_counts, check_order, endless, recipe, run};
 use crate::{Product, data};
 
 pub async fn tell(product: &Product) {
@@ -17,6 +17,7 @@ pub async fn tell(product: &Product) {
     a_run_is_cancelled(product).await;
     the_worker_has_the_last_word(product).await;
     all_runs_are_followed(product).await;
+    recipes_stand_by_their_own_runs(product).await;
     runs_are_listed(product).await;
     the_page_is_there(product).await;
     everything_is_counted(product).await;
@@ -99,6 +100,7 @@ async fn recipes_have_versions(Product { client, .. }: &Product) {
     let only_new = client.send(Method::POST, "/api/recipes", &[("if-none-match", "*")], Some(&recipe())).await;
     only_new.refused(412);
 
+    words_are_of_a_version(client).await;
     let wrong = client.post("/api/recipes", &json!({"recipe_id": "a b", "match_sqll": "x"})).await;
     assert_eq!(wrong.refused(400), "match_sqll: there is no such field: did you mean `match_sql`?");
     let wrong = client.post("/api/recipes", &json!({"recipe_id": "a b", "match_sql": "x"})).await;
@@ -115,6 +117,28 @@ async fn recipes_have_versions(Product { client, .. }: &Product) {
     let listed = client.get("/api/recipes").await.body();
     assert_eq!(listed["recipes"].as_array().unwrap().len(), 1);
     assert_eq!(client.post("/api/recipes", &other).await.body()["version"], 2);
+}
+
+/// Words that were written for another SQL are told as such, until someone writes others.
+async fn words_are_of_a_version(client: &Client) {
+    let mut recipe = recipe();
+    recipe["recipe_id"] = "words".into();
+    let mut save = async |words: &str, sql: &str| {
+        recipe["match_description"] = words.into();
+        recipe["match_sql"] = sql.into();
+        let saved = client.post("/api/recipes", &recipe).await.body();
+        let listed = client.get("/api/recipes/words").await.body();
+        assert_eq!(saved, listed);
+        (saved["version"].as_u64(), saved["described_version"].as_u64())
+    };
+    assert_eq!(save("By number.", "SELECT 1").await, (Some(1), None));
+    assert_eq!(save("By number.", "SELECT 2").await, (Some(2), Some(1)));
+    assert_eq!(save("By number.", "SELECT 3").await, (Some(3), Some(1)));
+    // What is saved as it is adds nothing.
+    assert_eq!(save("By number.", "SELECT 3").await, (Some(3), Some(1)));
+    assert_eq!(save("By id.", "SELECT 3").await, (Some(4), None));
+    assert_eq!(save("", "SELECT 4").await, (Some(5), None));
+    client.send(Method::DELETE, "/api/recipes/words", &[], None).await;
 }
 
 async fn a_run_completes(Product { client, .. }: &Product) {
@@ -241,6 +265,38 @@ async fn all_runs_are_followed(Product { client, .. }: &Product) {
     // A number that was never given out, as after a restored backup: the list is to be read anew.
     let (name, number, _) = client.first_change(&format!("?after={}", u64::MAX >> 1)).await;
     assert!(name == "following" && number >= next, "{name} {number}");
+}
+
+/// Whatever else has run, and however often.
+async fn recipes_stand_by_their_own_runs(Product { client, .. }: &Product) {
+    let mut once = recipe();
+    once["recipe_id"] = "once".into();
+    client.post("/api/recipes", &once).await.body();
+    let of = |id: &str| json!({"recipe_id": id, "sources": {"right": {"uri": "b.csv"}}});
+    let first = client.run(&of("once")).await;
+    check_counts(&client.ended(&first).await);
+    let mut latest = String::new();
+    for _ in 0..26 {
+        latest = client.run(&run()).await;
+        client.ended(&latest).await;
+    }
+    let told = client.get("/api/standings").await.body();
+    let standing = |id: &str| {
+        let found = told.as_array().unwrap().iter().find(|standing| standing["recipe_id"] == id);
+        found.unwrap_or_else(|| panic!("{told}")).clone()
+    };
+    let once = standing("once");
+    assert_eq!(
+        (once["runs"].as_u64(), &once["latest"]["run_id"], &once["completed"]["run_id"]),
+        (Some(1), &first.clone().into(), &first.clone().into())
+    );
+    let found = &once["found"][0];
+    let numbers = ["total_left", "total_right", "unmatched_left_count", "unmatched_right_count"];
+    assert_eq!(numbers.map(|name| found[name].as_u64()), [3, 4, 1, 2].map(Some), "{found}");
+    assert_eq!((&found["run_id"], &found["wrong"]), (&first.into(), &Value::Bool(false)));
+    let many = standing("invoice-payment");
+    assert!(many["runs"].as_u64() > Some(26));
+    assert_eq!((many["found"].as_array().unwrap().len(), &many["found"][0]["run_id"]), (24, &latest.into()));
 }
 
 async fn runs_are_listed(Product { client, .. }: &Product) {

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Run } from "../../api/client";
-import { recipes as recipesQuery } from "../../api/recipes";
+import { recipes as recipesQuery, standings as standingsQuery } from "../../api/recipes";
 import { runs as runsQuery } from "../../api/runs";
 import { Band } from "../../components/Band";
 import { Failed, Skeleton } from "../../components/Shown";
@@ -16,11 +16,12 @@ import { NoRuns, RunList } from "../runs/RunList";
 export function OverviewPage() {
   const runs = useQuery(runsQuery());
   const recipes = useQuery(recipesQuery());
+  const standings = useQuery(standingsQuery());
   useTitle("Overview");
-  const error = runs.error ?? recipes.error;
-  if (error && !(runs.data && recipes.data))
+  const error = runs.error ?? recipes.error ?? standings.error;
+  if (error && !(runs.data && recipes.data && standings.data))
     return <Failed error={error} again={() => void runs.refetch()} />;
-  if (!runs.data || !recipes.data) return <Skeleton lines={5} height={56} />;
+  if (!runs.data || !recipes.data || !standings.data) return <Skeleton lines={5} height={56} />;
   const all = runs.data.runs;
   if (all.length === 0 && recipes.data.recipes.length === 0)
     return (
@@ -30,7 +31,7 @@ export function OverviewPage() {
       </>
     );
   const going = all.filter((run) => !ended(run.state));
-  const stands = standing(recipes.data.recipes, all);
+  const stands = standing(recipes.data.recipes, standings.data);
   const failed = stands.filter(({ latest }) => latest?.state === "failed");
   const fallen = stands.filter(({ fell }) => fell);
   return (

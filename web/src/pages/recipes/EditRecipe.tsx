@@ -81,6 +81,13 @@ export function EditRecipe({ recipe, editing, latest, close }: Props) {
       </div>
       {lines("description", "What it is for")}
       {lines("match_description", "How rows match, in words")}
+      {draft.match_description !== "" &&
+        draft.match_sql !== recipe.match_sql &&
+        draft.match_description === recipe.match_description && (
+          <p role="status" className="text-open-left">
+            The SQL is another one now: do these words still say what it does?
+          </p>
+        )}
       <span className="text-quiet">How rows match, as SQL</span>
       <EditSql
         id={`${id}-sql`}
@@ -130,7 +137,7 @@ function request(recipe: Recipe, latest: Run | undefined): CreateRunRequest {
   return {
     recipe_id: "",
     recipe_version: 0,
-    recipe: { ...recipe, name: "", description: "", match_description: "" },
+    recipe: { ...recipe, name: "", description: "", match_description: "", described_version: undefined },
     sources,
   };
 }

@@ -2,6 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
 import { aliases, SmallBalance } from "../../components/Balance";
+import { summary } from "../../components/Described";
 import { Open } from "../../components/Open";
 import { Ago } from "../../components/Time";
 import { wrongs } from "../../components/Verdict";
@@ -19,8 +20,7 @@ export function RecipeList({ stands }: { stands: Standing[] }) {
   );
 }
 
-function One({ recipe, latest, completed }: Standing) {
-  const done = completed[0];
+function One({ recipe, latest, completed: done, found, runs }: Standing) {
   const complete = done?.complete;
   const wrong = complete && wrongs(complete);
   return (
@@ -29,9 +29,7 @@ function One({ recipe, latest, completed }: Standing) {
         <Link to="/recipes/$id" params={{ id: recipe.recipe_id }} className="font-semibold hover:underline">
           {recipe.name || recipe.recipe_id}
         </Link>
-        <p className="truncate text-xs text-quiet">
-          {recipe.match_description || recipe.description || recipe.recipe_id}
-        </p>
+        <p className="truncate text-xs text-quiet">{summary(recipe)}</p>
         {wrong && (
           <p className="flex items-start gap-1 text-xs text-error">
             <TriangleAlert aria-hidden className="mt-px size-3.5 shrink-0" />
@@ -50,11 +48,11 @@ function One({ recipe, latest, completed }: Standing) {
       ) : (
         <span />
       )}
-      <Trend rates={completed.map(rate).reverse()} />
+      <Trend rates={found.map(rate).reverse()} />
       <p className="text-right">
         {done && complete ? <Open names={aliases(done)} complete={complete} /> : "not run yet"}
         <span className="block text-xs text-quiet">
-          {latest?.created ? <Ago at={latest.created} /> : plural(0, "run")}
+          {latest?.created ? <Ago at={latest.created} /> : plural(runs, "run")}
         </span>
       </p>
     </li>

@@ -8,6 +8,7 @@ import { side as sideQuery } from "../../api/sources";
 import { Band } from "../../components/Band";
 import { Button, MainButton, SureButton } from "../../components/Button";
 import { Crumb } from "../../components/Crumb";
+import { Described } from "../../components/Described";
 import { Failed, Skeleton } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
 import { Sql } from "../../components/Sql";
@@ -20,7 +21,7 @@ import { compared } from "./compared";
 import { type Editing, EditRecipe } from "./EditRecipe";
 import { save, toYaml } from "./files";
 import { policyWords } from "./policy";
-import { rate } from "./standing";
+import { rateOf } from "./standing";
 import { Trend } from "./Trend";
 import { Versions } from "./Versions";
 
@@ -64,7 +65,7 @@ export function RecipePage({ id, look, become }: Props) {
             )}
           </p>
         </div>
-        <Trend rates={completed.map(rate).reverse()} />
+        <Trend rates={completed.flatMap((run) => rateOf(run) ?? []).reverse()} />
         <Actions recipe={recipe} edit={(edit) => become({ edit })} />
       </header>
       {look.edit && (
@@ -90,11 +91,13 @@ export function RecipePage({ id, look, become }: Props) {
         {recipe.policy && <p className="mt-3 text-sm text-quiet">{policyWords(recipe.policy)}</p>}
       </Band>
       <Band title="How rows match">
-        {(recipe.match_description || recipe.description) && (
-          <p className="mb-3 max-w-prose text-sm whitespace-pre-line">
-            {recipe.match_description || recipe.description}
-          </p>
-        )}
+        <div className="mb-3">
+          {recipe.match_description ? (
+            <Described recipe={recipe} />
+          ) : (
+            <p className="max-w-prose text-sm whitespace-pre-line">{recipe.description}</p>
+          )}
+        </div>
         <Sql text={recipe.match_sql} />
         {recipe.compare && <p className="mt-3 text-sm">{compared(recipe.compare)}</p>}
       </Band>

@@ -1,35 +1,54 @@
-/** How recipes stand, from their latest runs. */
-import type { Recipe, Run } from "../../api/client";
+/** How recipes stand, as the gateway tells it: by the latest runs of each, however many there are. */
+import type { Found, Recipe, Run, Standing as Told } from "../../api/client";
 
 export interface Standing {
   recipe: Recipe;
   /** Of any state. */
   latest?: Run;
+  completed?: Run;
   /** The latest first. */
-  completed: Run[];
+  found: Found[];
+  runs: number;
   /** Whether the latest completed run matches fewer rows, by share, than the one before. */
   fell: boolean;
 }
 
 /** Share of the rows of both sides that match. */
-export function rate(run: Run): number {
-  const {
-    matched_left_count = 0,
-    matched_right_count = 0,
-    total_left = 0,
-    total_right = 0,
-  } = run.complete ?? {};
-  const total = total_left + total_right;
-  return total === 0 ? 1 : (matched_left_count + matched_right_count) / total;
+export function rate(found: Found): number {
+  const total = found.total_left + found.total_right;
+  const open = found.unmatched_left_count + found.unmatched_right_count;
+  return total === 0 ? 1 : (total - open) / total;
 }
 
-/** `runs`: the latest first. */
-export function standing(recipes: Recipe[], runs: Run[]): Standing[] {
+/** The same of a run. */
+export function rateOf(run: Run): number | undefined {
+  return (
+    run.complete &&
+    rate({
+      run_id: run.run_id,
+      recipe_version: 0,
+      open_left: [],
+      open_right: [],
+      wrong: false,
+      ...run.complete,
+    })
+  );
+}
+
+export function standing(recipes: Recipe[], told: Told[]): Standing[] {
+  const known = new Map(told.map((one) => [one.recipe_id, one]));
   return recipes.map((recipe) => {
-    const own = runs.filter((run) => run.recipe_id === recipe.recipe_id);
-    const completed = own.filter((run) => run.state === "completed");
-    const [now, before] = completed;
+    const { latest, completed, found = [], runs = 0 } = known.get(recipe.recipe_id) ?? {};
+    const [now, before] = found;
     const fell = now !== undefined && before !== undefined && rate(now) < rate(before);
-    return { recipe, ...(own[0] && { latest: own[0] }), completed, fell: fell && own[0] === now };
+    return {
+      recipe,
+      ...(latest && { latest }),
+      ...(completed && { completed }),
+      found,
+      runs,
+      // One that failed since says so itself.
+      fell: fell && latest?.run_id === now.run_id,
+    };
   });
 }
