@@ -10,10 +10,9 @@ export function Open({ names, complete }: { names: [string, string]; complete: C
   ] as const;
   if (sides.every(({ rows }) => rows === 0)) return <span className="text-quiet">none</span>;
   return (
-    <span className="inline-grid grid-cols-[auto_auto] gap-x-2 text-right whitespace-nowrap">
+    <span className="inline-grid grid-cols-[auto_auto] gap-x-3 text-right whitespace-nowrap">
       {sides.map(({ kind, rows, colour }, index) => (
         <span key={kind} title={`open in ${names[index]}`} className={rows > 0 ? colour : "text-quiet"}>
-          {index === 1 && <span className="text-quiet">· </span>}
           {count(rows)}
           <span className="sr-only"> open in {names[index]}</span>
           <Worth amounts={complete.verdict?.findings.find((finding) => finding.kind === kind)?.amounts} />

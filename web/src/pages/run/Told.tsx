@@ -36,7 +36,7 @@ function Around({ run, place }: { run: Run; place: SourcePlace }) {
         {place.column && `, column ${place.column}`}
       </figcaption>
       <section aria-label={`Lines of ${name}`} tabIndex={0} className="overflow-x-auto py-1">
-        <table className="font-mono text-xs">
+        <table className="w-full font-mono text-xs">
           <tbody>
             {place.around.map(({ number, text }) => {
               const it = number === place.line;
