@@ -10,7 +10,7 @@ export function Open({ names, complete }: { names: [string, string]; complete: C
   ] as const;
   if (sides.every(({ rows }) => rows === 0)) return <span className="text-quiet">none</span>;
   return (
-    <span className="inline-grid grid-cols-[auto_auto] gap-x-3 text-right whitespace-nowrap">
+    <span className="inline-grid gap-x-3 xl:grid-cols-[auto_auto] text-right whitespace-nowrap">
       {sides.map(({ kind, rows, colour }, index) => (
         <span key={kind} title={`open in ${names[index]}`} className={rows > 0 ? colour : "text-quiet"}>
           {count(rows)}

@@ -58,7 +58,7 @@ export function Balance({ run, complete, amount, choose }: Props) {
       </div>
       <div className="grid gap-x-8 gap-y-1 text-[13px] lg:grid-cols-2">
         {rows.map((bar, index) => (
-          <div key={bar.side} className="grid gap-y-1">
+          <div key={bar.side} className="grid content-start gap-y-1">
             <Equation bar={bar} />
             {amounts?.[index] && <Equation bar={amounts[index]} />}
           </div>
