@@ -275,11 +275,8 @@ async fn recipes_stand_by_their_own_runs(Product { client, .. }: &Product) {
     let of = |id: &str| json!({"recipe_id": id, "sources": {"right": {"uri": "b.csv"}}});
     let first = client.run(&of("once")).await;
     check_counts(&client.ended(&first).await);
-    let mut latest = String::new();
-    for _ in 0..26 {
-        latest = client.run(&run()).await;
-        client.ended(&latest).await;
-    }
+    let latest = client.run(&run()).await;
+    check_counts(&client.ended(&latest).await);
     let told = client.get("/api/standings").await.body();
     let standing = |id: &str| {
         let found = told.as_array().unwrap().iter().find(|standing| standing["recipe_id"] == id);
@@ -295,8 +292,9 @@ async fn recipes_stand_by_their_own_runs(Product { client, .. }: &Product) {
     assert_eq!(numbers.map(|name| found[name].as_u64()), [3, 4, 1, 2].map(Some), "{found}");
     assert_eq!((&found["run_id"], &found["wrong"]), (&first.into(), &Value::Bool(false)));
     let many = standing("invoice-payment");
-    assert!(many["runs"].as_u64() > Some(26));
-    assert_eq!((many["found"].as_array().unwrap().len(), &many["found"][0]["run_id"]), (24, &latest.into()));
+    let found = many["found"].as_array().unwrap();
+    assert!(many["runs"].as_u64() > Some(found.len() as u64), "those that failed are runs, too: {many}");
+    assert_eq!((found.len() > 1, &found[0]["run_id"]), (true, &latest.into()));
 }
 
 async fn runs_are_listed(Product { client, .. }: &Product) {
