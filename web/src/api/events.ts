@@ -64,7 +64,7 @@ export function learn(client: QueryClient, news: Run) {
   const before = client.getQueryData<Run>(runKey(news.run_id));
   client.setQueryData<Run>(runKey(news.run_id), (known) => latest(known, news));
   // On the way of a run nothing changes of how its recipe stands.
-  if (news.recipe_id && before?.state !== news.state)
+  if (news.recipe_id && (!before || before.ended !== news.ended))
     void client.invalidateQueries({ queryKey: standingsKey });
   for (const [key, list] of client.getQueriesData<ListRunsResponse>({ queryKey: runsKey })) {
     const recipe = key.at(-1);

@@ -3,11 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanBufferBuilder, Decimal128Array, Int64Array, ListArray, RecordBatch,
-};
+use arrow::array::{Array as _, AsArray as _, BooleanBufferBuilder, Decimal128Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type, i256};
+use arrow::datatypes::{DataType, Decimal128Type, i256};
 use futures::TryStreamExt as _;
 
 use super::condition::Condition;
@@ -16,7 +14,7 @@ use super::{ResultSet, cast};
 use crate::amount::Amount;
 use crate::control_totals::{allowed, within};
 use crate::error::{Error, Result, Violation};
-use crate::lineage::Within;
+use crate::lineage::{Groups, RowsBehind, Within};
 use crate::manifest::Manifest;
 use crate::names::{LEFT_ROW, RIGHT_ROW, list};
 
@@ -83,17 +81,18 @@ impl Matches {
         let counts = self.count(table).await?;
         let mut found = BooleanBufferBuilder::new(0);
         let mut shared = Shared::default();
+        let none = Groups::new(None);
         let mut batches = scan(table, pairs.iter().flat_map(|pair| pair.1));
         while let Some(batch) = batches.try_next().await? {
-            let sides = Numbers::of_sides(&batch)?;
+            let mut behind = behind(&batch, &none)?;
             let values =
                 pairs.iter().map(|(_, columns)| Values::of(&batch, table, *columns)).collect::<Result<Vec<_>>>()?;
             for at in 0..batch.num_rows() {
-                let met = sides.iter().all(|side| side.length(at) > 0);
+                let rows = rows(&mut behind, at)?;
+                let met = rows.iter().all(|rows| !rows.is_empty());
                 let several = |side: usize| {
-                    let mut several = false;
-                    sides[side].each(at, |row| several |= counts[side].get(row).is_some_and(|count| *count > 1));
-                    several
+                    let count = |row: &i64| usize::try_from(*row).ok().and_then(|row| counts[side].get(row));
+                    rows[side].iter().filter_map(count).any(|count| *count > 1)
                 };
                 found.append(
                     met && match only {
@@ -101,8 +100,8 @@ impl Matches {
                         Only::MultipleLeft => several(0),
                         Only::MultipleRight => several(1),
                         Only::Apart if several(0) || several(1) => {
-                            let mut rows = [0, 0];
-                            (0..2).for_each(|side| sides[side].each(at, |row| rows[side] = row));
+                            // Of matches without groups there is one row on each side.
+                            let rows = rows.map(|rows| rows[0]);
                             shared.push(found.len(), rows, values.iter().map(|value| value.at(at)).collect())?;
                             false
                         }
@@ -150,16 +149,21 @@ impl Matches {
     async fn count(&self, table: &ResultTable) -> Result<[Vec<u8>; 2]> {
         let none = |rows: u64| vec![0_u8; usize::try_from(rows).unwrap_or(0)];
         let mut counts = self.rows.map(none);
+        let none_grouped = Groups::new(None);
         let mut batches = scan(table, []);
         while let Some(batch) = batches.try_next().await? {
-            let sides = Numbers::of_sides(&batch)?;
-            for at in (0..batch.num_rows()).filter(|at| sides.iter().all(|side| side.length(*at) > 0)) {
-                for (side, counts) in sides.iter().zip(&mut counts) {
-                    side.each(at, |row| {
-                        if let Some(count) = counts.get_mut(row) {
+            let mut behind = behind(&batch, &none_grouped)?;
+            for at in 0..batch.num_rows() {
+                let rows = rows(&mut behind, at)?;
+                if rows.iter().any(|rows| rows.is_empty()) {
+                    continue;
+                }
+                for (rows, counts) in rows.into_iter().zip(&mut counts) {
+                    for row in rows {
+                        if let Some(count) = usize::try_from(*row).ok().and_then(|row| counts.get_mut(row)) {
                             *count = count.saturating_add(1);
                         }
-                    });
+                    }
                 }
             }
         }
@@ -183,47 +187,22 @@ fn refused<T>(message: String) -> Result<T> {
     Err(Error::Invalid(vec![Violation::new("only", message)]))
 }
 
-/// The rows of a side behind each match.
-enum Numbers {
-    One(Int64Array),
-    Many(ListArray),
+/// What is behind the matches of a batch, left and right. Results list the rows themselves, and `none` of them by its group.
+fn behind<'a>(batch: &'a RecordBatch, none: &'a Groups) -> Result<[RowsBehind<'a>; 2]> {
+    // Lists are text in CSV.
+    let followed = |column: &usize| matches!(batch.column(*column).data_type(), DataType::Int64 | DataType::List(_));
+    let [left, right] = [LEFT_ROW, RIGHT_ROW].map(|name| batch.schema().index_of(name).ok().filter(followed));
+    let Some((left, right)) = left.zip(right) else {
+        return refused("the matches do not tell the numbers of their rows".to_owned());
+    };
+    let of = |column: usize| RowsBehind::new(batch, &[column], none, usize::MAX);
+    Ok([of(left)?, of(right)?])
 }
 
-impl Numbers {
-    fn of_sides(batch: &RecordBatch) -> Result<[Self; 2]> {
-        let [left, right] = [LEFT_ROW, RIGHT_ROW].map(|name| batch.column_by_name(name).and_then(Self::new));
-        match left.zip(right) {
-            Some((left, right)) => Ok([left, right]),
-            None => refused("the matches do not tell the numbers of their rows".to_owned()),
-        }
-    }
-
-    fn new(column: &ArrayRef) -> Option<Self> {
-        if let Some(one) = column.as_primitive_opt::<Int64Type>() {
-            return Some(Self::One(one.clone()));
-        }
-        let many = column.as_list_opt::<i32>()?;
-        many.values().as_primitive_opt::<Int64Type>().map(|_| Self::Many(many.clone()))
-    }
-
-    fn length(&self, at: usize) -> usize {
-        match self {
-            Self::One(one) => usize::from(one.is_valid(at)),
-            Self::Many(many) if many.is_valid(at) => many.value(at).len(),
-            Self::Many(_) => 0,
-        }
-    }
-
-    fn each(&self, at: usize, mut act: impl FnMut(usize)) {
-        let mut act = |row: i64| act(usize::try_from(row).unwrap_or(usize::MAX));
-        match self {
-            Self::One(one) if one.is_valid(at) => act(one.value(at)),
-            Self::Many(many) if many.is_valid(at) => {
-                many.value(at).as_primitive::<Int64Type>().iter().flatten().for_each(act);
-            }
-            Self::One(_) | Self::Many(_) => {}
-        }
-    }
+/// The rows behind one of them.
+fn rows<'a>(behind: &'a mut [RowsBehind<'_>; 2], at: usize) -> Result<[&'a [i64]; 2]> {
+    let [left, right] = behind;
+    Ok([left.read(at)?, right.read(at)?])
 }
 
 /// Amounts of both sides.
@@ -271,7 +250,7 @@ impl Pair {
 struct Shared {
     matches: Vec<Match>,
     /// The first match of each row.
-    first: [HashMap<usize, usize>; 2],
+    first: [HashMap<i64, usize>; 2],
     /// A match that each hangs together with; the one that stands for all of them has itself.
     with: Vec<usize>,
 }
@@ -279,13 +258,13 @@ struct Shared {
 struct Match {
     /// In the file.
     place: usize,
-    rows: [usize; 2],
+    rows: [i64; 2],
     /// Of each pair of columns.
     amounts: Vec<[Amount; 2]>,
 }
 
 impl Shared {
-    fn push(&mut self, place: usize, rows: [usize; 2], amounts: Vec<[Amount; 2]>) -> Result<()> {
+    fn push(&mut self, place: usize, rows: [i64; 2], amounts: Vec<[Amount; 2]>) -> Result<()> {
         if self.matches.len() == SHARED {
             return refused(format!("more than {SHARED} matches share rows with others"));
         }

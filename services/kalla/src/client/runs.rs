@@ -5,9 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use kalla_engine::Error;
-use kalla_engine::verdict::Agreement;
 use kalla_proto::json::HasWords as _;
-use kalla_proto::v1::{self, CreateRunRequest, ListRunsResponse, Run, RunState, SourceOverride};
+use kalla_proto::v1::{Agreement, CreateRunRequest, ListRunsResponse, Run, RunState, SourceOverride};
 
 use super::{Answer, Gateway, done};
 use crate::args::client;
@@ -117,24 +116,14 @@ pub fn report(run: &Run) -> Outcome {
             rejected: done.rejected_right,
         },
     ];
-    // A worker that was there before verdicts were tells none.
     let verdict = done.verdict.clone().unwrap_or_default();
-    let wrong = verdict.findings.iter().any(|finding| finding.wrong);
-    let agreement = match verdict.agreement() {
-        v1::Agreement::Agree => Some(Agreement::Agree),
-        v1::Agreement::Doubtful => Some(Agreement::Doubtful),
-        v1::Agreement::Differ => Some(Agreement::Differ),
-        v1::Agreement::Empty => Some(Agreement::Empty),
-        v1::Agreement::Unspecified => None,
-    };
-    let mut lines: Vec<String> = Vec::new();
-    if let Some(agreement) = agreement {
-        lines.extend([pages::headline(agreement, wrong, &verdict.sentence), String::new()]);
-    }
+    let mut lines: Vec<String> =
+        pages::headline(&verdict).into_iter().flat_map(|headline| [headline, String::new()]).collect();
     lines.extend(pages::balance(&sides));
     lines.push(String::new());
     lines.push(format!("run {}, {}", run.run_id, counted(done.matched_count, "match", "matches")));
-    let breaks = sides.iter().any(|side| side.unmatched + side.rejected > 0) || agreement == Some(Agreement::Differ);
+    let breaks =
+        sides.iter().any(|side| side.unmatched + side.rejected > 0) || verdict.agreement() == Agreement::Differ;
     Outcome { code: if breaks { BREAKS } else { AGREED }, text: lines.join("\n") + "\n" }
 }
 

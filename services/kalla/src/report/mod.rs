@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use console::style;
 use kalla_engine::manifest::{ColumnSum, ControlTotal, Input, Manifest};
 use kalla_engine::results::ResultSet;
-use kalla_engine::verdict::{Agreement, Verdict};
+use kalla_proto::v1::{Agreement, Verdict};
+use kalla_worker::convert;
 
 use numbers::{bar, bytes, count, counted, decimal, millis, percent};
 use rows::Rows;
@@ -34,7 +35,7 @@ const BAR: usize = 24;
 /// The whole report; `out` is the result directory as the user wrote it.
 pub fn reconciliation(manifest: &Manifest, out: &str, page: Page) -> String {
     let sections = [
-        vec![verdict(manifest)],
+        headline(&convert::verdict(manifest.verdict())).into_iter().collect(),
         balance(&sides(manifest)),
         hints(manifest, page),
         differences(manifest, page),
@@ -54,21 +55,20 @@ fn differences(manifest: &Manifest, page: Page) -> Vec<String> {
     manifest.differences.as_ref().map(|found| differences::section(found, names, page)).unwrap_or_default()
 }
 
-/// A verdict as the first line of a page.
-pub fn headline(agreement: Agreement, wrong: bool, sentence: &str) -> String {
-    let styled = match agreement {
+/// A verdict as the first line of a page; of a worker that tells none, nothing.
+pub fn headline(verdict: &Verdict) -> Option<String> {
+    let sentence = &verdict.sentence;
+    let styled = match verdict.agreement() {
+        Agreement::Unspecified => return None,
         Agreement::Agree => style(format!("✓ {sentence}")).green(),
-        Agreement::Doubtful if wrong => style(format!("! {sentence}")).red(),
+        Agreement::Doubtful if verdict.findings.iter().any(|finding| finding.wrong) => {
+            style(format!("! {sentence}")).red()
+        }
         Agreement::Doubtful => style(format!("! {sentence}")).yellow(),
         Agreement::Differ => style(format!("✗ {sentence}")).red(),
-        Agreement::Empty => style(sentence.to_owned()),
+        Agreement::Empty => style(sentence.clone()),
     };
-    styled.bold().to_string()
-}
-
-fn verdict(manifest: &Manifest) -> String {
-    let Verdict { agreement, sentence, findings } = manifest.verdict();
-    headline(agreement, findings.iter().any(|finding| finding.wrong), &sentence)
+    Some(styled.bold().to_string())
 }
 
 /// One side, and what became of its rows.

@@ -3,11 +3,11 @@ import { useQuery } from "@tanstack/react-query";
 import type { CreateRunRequest, DryRunJobResponse, Funnel, RecipeSources } from "../../api/client";
 import { tried } from "../../api/recipes";
 import { Picture, type SideCounts } from "../../components/Balance";
-import { MoreThanOnce } from "../../components/MoreThanOnce";
 import { Sample } from "../../components/Sample";
 import { Failed, Skeleton } from "../../components/Shown";
 import { count, percent } from "../../format/numbers";
 import { useSettled } from "../../state/settled";
+import { MoreThanOnce } from "./MoreThanOnce";
 import { SETTLED } from "./plan";
 
 export function OutcomeBand({

@@ -2,11 +2,11 @@
 import { Link } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
 import { aliases, SmallBalance } from "../../components/Balance";
-import { summary } from "../../components/Described";
 import { Open } from "../../components/Open";
 import { Ago } from "../../components/Time";
 import { wrongs } from "../../components/Verdict";
 import { plural } from "../../format/numbers";
+import { summary } from "./Described";
 import { rate, type Standing } from "./standing";
 import { Trend } from "./Trend";
 

@@ -8,7 +8,6 @@ import { side as sideQuery } from "../../api/sources";
 import { Band } from "../../components/Band";
 import { Button, MainButton, SureButton } from "../../components/Button";
 import { Crumb } from "../../components/Crumb";
-import { Described } from "../../components/Described";
 import { Failed, Skeleton } from "../../components/Shown";
 import { SideCard } from "../../components/SideCard";
 import { Sql } from "../../components/Sql";
@@ -18,10 +17,11 @@ import { useOffer } from "../../state/commands";
 import { useTitle } from "../../state/title";
 import { RunList } from "../runs/RunList";
 import { compared } from "./compared";
+import { Described } from "./Described";
 import { type Editing, EditRecipe } from "./EditRecipe";
 import { save, toYaml } from "./files";
 import { policyWords } from "./policy";
-import { rateOf } from "./standing";
+import { rate } from "./standing";
 import { Trend } from "./Trend";
 import { Versions } from "./Versions";
 
@@ -65,7 +65,7 @@ export function RecipePage({ id, look, become }: Props) {
             )}
           </p>
         </div>
-        <Trend rates={completed.flatMap((run) => rateOf(run) ?? []).reverse()} />
+        <Trend rates={completed.flatMap(({ complete }) => (complete ? rate(complete) : [])).reverse()} />
         <Actions recipe={recipe} edit={(edit) => become({ edit })} />
       </header>
       {look.edit && (

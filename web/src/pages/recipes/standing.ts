@@ -14,25 +14,12 @@ export interface Standing {
 }
 
 /** Share of the rows of both sides that match. */
-export function rate(found: Found): number {
+export function rate(
+  found: Pick<Found, "total_left" | "total_right" | "unmatched_left_count" | "unmatched_right_count">,
+): number {
   const total = found.total_left + found.total_right;
   const open = found.unmatched_left_count + found.unmatched_right_count;
   return total === 0 ? 1 : (total - open) / total;
-}
-
-/** The same of a run. */
-export function rateOf(run: Run): number | undefined {
-  return (
-    run.complete &&
-    rate({
-      run_id: run.run_id,
-      recipe_version: 0,
-      open_left: [],
-      open_right: [],
-      wrong: false,
-      ...run.complete,
-    })
-  );
 }
 
 export function standing(recipes: Recipe[], told: Told[]): Standing[] {

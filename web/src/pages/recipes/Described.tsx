@@ -1,6 +1,6 @@
 /** How the rows of a recipe match, in words; where they were written for another SQL, that is said. */
 import { TriangleAlert } from "lucide-react";
-import type { Recipe } from "../api/client";
+import type { Recipe } from "../../api/client";
 
 export function Described({ recipe }: { recipe: Recipe }) {
   const { match_description, described_version } = recipe;

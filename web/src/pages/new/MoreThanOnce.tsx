@@ -1,6 +1,6 @@
 /** Rows that stand in several matches: legitimate where one pays many, an error where each is meant to count once. */
-import type { MultipleMatches } from "../api/client";
-import { count, plural } from "../format/numbers";
+import type { MultipleMatches } from "../../api/client";
+import { count, plural } from "../../format/numbers";
 
 export interface Multiple {
   multiple_left?: MultipleMatches;
